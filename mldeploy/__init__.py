@@ -1,0 +1,1 @@
+"""Declarative deployment of machine-learning models."""
