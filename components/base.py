@@ -1,0 +1,57 @@
+"""What every component of this project has in common."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import pulumi
+
+_PACKAGE = "mldeploy"
+
+
+class Component(pulumi.ComponentResource):
+    """A ComponentResource whose outputs are its class annotations.
+
+    A subclass sets ``group`` (the middle of its type token), annotates its outputs on the class, creates its
+    children with :meth:`child` options only, and ends its constructor with :meth:`publish`.
+    """
+
+    group: ClassVar[str]
+
+    def __init__(self, name: str, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(self.type_token(), name, None, opts)
+
+    @classmethod
+    def type_token(cls) -> str:
+        """The Pulumi type, ``mldeploy:<group>:<Class>``."""
+        return f"{_PACKAGE}:{cls.group}:{cls.__name__}"
+
+    @classmethod
+    def output_names(cls) -> frozenset[str]:
+        """The names this class promises as outputs: its own annotations, without class variables."""
+        annotations = inspect.get_annotations(cls)
+        return frozenset(
+            name
+            for name, kind in annotations.items()
+            if not name.startswith("_") and "ClassVar" not in str(kind)
+        )
+
+    def child(self, **options: Any) -> pulumi.ResourceOptions:
+        """Options for a child: this component is the parent, nothing of the caller's options is merged in."""
+        return pulumi.ResourceOptions(parent=self, **options)
+
+    def publish(self, outputs: Mapping[str, Any]) -> None:
+        """Set each output as an attribute and register exactly the annotated ones.
+
+        Raises:
+            TypeError: the names differ from the class annotations (a programming error, found by any test).
+        """
+        promised = self.output_names()
+        if set(outputs) != promised:
+            missing, extra = sorted(promised - set(outputs)), sorted(set(outputs) - promised)
+            raise TypeError(f"{type(self).__name__}: outputs not published {missing}, not annotated {extra}")
+        for name, value in outputs.items():
+            setattr(self, name, pulumi.Output.from_input(value))
+        self.register_outputs(dict(outputs))
