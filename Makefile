@@ -1,0 +1,86 @@
+# Everything a person or a pipeline runs. `make help` lists it.
+STACK ?= local
+PYTHON ?= python3
+BIN := .venv/bin
+UV := $(BIN)/uv
+MLDEPLOY := $(BIN)/mldeploy
+SDKS_local :=
+SDKS := $(if $(filter-out local,$(STACK)),cloud)
+
+.PHONY: help setup setup-dev setup-cloud up preview refresh down score status lint format test test-reliability lock schema clean
+.DEFAULT_GOAL := help
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
+
+$(UV): requirements/bootstrap.txt
+	@test -x $(BIN)/python || $(PYTHON) scripts/make_venv.py .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
+	@touch $(UV)
+
+.venv/.base: $(UV) requirements/base.txt pyproject.toml
+	@echo "installing mldeploy into .venv"
+	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/base.txt
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/.cloud: .venv/.base requirements/cloud.txt
+	@echo "installing the Azure and Kubernetes SDKs into .venv"
+	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/cloud.txt
+	@touch $@
+
+.venv/.dev: .venv/.base requirements/dev.txt
+	@echo "installing the development tools into .venv"
+	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	@touch $@
+
+setup: .venv/.base ## Install mldeploy (.venv/bin/mldeploy)
+setup-cloud: .venv/.cloud ## ... and the Azure and Kubernetes SDKs
+setup-dev: .venv/.dev ## ... and what the tests and linters need
+
+up: .venv/.base $(if $(SDKS),.venv/.cloud) ## Deploy STACK (default: local)
+	@$(MLDEPLOY) up --stack $(STACK) --yes
+
+preview: .venv/.base $(if $(SDKS),.venv/.cloud) ## Show what `up` would change in STACK
+	@$(MLDEPLOY) preview --stack $(STACK)
+
+refresh: .venv/.base $(if $(SDKS),.venv/.cloud) ## Find drift in STACK
+	@$(MLDEPLOY) refresh --stack $(STACK) --yes
+
+down: .venv/.base $(if $(SDKS),.venv/.cloud) ## Destroy STACK
+	@$(MLDEPLOY) destroy --stack $(STACK) --yes
+
+status: .venv/.base ## Show the services of STACK
+	@$(MLDEPLOY) status --stack $(STACK)
+
+score: .venv/.base ## Send the golden requests to both sample services of STACK
+	@$(MLDEPLOY) score diabetes --stack $(STACK) --data golden/diabetes.json
+	@$(MLDEPLOY) score digits --stack $(STACK) --data golden/digit.png
+
+lint: .venv/.dev ## ruff and pyright
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/pyright
+
+format: .venv/.dev ## Format the code
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+test: .venv/.dev ## The default test suite
+	@$(BIN)/python -m pytest
+
+test-reliability: .venv/.dev ## Faults, load and fuzzing
+	@$(BIN)/python -m pytest -m reliability
+
+schema: .venv/.base ## Rewrite manifest.v1.schema.json
+	@$(MLDEPLOY) schema --output manifest.v1.schema.json
+
+LOCK := $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header
+lock: $(UV) ## Rewrite the locks in requirements/ (dev first: the others are subsets of it)
+	@$(LOCK) requirements/bootstrap.in -o requirements/bootstrap.txt
+	@$(LOCK) pyproject.toml --all-extras --group test --group lint --group serving -o requirements/dev.txt
+	@$(LOCK) pyproject.toml --all-extras -o requirements/cloud.txt -c requirements/dev.txt
+	@$(LOCK) pyproject.toml -o requirements/base.txt -c requirements/dev.txt
+
+clean: ## Remove what was built (not the state)
+	@rm -rf build dist site *.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,74 @@
+"""From a validated manifest to the resource graph of one stack, and to the stack's outputs."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import pulumi
+
+from components.targets.context import Context, Endpoint
+from mldeploy.manifest import Manifest
+
+_TARGET_MODULES = {
+    "local": "components.targets.local",
+    "aci": "components.targets.aci",
+    "aks": "components.targets.aks",
+    "kubernetes": "components.targets.kubernetes",
+    "batch": "components.targets.batch",
+    "edge": "components.targets.edge",
+}
+
+
+def compose(manifest: Manifest) -> dict[str, Any]:
+    """Register every resource of the current stack and return its outputs.
+
+    Returns:
+        ``models``: name to version; ``services``: name to ``{target, scoring_uri, swagger_uri}``; ``keys``: name to
+        ``{primary, secondary}``, secret.
+
+    Raises:
+        pulumi.RunError: a target's type cannot be deployed by this version.
+    """
+    context = Context(manifest, pulumi.get_project(), pulumi.get_stack())
+    endpoints: dict[str, Endpoint] = {}
+    for name, target in manifest.targets.items():
+        services = {key: service for key, service in manifest.services.items() if service.target == name}
+        endpoints |= _target_module(name, target.type).deploy(context, name, target, services)
+    _register_the_rest(context)
+    return {
+        "models": {name: model.version for name, model in sorted(context.registered.items())},
+        "services": {
+            name: {
+                "target": manifest.services[name].target,
+                "scoring_uri": endpoint.scoring_uri,
+                "swagger_uri": endpoint.swagger_uri,
+            }
+            for name, endpoint in sorted(endpoints.items())
+        },
+        "keys": {
+            name: pulumi.Output.secret({"primary": endpoint.primary_key, "secondary": endpoint.secondary_key})
+            for name, endpoint in sorted(endpoints.items())
+            if endpoint.primary_key is not None
+        },
+    }
+
+
+def _target_module(name: str, kind: str) -> Any:
+    try:
+        return import_module(_TARGET_MODULES[kind])
+    except ModuleNotFoundError as error:
+        if error.name != _TARGET_MODULES[kind]:
+            raise
+        raise pulumi.RunError(
+            f"target {name!r}: type {kind!r} can be described but not deployed in this version"
+        ) from None
+
+
+def _register_the_rest(context: Context) -> None:
+    """Register the models that no service uses, where the stack's first target registers its own."""
+    targets = context.manifest.targets
+    name, kind = next(((name, target.type) for name, target in targets.items()), ("local", "local"))
+    for model in context.manifest.models:
+        if model not in context.registered:
+            _target_module(name, kind).register_model(context, model)

@@ -1,0 +1,5 @@
+"""``python -m mldeploy``."""
+
+from mldeploy.cli import main
+
+main()

@@ -1,0 +1,89 @@
+"""The Typer application: options every command shares, and how errors become messages and exit codes."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mldeploy.cli.session import LOCAL_STACK, Session, UsageError, find_project
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+
+app = typer.Typer(
+    name="mldeploy",
+    help="Deploy machine-learning models from one YAML manifest: to this machine, ACI, AKS, Azure ML batch, IoT Edge.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+StackOption = Annotated[
+    str, typer.Option("--stack", "-s", envvar="MLDEPLOY_STACK", help="The stack: manifest.<stack>.yaml.")
+]
+ProjectOption = Annotated[
+    Path | None,
+    typer.Option("--project", "-C", help="The project's folder. Default: the nearest one with a Pulumi.yaml."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
+ServiceArgument = Annotated[str, typer.Argument(help="The service's name in the manifest.")]
+DEFAULT_STACK = LOCAL_STACK
+
+
+def session(project: Path | None, stack: str) -> Session:
+    """The session of a command's options.
+
+    Raises:
+        UsageError: no project there, or the stack's name is not one.
+    """
+    if not stack or not all(c.isalnum() or c in "-_." for c in stack):
+        raise UsageError(f"--stack {stack!r}: a stack's name has letters, digits, '-', '_' and '.' only")
+    return Session(find_project(project or Path.cwd()), stack)
+
+
+def print_json(value: object) -> None:
+    """One JSON document on stdout."""
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line and return its exit code; every expected error is one message on stderr."""
+    from mldeploy.cli import commands
+    from mldeploy.manifest import ManifestErrors
+    from mldeploy.operations import OperationError
+
+    commands.register(app)
+    try:
+        result = app(args=arguments, standalone_mode=False)
+    except typer.Exit as stop:
+        return stop.exit_code
+    except typer.Abort:
+        print("aborted", file=sys.stderr)
+        return EXIT_FAILED
+    except ManifestErrors as errors:
+        print(str(errors), file=sys.stderr)
+        return EXIT_USAGE
+    except UsageError as error:
+        print(f"mldeploy: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    except OperationError as error:
+        print(f"mldeploy: {error}", file=sys.stderr)
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        return _click_error(error)
+    return result if isinstance(result, int) else 0
+
+
+def _click_error(error: Exception) -> int:
+    """Typer raises its own copies of click's exceptions; those are the user's, all others are ours and propagate."""
+    show = getattr(error, "show", None)
+    if show is None:
+        raise error
+    show()
+    return int(getattr(error, "exit_code", EXIT_USAGE))

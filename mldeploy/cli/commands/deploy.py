@@ -1,0 +1,137 @@
+"""`mldeploy up`, `preview`, `refresh` and `destroy`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mldeploy.cli.app import DEFAULT_STACK, EXIT_FAILED, JsonOption, ProjectOption, StackOption
+from mldeploy.cli.app import session as open_session
+from mldeploy.cli.runner import EngineChoice, Operation, Outcome, RunOptions, choose
+from mldeploy.cli.session import Session
+
+EngineOption = Annotated[
+    EngineChoice,
+    typer.Option("--engine", envvar="MLDEPLOY_ENGINE", help="auto: `pulumi` when it is on PATH, else embedded."),
+]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask. Implied without a terminal.")]
+DiffOption = Annotated[bool, typer.Option("--diff", help="Show every changed property.")]
+RefreshOption = Annotated[bool, typer.Option("--refresh", help="Read what is really there first.")]
+ExpectOption = Annotated[bool, typer.Option("--expect-no-changes", help="Fail when anything would change.")]
+ParallelOption = Annotated[int, typer.Option("--parallel", "-p", min=0, help="Steps at a time; 0: the engine's own.")]
+TargetOption = Annotated[list[str] | None, typer.Option("--target", "-t", help="Only this resource's URN.")]
+PackOption = Annotated[list[Path] | None, typer.Option("--policy-pack", help="Run this policy pack.")]
+
+
+def up(
+    project: ProjectOption = None,
+    stack: StackOption = DEFAULT_STACK,
+    engine: EngineOption = EngineChoice.AUTO,
+    yes: YesOption = False,
+    diff: DiffOption = False,
+    refresh: RefreshOption = False,
+    expect_no_changes: ExpectOption = False,
+    parallel: ParallelOption = 0,
+    target: TargetOption = None,
+    policy_pack: PackOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Register, build, deploy or update everything the manifest lists."""
+    session = open_session(project, stack)
+    options = RunOptions(diff, refresh, expect_no_changes, parallel, *_tuples(target, policy_pack), json=as_json)
+    outcome = _carry_out(Operation.UP, session, engine, options, yes=yes)
+    if outcome.ok and not as_json:
+        from mldeploy.cli.tables import print_services
+
+        print_services(session)
+    _finish(outcome, as_json)
+
+
+def preview(
+    project: ProjectOption = None,
+    stack: StackOption = DEFAULT_STACK,
+    engine: EngineOption = EngineChoice.AUTO,
+    diff: DiffOption = False,
+    refresh: RefreshOption = False,
+    expect_no_changes: ExpectOption = False,
+    target: TargetOption = None,
+    policy_pack: PackOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what `up` would change. Changes nothing."""
+    session = open_session(project, stack)
+    options = RunOptions(diff, refresh, expect_no_changes, 0, *_tuples(target, policy_pack), json=as_json)
+    _finish(_carry_out(Operation.PREVIEW, session, engine, options, yes=True), as_json)
+
+
+def refresh(
+    project: ProjectOption = None,
+    stack: StackOption = DEFAULT_STACK,
+    engine: EngineOption = EngineChoice.AUTO,
+    yes: YesOption = False,
+    diff: DiffOption = False,
+    expect_no_changes: ExpectOption = False,
+    parallel: ParallelOption = 0,
+    target: TargetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Bring the state up to what is really there; shows every drift."""
+    session = open_session(project, stack)
+    options = RunOptions(diff, False, expect_no_changes, parallel, *_tuples(target, None), json=as_json)
+    _finish(_carry_out(Operation.REFRESH, session, engine, options, yes=yes), as_json)
+
+
+def destroy(
+    project: ProjectOption = None,
+    stack: StackOption = DEFAULT_STACK,
+    engine: EngineOption = EngineChoice.AUTO,
+    yes: YesOption = False,
+    parallel: ParallelOption = 0,
+    target: TargetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Delete everything of the stack, and nothing else."""
+    session = open_session(project, stack)
+    options = RunOptions(parallel=parallel, targets=_tuples(target, None)[0], json=as_json)
+    _finish(_carry_out(Operation.DESTROY, session, engine, options, yes=yes), as_json)
+
+
+def _tuples(target: list[str] | None, packs: list[Path] | None) -> tuple[tuple[str, ...], tuple[Path, ...]]:
+    return tuple(target or ()), tuple(packs or ())
+
+
+def _carry_out(
+    operation: Operation, session: Session, engine: EngineChoice, options: RunOptions, *, yes: bool
+) -> Outcome:
+    """Validate the manifest first, so that bad input is exit code 2; ask when a person is there and did not say yes."""
+    if operation in (Operation.UP, Operation.PREVIEW):
+        from mldeploy.manifest import load
+
+        load(session.project, session.stack)
+    runner = choose(session, engine)
+    if operation is Operation.PREVIEW or yes or options.json or not sys.stdin.isatty():
+        return runner.run(operation, options)
+    if operation is Operation.UP:
+        planned = runner.run(Operation.PREVIEW, options)
+        if not planned.ok or not planned.changed:
+            return planned
+    if not typer.confirm(f"{operation.value} stack {session.stack!r}?"):
+        raise typer.Abort
+    return runner.run(operation, options)
+
+
+def _finish(outcome: Outcome, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(outcome.summary()))
+    if not outcome.ok:
+        raise typer.Exit(EXIT_FAILED)
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    for command in (up, preview, refresh, destroy):
+        app.command()(command)

@@ -1,0 +1,49 @@
+"""`mldeploy validate` and `mldeploy schema`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mldeploy.cli.app import DEFAULT_STACK, JsonOption, ProjectOption, StackOption, print_json
+from mldeploy.cli.app import session as open_session
+
+
+def validate(project: ProjectOption = None, stack: StackOption = DEFAULT_STACK, as_json: JsonOption = False) -> None:
+    """Check the manifest of a stack, with every error's file, line and column. Deploys nothing."""
+    from mldeploy.manifest import load
+
+    session = open_session(project, stack)
+    manifest = load(session.project, stack)
+    counts = {
+        "models": len(manifest.models),
+        "images": len(manifest.images),
+        "targets": len(manifest.targets),
+        "services": len(manifest.services),
+    }
+    if as_json:
+        print_json({"valid": True, **counts})
+    else:
+        print(f"{stack}: valid; " + ", ".join(f"{number} {name}" for name, number in counts.items()))
+
+
+def schema(
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file.")] = None,
+) -> None:
+    """Write the manifest's JSON Schema, for editors."""
+    from mldeploy.manifest import schema as manifest_schema
+
+    text = json.dumps(manifest_schema(), indent=2, ensure_ascii=False) + "\n"
+    if output is None:
+        print(text, end="")
+    else:
+        output.write_text(text, encoding="utf-8")
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    app.command()(validate)
+    app.command()(schema)

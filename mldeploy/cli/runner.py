@@ -1,0 +1,181 @@
+"""The two engines behind one interface: the `pulumi` CLI, and the embedded engine where there is none."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol
+
+from mldeploy.cli.session import Session, UsageError
+
+
+class Operation(StrEnum):
+    """What an engine can be asked to do with a stack."""
+
+    PREVIEW = "preview"
+    UP = "up"
+    REFRESH = "refresh"
+    DESTROY = "destroy"
+
+
+class EngineChoice(StrEnum):
+    """The values of ``--engine``."""
+
+    AUTO = "auto"
+    PULUMI = "pulumi"
+    EMBEDDED = "embedded"
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What both engines understand in the same way."""
+
+    diff: bool = False
+    refresh: bool = False
+    expect_no_changes: bool = False
+    parallel: int = 0
+    targets: tuple[str, ...] = ()
+    policy_packs: tuple[Path, ...] = ()
+    json: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an operation ended; ``changes`` counts resources by what happened (create, update, replace, delete, same)."""
+
+    ok: bool
+    changes: dict[str, int] = field(default_factory=dict[str, int])
+    error: str | None = None
+
+    def summary(self) -> dict[str, Any]:
+        """The last line of ``--json``."""
+        counted = {name: self.changes.get(name, 0) for name in ("create", "update", "replace", "delete", "same")}
+        return {
+            "result": "succeeded" if self.ok else "failed",
+            "changes": counted | {k: v for k, v in self.changes.items() if k not in counted},
+        }
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything but ``same`` happened."""
+        return any(count for name, count in self.changes.items() if name != "same")
+
+
+class Runner(Protocol):
+    """Carries out operations on one session's stack."""
+
+    name: str
+
+    def run(self, operation: Operation, options: RunOptions) -> Outcome:
+        """Carry out ``operation``, showing progress on the terminal (or events as JSON lines)."""
+        ...
+
+
+def choose(session: Session, choice: EngineChoice) -> Runner:
+    """The runner for ``--engine``.
+
+    Raises:
+        UsageError: ``pulumi`` was asked for and is not on PATH.
+    """
+    installed = shutil.which("pulumi")
+    if choice is EngineChoice.PULUMI and not installed:
+        raise UsageError("--engine pulumi: there is no `pulumi` on PATH; install it or use --engine embedded")
+    if installed and choice is not EngineChoice.EMBEDDED:
+        return PulumiRunner(session, installed)
+    from mldeploy.cli.embedded import EmbeddedRunner
+
+    return EmbeddedRunner(session)
+
+
+@dataclass(frozen=True)
+class PulumiRunner:
+    """Runs the `pulumi` CLI as a child process in the project's folder."""
+
+    session: Session
+    executable: str
+    name: str = "pulumi"
+
+    def run(self, operation: Operation, options: RunOptions) -> Outcome:
+        """See :class:`Runner`. The child's exit code decides; the counts are those of its event log."""
+        environment = {**os.environ, **self.session.environment()}
+        selected = self._select(environment)
+        if selected is not None:
+            return selected
+        with tempfile.TemporaryDirectory(prefix="mldeploy-events-") as folder:
+            log = Path(folder) / "events.json"
+            command = [self.executable, *self._arguments(operation, options), "--event-log", str(log)]
+            process = subprocess.run(
+                command,
+                cwd=self.session.project,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=sys.stderr if options.json else None,
+                check=False,
+            )
+            events = list(_read_events(log))
+        if options.json:
+            for event in events:
+                print(json.dumps(event))
+        return Outcome(process.returncode == 0, _changes(events))
+
+    def _select(self, environment: dict[str, str]) -> Outcome | None:
+        """Make the stack when it is new. Returns an outcome only when that failed."""
+        command = [self.executable, "stack", "select", "--create", self.session.stack]
+        command += ["--secrets-provider", "passphrase", "--non-interactive"]
+        process = subprocess.run(
+            command,
+            cwd=self.session.project,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if process.returncode == 0:
+            return None
+        message = (process.stderr or process.stdout).strip()
+        print(message, file=sys.stderr)
+        return Outcome(ok=False, error=message)
+
+    def _arguments(self, operation: Operation, options: RunOptions) -> Iterator[str]:
+        yield operation.value
+        yield from ("--stack", self.session.stack, "--non-interactive")
+        if operation is not Operation.PREVIEW:
+            yield from ("--yes", "--skip-preview")
+        if options.diff:
+            yield "--diff"
+        if options.refresh:
+            yield "--refresh"
+        if options.expect_no_changes:
+            yield "--expect-no-changes"
+        if options.parallel:
+            yield from ("--parallel", str(options.parallel))
+        for target in options.targets:
+            yield from ("--target", target)
+        for pack in options.policy_packs:
+            yield from ("--policy-pack", str(pack))
+
+
+def _read_events(log: Path) -> Iterator[dict[str, Any]]:
+    """The engine events of a log: one JSON document a line. A log that was never written has none."""
+    if not log.exists():
+        return
+    with log.open(encoding="utf-8") as lines:
+        yield from (json.loads(line) for line in lines if line.strip())
+
+
+def _changes(events: list[dict[str, Any]]) -> dict[str, int]:
+    for event in reversed(events):
+        if "summaryEvent" in event:
+            return {str(k): int(v) for k, v in (event["summaryEvent"].get("resourceChanges") or {}).items()}
+    return {}
+
+
