@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from mldeploy.cli.session import LOCAL_STACK, Session, UsageError, find_project
+from mldeploy.session import LOCAL_STACK, Session, UsageError, find_project
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2

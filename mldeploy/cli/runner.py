@@ -14,7 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
-from mldeploy.cli.session import Session, UsageError
+from mldeploy.session import Session, UsageError
 
 
 class Operation(StrEnum):

@@ -12,7 +12,7 @@ import typer
 from mldeploy.cli.app import DEFAULT_STACK, EXIT_FAILED, JsonOption, ProjectOption, StackOption
 from mldeploy.cli.app import session as open_session
 from mldeploy.cli.runner import EngineChoice, Operation, Outcome, RunOptions, choose
-from mldeploy.cli.session import Session
+from mldeploy.session import Session
 
 EngineOption = Annotated[
     EngineChoice,

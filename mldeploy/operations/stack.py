@@ -1,0 +1,62 @@
+"""Which services a stack has, by its state and its manifest."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+
+from mldeploy.engine.state import ResourceState, read_stack
+from mldeploy.manifest import Manifest, ManifestErrors, load
+from mldeploy.operations import local
+from mldeploy.operations.model import OperationError, ServiceHandle, ServiceStatus, State
+from mldeploy.session import Session
+
+_KINDS = (local.handles,)
+
+
+def service_handles(session: Session) -> dict[str, ServiceHandle]:
+    """Every service that the stack's state names, by name."""
+    resources: list[ResourceState] = read_stack(
+        session.project, session.stack, backend_url=session.backend_url, environment=session.environment()
+    )
+    found = [handle for handles in _KINDS for handle in handles(resources)]
+    return {handle.name: handle for handle in found}
+
+
+def find_service(session: Session, name: str) -> ServiceHandle:
+    """The deployed service called ``name``.
+
+    Raises:
+        OperationError: the stack has no such service; the message names the near ones.
+    """
+    handles = service_handles(session)
+    if name in handles:
+        return handles[name]
+    if not handles:
+        raise OperationError(f"stack {session.stack!r} has no deployed services; run `mldeploy up` first")
+    close = difflib.get_close_matches(name, handles, n=1)
+    hint = f'did you mean "{close[0]}"?' if close else f"deployed: {', '.join(sorted(handles))}"
+    raise OperationError(f"no service {name!r} in stack {session.stack!r} ({hint})")
+
+
+def stack_status(session: Session) -> list[ServiceStatus]:
+    """One row a service, sorted by name: those the state names, and those the manifest lists and the state does not."""
+    handles = service_handles(session)
+    targets = _targets(session)
+    rows = [handle.status(targets.get(handle.name, handle.kind)) for handle in handles.values()]
+    rows += [
+        ServiceStatus(name, target, State.MISSING, {}, None, None)
+        for name, target in targets.items()
+        if name not in handles
+    ]
+    return sorted(rows, key=lambda row: row.service)
+
+
+def _targets(session: Session) -> dict[str, str]:
+    """Each manifest service's target. A manifest that does not validate is said, and does not hide what runs."""
+    try:
+        manifest: Manifest = load(session.project, session.stack)
+    except ManifestErrors as errors:
+        print(f"the manifest has errors, so only what is deployed is shown:\n{errors}", file=sys.stderr)
+        return {}
+    return {name: service.target for name, service in manifest.services.items()}
