@@ -1,0 +1,1 @@
+"""Real images on a real Docker Engine, without any public image registry."""
