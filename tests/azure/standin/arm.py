@@ -1,0 +1,293 @@
+"""The fake service: checks a request as Azure would, keeps the result, and injects faults."""
+
+# ruff: noqa: E501 -- tables of long type names and sources
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+from mldeploy.provider.values import Secret, reveal
+from tests.azure.standin import outputs, rules
+from tests.azure.standin.store import Store, is_mask, masked
+from tests.azure.standin.tokens import Token, pick
+
+SUBSCRIPTION = "11111111-1111-4111-8111-111111111111"
+_LINK = re.compile(
+    r"^/subscriptions/[^/]+/resourceGroups/[^/]+(/providers/[^/]+(/[^/]+/[^/]+)+)?$", re.IGNORECASE
+)
+_GLOBAL = {
+    "Microsoft.Storage/storageAccounts": "StorageAccountAlreadyTaken",
+    "Microsoft.ContainerRegistry/registries": "AlreadyInUse",
+    "Microsoft.KeyVault/vaults": "VaultAlreadyExists",
+    "Microsoft.Devices/IotHubs": "IotHubNameNotAvailable",
+}
+# Deleting these only hides them: the name stays taken until they are purged.
+_SOFT_DELETED = ("Microsoft.KeyVault/vaults", "Microsoft.MachineLearningServices/workspaces")
+
+
+class ServiceError(Exception):
+    """The service said no: ``Code="..." Message="..."`` as azure-native shows it."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(f'Status={status} Code="{code}" Message="{message}"')
+        self.status = status
+
+
+class PartialError(Exception):
+    """The request was accepted, and then the operation failed or its end was not seen: the resource is there."""
+
+
+class Service:
+    """Azure Resource Manager over a :class:`Store`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.store = Store(folder)
+        self.subscription = os.environ.get("ARM_SUBSCRIPTION_ID", SUBSCRIPTION)
+        self._delay = float(os.environ.get("STANDIN_DELAY", "0"))
+
+    # --- requests -----------------------------------------------------------------------------------------
+
+    def put(self, token: Token, ident: str, inputs: dict[str, Any], *, create: bool) -> dict[str, Any]:
+        """Create or update; returns azure-native's outputs.
+
+        Raises:
+            ServiceError: refused, nothing changed.
+            PartialError: it exists now, but not as asked for.
+        """
+        body = token.body(inputs)
+        time.sleep(self._delay)
+        with self.store.locked():
+            kind = self._fault("PUT", token, ident, body)
+            try:
+                self._refuse(token, ident, body, create=create)
+            except ServiceError as error:
+                self._record("PUT", token, ident, body, error.status)
+                raise
+            made = self._document(token, ident, inputs, body)
+            if kind in ("lro", "timeout", "lost"):
+                made["state"] = "Failed" if kind == "lro" else "Creating"
+            self.store.put(ident, made)
+            self._record("PUT", token, ident, body, 201 if create else 200)
+        if kind == "lost":
+            raise ServiceError(0, "ConnectionReset", "read: connection reset by peer")
+        if kind == "lro":
+            raise PartialError(f"{ident}: the long-running operation failed: InternalServerError")
+        if kind == "timeout":
+            raise PartialError(f"{ident}: context deadline exceeded while waiting for the operation")
+        return made["outputs"]
+
+    def delete(self, token: Token, ident: str) -> None:
+        """Delete; one that is gone is no error, as ARM's 204.
+
+        Raises:
+            ServiceError: refused.
+        """
+        time.sleep(self._delay)
+        with self.store.locked():
+            kind = self._fault("DELETE", token, ident, {})
+            if kind == "lro":
+                self._record("DELETE", token, ident, {}, 202)
+                raise ServiceError(200, "InternalServerError", "the long-running operation failed")
+            document = self.store.get(ident)
+            if not token.no_delete:
+                self._hide(ident)
+                self.store.delete(ident)
+            self._record("DELETE", token, ident, {}, 200 if document else 204)
+        if kind in ("timeout", "lost"):
+            raise ServiceError(0, "Timeout", "context deadline exceeded while waiting for the deletion")
+
+    def _document(
+        self, token: Token, ident: str, inputs: dict[str, Any], body: dict[str, Any]
+    ) -> dict[str, Any]:
+        plain = {key: value for key, value in inputs.items() if key not in token.path}
+        kept = _without_secrets(plain)
+        made = _merge(kept, outputs.computed(token.arm, token.version, ident, kept))
+        return {
+            "type": token.arm, "body": masked(body), "inputs": masked(inputs), "outputs": made, "state": "Succeeded",
+        }  # fmt: skip
+
+    def _record(self, method: str, token: Token, ident: str, body: dict[str, Any], status: int) -> None:
+        url = f"{ident}?api-version={token.version}"
+        self.store.record(
+            {"method": method, "type": token.arm, "url": url, "body": masked(body), "status": status}
+        )
+
+    # --- what the service refuses ---------------------------------------------------------------------------
+
+    def _refuse(self, token: Token, ident: str, body: dict[str, Any], *, create: bool) -> None:
+        faults = faults_of(token, ident.rsplit("/", 1)[-1], body, ident)
+        if faults:
+            raise ServiceError(
+                400, "InvalidRequestContent", "; ".join(f"{path} {reason}" for path, reason in faults)
+            )
+        before = self.store.get(ident)
+        if create and before is None:
+            self._refuse_taken(token, ident, body)
+        if not create and before is None:
+            raise ServiceError(404, "ResourceNotFound", f"{ident} was not found")
+        self._refuse_orphan(token, ident)
+        for link in sorted(_links(reveal(body))):
+            if self.store.get(link) is None:
+                raise ServiceError(400, "LinkedResourceNotFound", f"{link} does not exist")
+        if before is not None:
+            new = masked(body)
+            for path in (*token.create_only, *token.frozen):
+                old = pick(before["body"], path)
+                if old and old != pick(new, path):
+                    raise ServiceError(
+                        409, "PropertyChangeNotAllowed", f"{path} of {ident} cannot be changed"
+                    )
+        self._refuse_semantics(token, ident, reveal(body))
+
+    def _refuse_taken(self, token: Token, ident: str, body: dict[str, Any]) -> None:
+        name = ident.rsplit("/", 1)[-1].lower()
+        if token.arm in _GLOBAL:
+            for other in self.store.all():
+                if other["type"] == token.arm and other["id"].rsplit("/", 1)[-1].lower() == name:
+                    raise ServiceError(409, _GLOBAL[token.arm], f"the name {name} is taken")
+        if token.arm in _SOFT_DELETED and ident.lower() in self._hidden():
+            message = f"{ident} exists in deleted state: recover or purge it"
+            raise ServiceError(409, "ConflictError", message)
+        if token.arm == "Microsoft.Authorization/roleAssignments":
+            for other in self.store.all():
+                same = (
+                    other["type"] == token.arm
+                    and other["id"].rsplit("/", 1)[0].lower() == ident.rsplit("/", 1)[0].lower()
+                )
+                keys = ("properties.principalId", "properties.roleDefinitionId")
+                if same and all(pick(other["body"], key) == pick(reveal(body), key) for key in keys):
+                    raise ServiceError(409, "RoleAssignmentExists", "The role assignment already exists.")
+
+    def _refuse_orphan(self, token: Token, ident: str) -> None:
+        parts = ident.strip("/").split("/")
+        parent = "/" + "/".join(parts[:-2]) if len(parts) > 8 else "/" + "/".join(parts[:4])
+        if token.arm == "Microsoft.Authorization/roleAssignments":
+            parent = ident.split("/providers/Microsoft.Authorization", maxsplit=1)[0]
+        if token.arm == "Microsoft.Resources/resourceGroups" or parent.endswith("/blobServices/default"):
+            parent = parent.removesuffix("/blobServices/default")
+        if (
+            len(parent.strip("/").split("/")) > 3
+            and parent.lower() != ident.lower()
+            and self.store.get(parent) is None
+        ):
+            code = (
+                "ResourceGroupNotFound"
+                if len(parent.strip("/").split("/")) == 4
+                else "ParentResourceNotFound"
+            )
+            raise ServiceError(404, code, f"{parent} was not found")
+
+    def _refuse_semantics(self, token: Token, ident: str, body: dict[str, Any]) -> None:
+        default = pick(body, "properties.defaults.deploymentName")
+        named = default[0] if token.arm.endswith("/batchEndpoints") and default else None
+        if named and self.store.get(f"{ident}/deployments/{named}") is None:
+            raise ServiceError(400, "DeploymentNotFound", f"the endpoint has no deployment {default[0]!r}")
+        if token.arm == "Microsoft.ContainerInstance/containerGroups":
+            label = pick(body, "properties.ipAddress.dnsNameLabel")
+            for other in self.store.all() if label else []:
+                another = other["type"] == token.arm and other["id"].lower() != ident.lower()
+                if another and pick(other["body"], "properties.ipAddress.dnsNameLabel") == label:
+                    raise ServiceError(400, "DnsNameLabelNotAvailable", f"{label[0]} is taken")
+        if token.arm == "Microsoft.MachineLearningServices/workspaces/models/versions":
+            asset = pick(body, "properties.modelUri")
+            for store in re.findall(r"/datastores/([^/]+)/paths/", str(asset)):
+                workspace = ident.split("/models/", maxsplit=1)[0]
+                if self.store.get(f"{workspace}/datastores/{store}") is None:
+                    raise ServiceError(400, "UserError", f"the workspace has no datastore {store!r}")
+
+    # --- soft delete ------------------------------------------------------------------------------------------
+
+    def _hidden(self) -> set[str]:
+        path = self.store.folder / "deleted.txt"
+        return set(path.read_text("utf-8").split("\n")) if path.exists() else set()
+
+    def _hide(self, ident: str) -> None:
+        for document in self.store.all():
+            inside = document["id"].lower() == ident.lower() or document["id"].lower().startswith(
+                ident.lower() + "/"
+            )
+            if inside and document["type"] in _SOFT_DELETED:
+                with (self.store.folder / "deleted.txt").open("a", encoding="utf-8") as file:
+                    file.write(document["id"].lower() + "\n")
+
+    # --- faults -------------------------------------------------------------------------------------------------
+
+    def _fault(self, method: str, token: Token, ident: str, body: dict[str, Any]) -> str:
+        """Take the next planned fault that fits: ``faults.json`` is a list of ``{at | match, method?, kind}``."""
+        count_file, plan_file = self.store.folder / "count", self.store.folder / "faults.json"
+        number = int(count_file.read_text()) if count_file.exists() else 0
+        count_file.write_text(str(number + 1))
+        plan = json.loads(plan_file.read_text("utf-8")) if plan_file.exists() else []
+        for index, fault in enumerate(plan):
+            fits = fault["at"] == number if "at" in fault else fault["match"].lower() in ident.lower()
+            if fits and fault.get("method", method) == method:
+                del plan[index]
+                plan_file.write_text(json.dumps(plan), "utf-8")
+                return self._raise(fault["kind"], method, token, ident, body)
+        return ""
+
+    def _raise(self, kind: str, method: str, token: Token, ident: str, body: dict[str, Any]) -> str:
+        if kind == "429-once":
+            # azure-native's HTTP pipeline waits for Retry-After and asks again: only the log shows it.
+            self._record(method, token, ident, body, 429)
+            return ""
+        if kind == "429":
+            for _ in range(4):
+                self._record(method, token, ident, body, 429)
+            raise ServiceError(429, "TooManyRequests", "The request is being throttled. Retry-After: 17")
+        if kind == "500":
+            self._record(method, token, ident, body, 500)
+            raise ServiceError(500, "InternalServerError", "Encountered internal server error.")
+        if kind not in ("lro", "timeout", "lost"):
+            raise ValueError(f"faults.json: no fault of kind {kind!r}")
+        return kind
+
+
+def faults_of(token: Token, name: Any, body: dict[str, Any], ident: str | None) -> list[tuple[str, str]]:
+    """Everything the types and the services' rules refuse in a body."""
+    type_ = token.body_type
+    found = type_.faults(body) if type_ else []
+    return found + rules.check(token.arm, name, body, ident)
+
+
+def _links(value: Any) -> set[str]:
+    if isinstance(value, dict):
+        return set().union(*(_links(key) | _links(item) for key, item in value.items()))
+    if isinstance(value, list):
+        return set().union(*(_links(item) for item in value))
+    is_link = isinstance(value, str) and _LINK.match(value) and "/roleDefinitions/" not in value
+    return {value} if is_link else set()
+
+
+def _without_secrets(value: Any) -> Any:
+    """As ARM answers: what was sent, except secrets, which are never echoed."""
+    if isinstance(value, dict):
+        return {key: _without_secrets(item) for key, item in value.items() if not isinstance(item, Secret)}
+    if isinstance(value, list):
+        return [_without_secrets(item) for item in value if not isinstance(item, Secret)]
+    return value
+
+
+def _merge(first: Any, second: Any) -> Any:
+    if isinstance(first, dict) and isinstance(second, dict):
+        return {key: _merge(first.get(key), second.get(key)) for key in first.keys() | second.keys()}
+    return first if second is None else second
+
+
+def restored(stored: Any, known: Any) -> Any:
+    """Stored inputs with their secrets put back from ``known`` where these are still the same."""
+    if is_mask(stored):
+        return known if masked(known) == stored else Secret("changed outside of Pulumi")
+    inner = known.value if isinstance(known, Secret) else known
+    if isinstance(stored, dict):
+        other = inner if isinstance(inner, dict) else {}
+        return {key: restored(item, other.get(key)) for key, item in stored.items()}
+    if isinstance(stored, list):
+        others = inner if isinstance(inner, list) and len(inner) == len(stored) else [None] * len(stored)
+        return [restored(item, other) for item, other in zip(stored, others, strict=True)]
+    return stored

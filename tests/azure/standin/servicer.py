@@ -1,0 +1,209 @@
+"""Pulumi's ResourceProvider protocol in front of the fake service, with azure-native's manners."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import grpc
+from google.protobuf import any_pb2, empty_pb2
+from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
+
+from mldeploy.provider.values import UNKNOWN, Secret, decode, difference, encode, has_secret, reveal
+from tests.azure.standin import invokes
+from tests.azure.standin.arm import PartialError, Service, ServiceError, faults_of, restored
+from tests.azure.standin.tokens import Token, of, pick
+
+VERSION = "3.29.0"
+_KINDS = {"add": 0, "delete": 2, "update": 4}
+
+
+class _Failed(grpc.RpcError):
+    pass
+
+
+class _Status(grpc.Status):
+    def __init__(self, details: str, metadata: tuple[tuple[str, bytes], ...] = ()) -> None:
+        self.code, self.details, self.trailing_metadata = grpc.StatusCode.UNKNOWN, details, metadata
+
+
+class StandIn(provider_pb2_grpc.ResourceProviderServicer):
+    """The plugin. ``folder`` holds the fake subscription, the request log and the planned faults."""
+
+    def __init__(self, folder: Path) -> None:
+        self.service = Service(folder)
+
+    # --- plugin housekeeping ----------------------------------------------------------------------------------
+
+    def GetPluginInfo(self, request: Any, context: Any) -> Any:
+        return plugin_pb2.PluginInfo(version=VERSION)
+
+    def GetSchema(self, request: Any, context: Any) -> Any:
+        return provider_pb2.GetSchemaResponse(schema='{"name": "azure-native", "version": "3.29.0"}')
+
+    def Handshake(self, request: Any, context: Any) -> Any:
+        return provider_pb2.ProviderHandshakeResponse(accept_secrets=True)
+
+    def Attach(self, request: Any, context: Any) -> Any:
+        return empty_pb2.Empty()
+
+    def Cancel(self, request: Any, context: Any) -> Any:
+        return empty_pb2.Empty()
+
+    def CheckConfig(self, request: Any, context: Any) -> Any:
+        return provider_pb2.CheckResponse(inputs=request.news)
+
+    def DiffConfig(self, request: Any, context: Any) -> Any:
+        return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)
+
+    def Configure(self, request: Any, context: Any) -> Any:
+        given = reveal(decode(request.args)).get("subscriptionId")
+        if isinstance(given, str):
+            self.service.subscription = given
+        return provider_pb2.ConfigureResponse(acceptSecrets=True, supportsPreview=True)
+
+    # --- resources --------------------------------------------------------------------------------------------
+
+    def Check(self, request: Any, context: Any) -> Any:
+        token = self._token(request.urn, context)
+        news, olds = decode(request.news), decode(request.olds)
+        logical = str(request.urn).rsplit("::", 1)[-1]
+        failures = self._complete(token, news, olds, logical, bytes(request.randomSeed))
+        if not failures:
+            name = news.get(token.path[-1]) if token.path else None
+            ident = token.ident(self.service.subscription, news)
+            failures = faults_of(token, name, token.body(news), ident)
+        shown = [
+            provider_pb2.CheckFailure(property=path, reason=f"{path} {reason}") for path, reason in failures
+        ]
+        return provider_pb2.CheckResponse(inputs=encode(news), failures=shown)
+
+    @staticmethod
+    def _complete(
+        token: Token, news: dict[str, Any], olds: dict[str, Any], logical: str, seed: bytes
+    ) -> list[tuple[str, str]]:
+        """Auto-name as azure-native does: the last path parameter is the logical name and 8 random digits."""
+        *parents, last = token.path
+        if news.get(last) is None:
+            suffix = hashlib.sha256(seed or logical.encode()).hexdigest()[:8]
+            news[last] = token.fixed_name or olds.get(last) or f"{logical}{suffix}"
+        return [(name, "is required") for name in parents if news.get(name) is None]
+
+    def Diff(self, request: Any, context: Any) -> Any:
+        token = self._token(request.urn, context)
+        olds, news = reveal(decode(request.old_inputs)), reveal(decode(request.news))
+        details = difference(olds, news)
+        replaced = {name for name in token.path if olds.get(name) != news.get(name)}
+        old_body, new_body = token.body(olds), token.body(news)
+        for path in token.create_only:
+            if pick(old_body, path) != pick(new_body, path):
+                wanted = path.removeprefix("properties.").split(".")[0]
+                replaced |= {key for key in olds.keys() | news.keys() if key in (wanted, path.split(".")[0])}
+        top = {path: path.split(".")[0].split("[")[0] for path in details}
+        some = provider_pb2.DiffResponse.DIFF_SOME if details else provider_pb2.DiffResponse.DIFF_NONE
+        return provider_pb2.DiffResponse(
+            changes=some,
+            diffs=sorted(set(top.values())),
+            replaces=sorted(replaced & set(top.values())),
+            detailedDiff={
+                path: provider_pb2.PropertyDiff(kind=_KINDS[kind] + (top[path] in replaced), inputDiff=True)
+                for path, kind in details.items()
+            },
+            hasDetailedDiff=True,
+            deleteBeforeReplace=bool(replaced & set(top.values())),
+        )
+
+    def Create(self, request: Any, context: Any) -> Any:
+        token, inputs = self._token(request.urn, context), decode(request.properties)
+        if request.preview:
+            return provider_pb2.CreateResponse(id="", properties=encode(_previewed(token, inputs)))
+        ident = token.ident(self.service.subscription, reveal(inputs))
+        if ident is None:
+            self._fail(context, f"{request.urn}: a part of the resource's id is missing")
+        if self.service.store.get(ident) is not None and not (token.no_delete or token.fixed_name):
+            # azure-native asks for it first: what exists already must be imported.
+            self._fail(context, f"cannot create already existing resource '{ident}'")
+        outputs = self._put(context, token, ident, inputs, create=True)
+        return provider_pb2.CreateResponse(id=ident, properties=_encoded(outputs))
+
+    def Update(self, request: Any, context: Any) -> Any:
+        token, inputs = self._token(request.urn, context), decode(request.news)
+        if request.preview:
+            state = decode(request.olds) | _previewed(token, inputs)
+            return provider_pb2.UpdateResponse(properties=encode(state))
+        outputs = self._put(context, token, request.id, inputs, create=False)
+        return provider_pb2.UpdateResponse(properties=_encoded(outputs))
+
+    def Read(self, request: Any, context: Any) -> Any:
+        token = self._token(request.urn, context)
+        document = self.service.store.get(request.id)
+        if document is None:
+            return provider_pb2.ReadResponse()
+        inputs = restored(document["inputs"], decode(request.inputs))
+        return (
+            provider_pb2.ReadResponse(
+                id=request.id, properties=_encoded(document["outputs"]), inputs=encode(inputs)
+            )
+            if token
+            else None
+        )
+
+    def Delete(self, request: Any, context: Any) -> Any:
+        token = self._token(request.urn, context)
+        try:
+            self.service.delete(token, request.id)
+        except ServiceError as error:
+            self._fail(context, str(error))
+        return empty_pb2.Empty()
+
+    def Invoke(self, request: Any, context: Any) -> Any:
+        try:
+            found = invokes.call(self.service, request.tok, reveal(decode(request.args)))
+        except (ServiceError, KeyError) as error:
+            self._fail(context, str(error))
+        return provider_pb2.InvokeResponse(**{"return": encode(found)})
+
+    # --- plumbing ---------------------------------------------------------------------------------------------
+
+    def _put(
+        self, context: Any, token: Token, ident: str, inputs: dict[str, Any], *, create: bool
+    ) -> dict[str, Any]:
+        try:
+            return self.service.put(token, ident, inputs, create=create)
+        except ServiceError as error:
+            return self._fail(context, str(error))
+        except PartialError as error:
+            document = self.service.store.get(ident)
+            assert document is not None
+            detail = provider_pb2.ErrorResourceInitFailed(
+                id=ident,
+                properties=_encoded(document["outputs"]),
+                inputs=encode(inputs),
+                reasons=[str(error)],
+            )
+            packed = any_pb2.Any()
+            packed.Pack(detail)
+            status = status_pb2.Status(code=2, message=str(error), details=[packed])
+            return self._fail(context, str(error), (("grpc-status-details-bin", status.SerializeToString()),))
+
+    def _token(self, urn: str, context: Any) -> Token:
+        try:
+            return of(str(urn).split("::")[2].rsplit("$", 1)[-1])
+        except KeyError as error:
+            return self._fail(context, str(error))
+
+    @staticmethod
+    def _fail(context: Any, message: str, metadata: tuple[tuple[str, bytes], ...] = ()) -> Any:
+        context.abort_with_status(_Status(message, metadata))
+        raise _Failed(message)
+
+
+def _previewed(token: Token, inputs: dict[str, Any]) -> dict[str, Any]:
+    shown = {key: value for key, value in inputs.items() if key not in token.path and not has_secret(value)}
+    return shown | {"provisioningState": UNKNOWN}
+
+
+def _encoded(outputs: dict[str, Any]) -> Any:
+    secrets = {"connectionString", "instrumentationKey"} & outputs.keys()
+    return encode({key: Secret(value) if key in secrets else value for key, value in outputs.items()})
