@@ -1,0 +1,42 @@
+"""`python -m mldeploy.provider [engine address]`: the provider as a plugin process. Prints its port."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+from pulumi.runtime.proto import engine_pb2_grpc, provider_pb2_grpc
+
+from mldeploy.provider.servicer import Provider, default_root
+
+# Operations wait for processes, so threads are cheap; the engine itself limits how many run.
+_THREADS = 64
+_MAX_MESSAGE = 400 * 1024 * 1024
+
+
+def main(arguments: list[str]) -> int:
+    """Serve until the engine ends the process."""
+    address = next((argument for argument in arguments if not argument.startswith("-")), None)
+    engine = engine_pb2_grpc.EngineStub(grpc.insecure_channel(address)) if address else None
+    options = [
+        ("grpc.max_receive_message_length", _MAX_MESSAGE),
+        ("grpc.max_send_message_length", _MAX_MESSAGE),
+    ]
+    server = grpc.server(ThreadPoolExecutor(_THREADS), options=options)
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(Provider(default_root(), engine), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    signal.signal(signal.SIGTERM, lambda *_: server.stop(grace=None))
+    print(port, flush=True)
+    try:
+        server.wait_for_termination()
+    except KeyboardInterrupt:
+        # The engine got the same Ctrl-C: it cancels operations and then ends this process.
+        server.stop(grace=None).wait()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,69 @@
+"""Who has a TCP port of this machine."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from mldeploy.provider.runs import Run, runs
+
+_LISTENING = "0A"
+
+
+def replica_with(port: int, scope: str) -> Run | None:
+    """A living replica of a project's stack that still accepts on the port."""
+    for run in runs("replicas"):
+        if run.about().get("scope") == scope and listening_port(run) == port and run.alive():
+            return run
+    return None
+
+
+def listening_port(replica: Run) -> int | None:
+    """The port that was given to a replica."""
+    with suppress(OSError, ValueError):
+        return int((replica.path / "port").read_text())
+    return None
+
+
+def owner(port: int) -> str:
+    """Who listens on a port, for a message: a service of ours, else the process, else nobody we can see."""
+    for run in runs("listeners"):
+        about = run.about()
+        if about.get("port") == port and run.alive():
+            process = run.process()
+            pid = f", process {process[0]}" if process else ""
+            return f"the service {about.get('service')!r} of {about.get('scope')} (listener {run.ident}{pid})"
+    if (pid := _listening_process(port)) is not None:
+        return f"process {pid} ({_command(pid)})"
+    return "another process"
+
+
+def _listening_process(port: int) -> int | None:
+    if sys.platform != "linux":
+        return None
+    inodes = {inode for table in ("tcp", "tcp6") for inode in _inodes(Path("/proc/net") / table, port)}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            with suppress(OSError):
+                for descriptor in (folder / "fd").iterdir():
+                    with suppress(OSError):
+                        if str(descriptor.readlink()) in inodes:
+                            return int(folder.name)
+    return None
+
+
+def _inodes(table: Path, port: int) -> set[str]:
+    found: set[str] = set()
+    with suppress(OSError):
+        for line in table.read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == _LISTENING and int(fields[1].rpartition(":")[2], 16) == port:
+                found.add(f"socket:[{fields[9]}]")
+    return found
+
+
+def _command(pid: int) -> str:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    return "its name is not readable"

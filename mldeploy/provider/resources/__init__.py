@@ -1,0 +1,16 @@
+"""The resources, by type token."""
+
+from __future__ import annotations
+
+from mldeploy.provider.resource import Resource
+from mldeploy.provider.resources.environment import Environment
+from mldeploy.provider.resources.gate import Gate
+from mldeploy.provider.resources.keys import ServiceKeys
+from mldeploy.provider.resources.listener import Listener
+from mldeploy.provider.resources.replica import Replica
+from mldeploy.provider.resources.stored_model import StoredModel
+
+RESOURCES: dict[str, Resource] = {
+    resource.token: resource
+    for resource in (StoredModel(), Environment(), ServiceKeys(), Replica(), Gate(), Listener())
+}

@@ -1,0 +1,180 @@
+"""Gate: golden requests that a replica must answer rightly before it gets the traffic."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import httpx
+
+from mldeploy.content import ContentError, file_hash, text_digest
+from mldeploy.provider import startup
+from mldeploy.provider.golden import mismatch
+from mldeploy.provider.resource import CheckError, Context, Field, ProvisionError, Resource
+from mldeploy.provider.runs import Run
+from mldeploy.sources import inside
+
+_REQUEST_SECONDS = 120.0
+_SHOWN_BODY = 2000
+DEFAULT_TOLERANCE = 1e-9
+
+_GOLDEN = Field(
+    kind="object",
+    type_name="GoldenRequest",
+    replaces=False,
+    description="A request, and the answer that it must get.",
+    fields={
+        "request": Field(
+            kind="string", required=True, description="A file of the project: the request's body."
+        ),
+        "response": Field(kind="string", description="A file of the project: the expected body."),
+        "tolerance": Field(
+            kind="number", minimum=0, description="By how much numbers may differ (default 1e-9)."
+        ),
+        "content_type": Field(
+            kind="string", description="The request's content type; by default from the file name."
+        ),
+    },
+)
+
+
+class Gate(Resource):
+    """Scores a replica on its private socket."""
+
+    token = "mldeploy:service:Gate"  # noqa: S105
+    description = "Golden requests that a new replica must answer before traffic moves to it."
+    inputs = {
+        "replica": Field(kind="string", required=True, replaces=False, description="The replica's id."),
+        "service": Field(kind="string", required=True, replaces=False, description="The service's name."),
+        "golden": Field(kind="array", items=_GOLDEN, replaces=False, description="The requests."),
+        "golden_digest": Field(
+            kind="string", computed=True, replaces=False, description="Digest of their content."
+        ),
+    }
+    outputs = {
+        "passed": Field(kind="integer", description="How many requests were answered as expected."),
+        "seconds": Field(kind="number", description="How long they took together."),
+    }
+
+    def check(self, ctx: Context, olds: Mapping[str, Any], news: dict[str, Any]) -> dict[str, Any]:
+        """The files are there."""
+        faults: list[tuple[str, str]] = []
+        parts: list[str] = []
+        for index, golden in enumerate(_golden(news)):
+            for key in ("request", "response"):
+                if golden.get(key) is None:
+                    parts.append("")
+                    continue
+                try:
+                    parts.append(file_hash(inside(str(golden[key]), ctx.root)))
+                except ContentError as error:
+                    faults.append((f"golden[{index}].{key}", str(error)))
+        if faults:
+            raise CheckError(*faults)
+        return {"golden_digest": text_digest("golden", *parts)}
+
+    def create(self, ctx: Context, inputs: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+        """Run the requests."""
+        outputs = _run(ctx, inputs)
+        return f"{inputs['service']}-gate-{secrets.token_hex(3)}", outputs
+
+    def read(
+        self, ctx: Context, ident: str, state: Mapping[str, Any], inputs: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """What was passed was passed."""
+        return dict(state), {}
+
+    def update(
+        self,
+        ctx: Context,
+        ident: str,
+        state: Mapping[str, Any],
+        olds: Mapping[str, Any],
+        news: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        """Run the requests against the new replica."""
+        return _run(ctx, news)
+
+    def delete(self, ctx: Context, ident: str, state: Mapping[str, Any]) -> None:
+        """Nothing is left of it."""
+
+
+def _golden(inputs: Mapping[str, Any]) -> list[dict[str, Any]]:
+    value = inputs.get("golden")
+    return cast("list[dict[str, Any]]", value) if isinstance(value, list) else []
+
+
+def _run(ctx: Context, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    run, golden, started = Run("replicas", str(inputs["replica"])), _golden(inputs), time.monotonic()
+    with _client(run) as client:
+        if not golden:
+            _answers(client, inputs, run)
+        for number, item in enumerate(golden, 1):
+            ctx.check_cancelled()
+            ctx.status(f"golden request {number} of {len(golden)}")
+            _score(ctx, client, item, inputs, run)
+    return {"passed": len(golden), "seconds": round(time.monotonic() - started, 3)}
+
+
+def _client(run: Run) -> httpx.Client:
+    try:
+        keys: Any = json.loads((run.path / "keys.json").read_text())
+    except OSError:
+        raise ProvisionError(f"replica {run.ident} is gone: refresh, then run the update again") from None
+    headers = {"Authorization": f"Bearer {keys['primary']}"} if "primary" in keys else {}
+    transport = httpx.HTTPTransport(uds=str(run.http))
+    return httpx.Client(
+        transport=transport, base_url="http://replica", headers=headers, timeout=_REQUEST_SECONDS
+    )
+
+
+def _answers(client: httpx.Client, inputs: Mapping[str, Any], run: Run) -> None:
+    for path in ("/", "/swagger.json"):
+        try:
+            status = client.get(path).status_code
+        except httpx.HTTPError as error:
+            raise ProvisionError(_failure(inputs, run, f"GET {path}: {error}")) from None
+        # A script without a schema has no swagger.json to give.
+        if status >= 500 or (path == "/" and status != 200):
+            raise ProvisionError(_failure(inputs, run, f"GET {path} answers with status {status}"))
+
+
+def _score(
+    ctx: Context, client: httpx.Client, item: Mapping[str, Any], inputs: Mapping[str, Any], run: Run
+) -> None:
+    request = str(item["request"])
+    body = inside(request, ctx.root).read_bytes()
+    default = "application/json" if Path(request).suffix == ".json" else "application/octet-stream"
+    content_type = str(item.get("content_type") or default)
+    try:
+        answer = client.post("/score", content=body, headers={"Content-Type": content_type})
+    except httpx.HTTPError as error:
+        reason = f"{request}: no answer: {error or type(error).__name__}"
+        raise ProvisionError(_failure(inputs, run, reason)) from None
+    if answer.status_code != 200:
+        text = answer.text[:_SHOWN_BODY]
+        raise ProvisionError(_failure(inputs, run, f"{request}: status {answer.status_code}: {text}"))
+    if item.get("response") is None:
+        return
+    expected = inside(str(item["response"]), ctx.root).read_bytes()
+    tolerance = item.get("tolerance")
+    found = mismatch(expected, answer.content, DEFAULT_TOLERANCE if tolerance is None else float(tolerance))
+    if found:
+        raise ProvisionError(
+            _failure(inputs, run, f"{request}: not the answer in {item['response']}: {found}")
+        )
+
+
+def _failure(inputs: Mapping[str, Any], run: Run, reason: str) -> str:
+    log = [
+        line.replace(
+            f"{run.path / 'source'}/", f"{str(run.about().get('source_directory', '')).rstrip('/')}/"
+        )
+        for line in startup.readable(run.tail())
+    ]
+    title = f"service {inputs['service']}: the gate failed: {reason}"
+    return title + startup.block("the end of the replica's log", log)

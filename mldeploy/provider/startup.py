@@ -1,0 +1,70 @@
+"""From what a replica left behind when it did not start, to one line that says why."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+
+_MISSING = re.compile(r"(?:ModuleNotFoundError|ImportError): No module named '([^'.]+)")
+_WHERE = re.compile(r'File "([^"]+)", line (\d+)(?:, in (\S+))?')
+# The import name of a package that has another name on PyPI.
+_PACKAGES = {
+    "cv2": "opencv-python-headless",
+    "PIL": "pillow",
+    "sklearn": "scikit-learn",
+    "skimage": "scikit-image",
+    "yaml": "pyyaml",
+    "bs4": "beautifulsoup4",
+    "dateutil": "python-dateutil",
+    "dotenv": "python-dotenv",
+    "Crypto": "pycryptodome",
+    "magic": "python-magic",
+    "attr": "attrs",
+    "google": "google-api-python-client",
+}
+
+
+def reason(trace: str, script: str) -> str:
+    """One line from a script's traceback.
+
+    Args:
+        trace: the traceback, with paths as the user knows them.
+        script: the entry script as the user knows it.
+    """
+    lines = [line for line in trace.strip().splitlines() if line.strip()]
+    if not lines:
+        return f"{script} did not start"
+    last = lines[-1].strip()
+    if match := _MISSING.search(trace):
+        module = match[1]
+        return f"{script} needs the package {_PACKAGES.get(module, module)!r} (module {module!r}): add it to conda_file"
+    places = _WHERE.findall(trace)
+    where = f"{places[-1][0]}:{places[-1][1]}" if places else script
+    if last.startswith(("SyntaxError", "IndentationError", "TabError")):
+        return f"{where}: {last}"
+    own = [place for place in places if place[0].endswith(script)] or places
+    place = f"{own[-1][0]}:{own[-1][1]}" if own else script
+    in_init = any(name == "init" and file.endswith(script) for file, _line, name in places)
+    return f"{place}: {'init() raised ' if in_init else ''}{last}"
+
+
+def readable(log: Sequence[str]) -> list[str]:
+    """Log lines as people read them: the messages of JSON lines, others as they are."""
+    shown: list[str] = []
+    for line in log:
+        try:
+            record: object = json.loads(line)
+        except ValueError:
+            record = None
+        if isinstance(record, dict) and "message" in record:
+            level = str(record.get("level", "")).lower()  # pyright: ignore
+            shown.append(f"{level}: {record['message']}" if level else str(record["message"]))  # pyright: ignore
+        else:
+            shown.append(line)
+    return shown
+
+
+def block(title: str, lines: Sequence[str]) -> str:
+    """Lines under a title, indented; nothing when there are none."""
+    return "\n".join(["", f"{title}:", *(f"  {line}" for line in lines)]) if lines else ""

@@ -1,0 +1,1 @@
+"""A stand-in for the scoring server: the replica contract with the standard library only."""
