@@ -170,11 +170,8 @@ class HubClient:
                 raise HubError(f"hub {self.host}, {what}: the answer is not JSON", response.status_code) from
                 None
         code, message = _reason(response)
-        raise HubError(
-            f"hub {self.host}, {what}: {response.status_code} {code} {message}{self._advice(response.status_code)}".strip(),
-            response.status_code,
-            code,
-        )
+        status, advice = response.status_code, self._advice(response.status_code)
+        raise HubError(f"hub {self.host}, {what}: {status} {code} {message}{advice}".strip(), status, code)
 
     def _advice(self, status: int) -> str:
         if status in (401, 403):

@@ -45,7 +45,7 @@ class Listener(Resource):
             items=Field(kind="string", description="A version."),
             description="What the active replica scores with: model name to version.",
         ),
-        "ssl": Field(kind="boolean", replaces=False, description="Whether clients use https."),
+        "ssl_enabled": Field(kind="boolean", replaces=False, description="Whether clients use https."),
     }
     outputs = {
         "pid": Field(kind="integer", description="The supervisor's process."),

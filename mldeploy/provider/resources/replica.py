@@ -60,6 +60,16 @@ _KEYS = Field(
         "secondary": Field(kind="string", required=True, secret=True, description="The secondary key."),
     },
 )
+_SSL = Field(
+    kind="object",
+    type_name="Certificate",
+    secret=True,
+    description="What the server needs for https.",
+    fields={
+        "cert": Field(kind="string", required=True, secret=True, description="The certificate chain, PEM."),
+        "key": Field(kind="string", required=True, secret=True, description="Its private key, PEM."),
+    },
+)
 _COLLECT = Field(
     kind="map",
     description="Whether, where and how much of inputs and outputs is collected (v1's collect_model_data).",
@@ -86,6 +96,7 @@ class Replica(Resource):
         "models": Field(kind="array", items=_MODEL, description="The models that the script finds."),
         "auth_enabled": Field(kind="boolean", required=True, description="Whether clients must send a key."),
         "keys": _KEYS,
+        "ssl": _SSL,
         "num_replicas": Field(
             kind="integer", minimum=1, maximum=256, description="Worker processes (default 1)."
         ),
@@ -280,7 +291,18 @@ def _config(run: Run, inputs: Mapping[str, Any], source: Path, model_dir: Path) 
         "scoring_timeout_ms", "replica_max_concurrent_requests", "max_request_wait_time", "collect_model_data",
         "enable_app_insights",
     )  # fmt: skip
+    if ssl := _map(inputs.get("ssl")):
+        config["ssl"] = {
+            f"{kind}_file": str(_private_text(run, f"{kind}.pem", ssl[kind])) for kind in ("cert", "key")
+        }
     return config | {name: inputs[name] for name in passed if inputs.get(name) is not None}
+
+
+def _private_text(run: Run, name: str, text: str) -> Path:
+    path = run.path / name
+    path.touch(mode=0o600)
+    path.write_text(text)
+    return path
 
 
 def _drain_seconds(inputs: Mapping[str, Any]) -> float:

@@ -15,6 +15,7 @@ from mldeploy.sources import locate
 
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
 SHORT_DIGEST = 12
+_TEXT = Field(kind="string", description="A text.")
 
 
 class StoredModel(Resource):
@@ -31,6 +32,11 @@ class StoredModel(Resource):
             description="A file or folder relative to the project, or runs:/<run id>/<path>.",
         ),
         "version": Field(kind="string", description="A fixed version; by default it comes from the content."),
+        "description": Field(
+            kind="string", replaces=False, description="What the model predicts, for people."
+        ),
+        "tags": Field(kind="map", replaces=False, items=_TEXT, description="Labels; they can change."),
+        "properties": Field(kind="map", items=_TEXT, description="Facts of this version; they never change."),
         "digest": Field(kind="string", computed=True, required=False, description="SHA-256 of the content."),
     }
     outputs = {
