@@ -1,0 +1,114 @@
+"""`type: local`: services on this machine, as processes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pulumi
+
+from components import secrets
+from components.local_endpoint import LocalEndpoint, LocalEndpointArgs, ServiceModel
+from components.registered_model import RegisteredModel, RegisteredModelArgs
+from components.scoring_image import ScoringImage, ScoringImageArgs
+from components.targets.context import Context, Endpoint
+from mldeploy.manifest import LocalTarget, SecretRef, Service
+
+_REPLICA_SETTINGS = (
+    "scoring_timeout_ms",
+    "replica_max_concurrent_requests",
+    "max_request_wait_time",
+    "enable_app_insights",
+    "cpu_cores",
+    "memory_gb",
+)
+
+
+def deploy(
+    context: Context, name: str, target: LocalTarget, services: Mapping[str, Service]
+) -> dict[str, Endpoint]:
+    """One :class:`LocalEndpoint` a service, over models and images that services share.
+
+    Raises:
+        pulumi.RunError: the target's runtime cannot be deployed by this version.
+    """
+    if target.runtime != "process":
+        raise pulumi.RunError(
+            f"target {name!r}: runtime {target.runtime!r} can be described but not deployed in this version; use process"
+        )
+    return {key: _endpoint(context, key, service) for key, service in services.items()}
+
+
+def register_model(context: Context, name: str) -> RegisteredModel:
+    """The model in the local store, registered once."""
+
+    def make() -> RegisteredModel:
+        model = context.manifest.models[name]
+        args = RegisteredModelArgs(
+            source=model.source,
+            version=model.version,
+            description=model.description or "",
+            tags=dict(model.tags),
+            properties=dict(model.properties),
+        )
+        return RegisteredModel(name, args)
+
+    registered = context.shared(("local", "model", name), make)
+    context.registered[name] = registered
+    return registered
+
+
+def _image(context: Context, name: str) -> ScoringImage:
+    def make() -> ScoringImage:
+        image = context.manifest.images[name]
+        args = ScoringImageArgs(
+            source_directory=image.source_directory,
+            entry_script=image.entry_script,
+            conda_file=image.conda_file,
+            runtime=image.runtime,
+        )
+        return ScoringImage(name, args)
+
+    return context.shared(("local", "image", name), make)
+
+
+def _endpoint(context: Context, name: str, service: Service) -> Endpoint:
+    manifest_image = context.manifest.images[service.image]
+    image = _image(context, service.image)
+    models = [register_model(context, model) for model in manifest_image.models]
+    settings = {key: getattr(service, key) for key in _REPLICA_SETTINGS}
+    settings["num_replicas"] = service.num_replicas or 1
+    settings["collect_model_data"] = (
+        service.collect_model_data.model_dump(exclude_none=True) if service.collect_model_data else None
+    )
+    settings["environment_variables"] = dict(manifest_image.environment_variables)
+    endpoint = LocalEndpoint(
+        name,
+        LocalEndpointArgs(
+            image=image.digest,
+            environment_digest=image.environment_digest,
+            source_directory=manifest_image.source_directory,
+            entry_script=manifest_image.entry_script,
+            models=[ServiceModel(name=m.model_name, version=m.version, digest=m.digest) for m in models],
+            port=service.port,
+            auth_enabled=service.auth_enabled,
+            primary_key=_secret(service.primary_key),
+            secondary_key=_secret(service.secondary_key),
+            key_generation=(service.key_generation.primary, service.key_generation.secondary),
+            golden=[request.model_dump(exclude_none=True) for request in service.golden],
+            settings=settings,
+            ssl=_ssl(service),
+        ),
+    )
+    keys = (endpoint.primary_key, endpoint.secondary_key) if service.auth_enabled else (None, None)
+    return Endpoint(endpoint.scoring_uri, endpoint.swagger_uri, *keys)
+
+
+def _secret(reference: SecretRef | None) -> pulumi.Output[str] | None:
+    return None if reference is None else secrets.resolve(reference)
+
+
+def _ssl(service: Service) -> dict[str, pulumi.Output[str]] | None:
+    ssl = service.ssl
+    if ssl is None or not ssl.enabled:
+        return None
+    return {"cert": secrets.resolve(ssl.cert), "key": secrets.resolve(ssl.key)}

@@ -1,0 +1,124 @@
+"""Services on this machine: what the listener and the replica of a service say."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from mldeploy.engine.property_value import Secret
+from mldeploy.engine.state import ResourceState
+from mldeploy.operations import http
+from mldeploy.operations.model import Answer, Keys, OperationError, ServiceStatus, State
+from mldeploy.provider import local_status
+
+_LISTENER = "mldeploy:service:Listener"
+_REPLICA = "mldeploy:service:Replica"
+_KEYS = "mldeploy:service:ServiceKeys"
+_POLL_SECONDS = 0.25
+
+
+@dataclass(frozen=True)
+class LocalService:
+    """A service with a listener on this machine. Its listener, not the newest replica, says what serves."""
+
+    name: str
+    listener: ResourceState | None
+    replica: ResourceState | None
+    service_keys: ResourceState | None
+    kind: str = "local"
+
+    def status(self, target: str) -> ServiceStatus:
+        """See :class:`mldeploy.operations.model.ServiceHandle`."""
+        outputs: dict[str, Any] = dict(self.listener.outputs) if self.listener else {}
+        state = local_status.service_state(
+            outputs or None,
+            dict(self.replica.outputs) if self.replica else None,
+            listener_id=self.listener.id if self.listener else "",
+            replica_id=self._replica_id(),
+        )
+        return ServiceStatus(
+            self.name,
+            target,
+            State(state),
+            {str(k): str(v) for k, v in (outputs.get("models") or {}).items()},
+            outputs.get("scoring_uri"),
+            outputs.get("swagger_uri"),
+        )
+
+    def logs(self, *, lines: int, follow: bool) -> Iterator[str]:
+        """See :class:`mldeploy.operations.model.ServiceHandle`. Follows the file through its rotations."""
+        path = local_status.log_path(self._replica_id())
+        try:
+            file = path.open(encoding="utf-8", errors="replace")
+        except OSError:
+            raise OperationError(f"{self.name} has no log: its replica is gone; run `mldeploy up`") from None
+        try:
+            yield from (line.rstrip("\n") for line in deque(file, maxlen=lines))
+            while follow:
+                line = file.readline()
+                if line:
+                    yield line.rstrip("\n")
+                    continue
+                time.sleep(_POLL_SECONDS)
+                file = _rotated(file, path)
+        finally:
+            file.close()
+
+    def keys(self) -> Keys | None:
+        """See :class:`mldeploy.operations.model.ServiceHandle`."""
+        if self.service_keys is None:
+            return None
+        outputs = self.service_keys.outputs
+        return Keys(_plain(outputs["primary"]), _plain(outputs["secondary"]))
+
+    def score(self, body: bytes, content_type: str, timeout: float) -> Answer:
+        """See :class:`mldeploy.operations.model.ServiceHandle`. TLS on loopback may use a certificate of another name."""
+        uri = self.listener.outputs.get("scoring_uri") if self.listener else None
+        if not uri:
+            raise OperationError(f"{self.name} has no listener yet; run `mldeploy up`")
+        return http.post(str(uri), body, content_type, self.keys(), timeout, verify=False)
+
+    def _replica_id(self) -> str:
+        """The replica that has the traffic; before there is a listener, the one that was made for it."""
+        if self.listener is not None and self.listener.outputs.get("replica"):
+            return str(self.listener.outputs["replica"])
+        return self.replica.id if self.replica else ""
+
+
+def handles(resources: Sequence[ResourceState]) -> list[LocalService]:
+    """Every local service of a state, by its listener or, when that is not there, its replica."""
+    current = [resource for resource in resources if not resource.delete]
+
+    def by_service(kind: str) -> dict[str, ResourceState]:
+        return {str(r.outputs.get("service") or r.inputs["service"]): r for r in current if r.type == kind}
+
+    listeners, replicas = by_service(_LISTENER), by_service(_REPLICA)
+    keys = {r.parent: r for r in current if r.type == _KEYS}
+    found: list[LocalService] = []
+    for name in sorted(listeners.keys() | replicas.keys()):
+        listener, replica = listeners.get(name), replicas.get(name)
+        parent = (listener or replica or current[0]).parent
+        found.append(LocalService(name, listener, replica, keys.get(parent)))
+    return found
+
+
+def _plain(value: Any) -> str:
+    """The text of a secret property."""
+    return str(value.value if isinstance(value, Secret) else value)
+
+
+def _rotated(file: TextIO, path: Path) -> TextIO:
+    """The same file, or the new one of that name when the server has rotated its log."""
+    try:
+        if path.stat().st_ino == os.fstat(file.fileno()).st_ino:
+            return file
+        fresh = path.open(encoding="utf-8", errors="replace")
+    except OSError:
+        return file
+    file.close()
+    return fresh
