@@ -1,4 +1,4 @@
-"""The typed Pulumi resources of the `mldeploy` provider: what :mod:`mldeploy.provider` makes of them is its business.
+"""The typed Pulumi resources of the `mldeploy` provider.
 
 The class attributes of a resource are its outputs; arguments are documented in ``Args``.
 """
@@ -255,9 +255,9 @@ class Gate(pulumi.CustomResource):
             resource_name: the logical name.
             service: the service's name.
             replica: the id of a :class:`Replica`.
-            golden: ``{request, response?, tolerance?, content_type?}``: files of the project, the numeric tolerance of
-                the comparison, the request's content type. Without any, the replica has to answer at all.
-            opts: Pulumi's options.
+            golden: ``{request, response?, tolerance?, content_type?}``: files of the project, the numeric
+            tolerance of the comparison, the request's content type. Without any, the replica has to answer at
+            all. opts: Pulumi's options.
         """
         props: dict[str, Any] = {
             "service": service,

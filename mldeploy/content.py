@@ -1,8 +1,9 @@
 """Digests of files and folders: streaming, canonical, safe with links and special files.
 
-A digest is SHA-256 over a canonical listing: for each regular file, sorted by its path's UTF-8 bytes, the path, the size
-and the SHA-256 of the bytes. A single file is a listing of one, so that its name counts. Times, owners, modes, empty
-folders and the place on disk do not. A link counts as what it points to, and must point inside the same folder.
+A digest is SHA-256 over a canonical listing: for each regular file, sorted by its path's UTF-8 bytes, the
+path, the size and the SHA-256 of the bytes. A single file is a listing of one, so that its name counts.
+Times, owners, modes, empty folders and the place on disk do not. A link counts as what it points to, and must
+point inside the same folder.
 """
 
 from __future__ import annotations
@@ -204,7 +205,8 @@ def _kind(mode: int) -> str:
 def digest(
     source: Path, ignore: Callable[[str, bool], bool] | None = None, cache: HashCache | None = None
 ) -> str:
-    """The content digest (64 hexadecimal digits) of a file or a folder; memory use does not grow with its size.
+    """The content digest (64 hexadecimal digits) of a file or a folder; memory use does not grow with its
+    size.
 
     Raises:
         ContentError: see :func:`entries`; also when a file changes while it is read.
@@ -242,7 +244,7 @@ def file_hash(path: Path, cache: HashCache | None = None) -> str:
             before = os.fstat(file.fileno())
             if cache and (remembered := cache.get(path, before)):
                 return remembered
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+            found = _hash(file)
             after = os.fstat(file.fileno())
     except OSError as error:
         raise ContentError(f"{path}: {error.strerror or error}") from None
@@ -251,6 +253,13 @@ def file_hash(path: Path, cache: HashCache | None = None) -> str:
     if cache and time.time() - max(after.st_mtime, after.st_ctime) > _SETTLED_SECONDS:
         cache.put(path, after, found)
     return found
+
+
+def _hash(file: BinaryIO) -> str:
+    total = hashlib.sha256()
+    while chunk := file.read(CHUNK):
+        total.update(chunk)
+    return total.hexdigest()
 
 
 def open_regular(path: Path) -> BinaryIO:
@@ -299,7 +308,8 @@ class SqliteHashCache:
             try:
                 with connection:
                     connection.execute(
-                        "create table if not exists hashes (path blob primary key, identity text, digest text)"
+                        "create table if not exists hashes"
+                        " (path blob primary key, identity text, digest text)"
                     )
                     return connection.execute(statement, values).fetchall()
             finally:

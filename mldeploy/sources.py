@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +27,10 @@ def locate(source: str, root: Path) -> Path:
     if source.startswith("runs:"):
         return _from_run(source, root)
     if source.startswith("azureml:"):
-        raise ContentError(f"{source}: an Azure ML job's output can be registered on Azure targets only; for a "
-                           "local model, not in this version: download it and give its path")  # fmt: skip
+        raise ContentError(
+            f"{source}: an Azure ML job's output can be registered on Azure targets only; "
+            "as a local model it is not in this version: download it and give its path"
+        )
     if "://" in source:
         raise ContentError(f"{source}: unknown kind of source; allowed: a path, runs:/<run id>/<path>")
     return inside(source, root)
@@ -100,9 +102,9 @@ def _local_folder(uri: str, root: Path) -> Path | None:
 
 
 @contextlib.contextmanager
-def _in_folder(root: Path) -> Iterator[None]:
-    """MLflow's default tracking store is relative to the working directory, which belongs to the whole process:
-    so name it by an absolute path where the user has not named another."""
+def _in_folder(root: Path) -> Generator[None]:
+    """MLflow's default tracking store is relative to the working directory, which belongs to the whole
+    process: so name it by an absolute path where the user has not named another."""
     import mlflow  # pyright: ignore
 
     named = os.environ.get("MLFLOW_TRACKING_URI")
@@ -118,6 +120,6 @@ def _in_folder(root: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _without_progress() -> Iterator[None]:
+def _without_progress() -> Generator[None]:
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     yield

@@ -1,5 +1,5 @@
 """The `mldeploy` Pulumi resource provider: what no official provider manages.
 
-:mod:`servicer` speaks Pulumi's ResourceProvider protocol, :mod:`resource` is the small framework under it, and
+:mod:`servicer` speaks Pulumi's ResourceProvider protocol, :mod:`resource` is the small framework under it,
 ``resources/`` has one resource a file.
 """

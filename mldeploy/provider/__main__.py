@@ -28,7 +28,11 @@ def main(arguments: list[str]) -> int:
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(Provider(default_root(), engine), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
-    signal.signal(signal.SIGTERM, lambda *_: server.stop(grace=None))
+
+    def stop(_signal: int, _frame: object) -> None:
+        server.stop(grace=None)
+
+    signal.signal(signal.SIGTERM, stop)
     print(port, flush=True)
     try:
         server.wait_for_termination()

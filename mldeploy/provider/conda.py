@@ -1,4 +1,4 @@
-"""Reading a conda file as what pip can install: conda entries by their wheels' names, pip entries as they are."""
+"""Reading a conda file as what pip can install: conda entries by their wheels' names, pip entries as is."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ def read(file: Path, shown: str) -> CondaFile:
     """
     found = CondaFile()
     try:
-        # S506 does not apply: the round-trip loader builds plain containers and keeps positions.
-        loaded: Any = YAML(typ="rt").load(file.read_text("utf-8"))
+        parser: Any = YAML(typ="rt")
+        loaded: Any = parser.load(file.read_text("utf-8"))
     except OSError as error:
         found.errors.append(f"{shown}: {error.strerror or error}")
         return found
@@ -90,7 +90,7 @@ class _Reader:
             self._found.errors.append(f"{self._shown}: must be a mapping with `dependencies`")
             return
         document = cast("dict[str, Any]", loaded)
-        dependencies = document.get("dependencies") or []
+        dependencies: Any = document.get("dependencies") or []
         if not isinstance(dependencies, list):
             self._found.errors.append(f"{self._shown}: `dependencies` must be a list")
             return
@@ -223,7 +223,8 @@ class _Reader:
             self._found.served.append(name)
             return
         if name == "inference-schema":
-            # The server's own requirement has the version; the extras say which parameter types a script uses.
+            # The server's own requirement has the version; the extras say which parameter types a script
+            # uses.
             self._found.served.append(name)
             extras = ",".join(sorted(requirement.extras))
             text = f"inference-schema[{extras}]" if extras else ""

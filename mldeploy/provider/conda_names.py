@@ -60,9 +60,36 @@ CONDA_ONLY = {
 }
 
 INTERPRETER_PARTS = frozenset(
-    "_libgcc_mutex _openmp_mutex bzip2 ca-certificates certifi-base ld_impl_linux-64 libffi libgcc libgcc-ng libgomp "
-    "libnsl libsqlite libstdcxx libstdcxx-ng libuuid libxcrypt libzlib libexpat liblzma ncurses nomkl openssl pip readline "
-    "sqlite tk xz zlib".split()
+    [
+        "_libgcc_mutex",
+        "_openmp_mutex",
+        "bzip2",
+        "ca-certificates",
+        "certifi-base",
+        "ld_impl_linux-64",
+        "libffi",
+        "libgcc",
+        "libgcc-ng",
+        "libgomp",
+        "libnsl",
+        "libsqlite",
+        "libstdcxx",
+        "libstdcxx-ng",
+        "libuuid",
+        "libxcrypt",
+        "libzlib",
+        "libexpat",
+        "liblzma",
+        "ncurses",
+        "nomkl",
+        "openssl",
+        "pip",
+        "readline",
+        "sqlite",
+        "tk",
+        "xz",
+        "zlib",
+    ]
 )
 """What `conda env export` lists beside Python itself: every Python has its own."""
 

@@ -1,4 +1,4 @@
-"""Virtual environments by digest, built by uv: the user's packages and the scoring server's in one resolution."""
+"""Virtual environments by digest, built by uv: the user's packages and the server's in one resolution."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -246,7 +246,7 @@ class Environments:
         return private_folder(self._folder / "locks") / content[:32]
 
     @contextmanager
-    def _building(self, content: str) -> Iterator[None]:
+    def _building(self, content: str) -> Generator[None]:
         """One builder an environment; others wait and then find it done."""
         while True:
             with self._lock_file(content).open("a") as file:

@@ -12,8 +12,8 @@ _SHOWN = 200
 def mismatch(expected: bytes, actual: bytes, tolerance: float) -> str | None:
     """Where two bodies differ; None when they are equal.
 
-    JSON is compared by its values: numbers within ``tolerance`` (absolute or relative, whichever allows more), NaN equal
-    to NaN, everything else exactly. What is no JSON has to be the same bytes.
+    JSON is compared by its values: numbers within ``tolerance`` (absolute or relative, whichever allows
+    more), NaN equal to NaN, everything else exactly. What is no JSON has to be the same bytes.
     """
     try:
         wanted: Any = json.loads(expected)

@@ -28,8 +28,9 @@ def service_state(
         replica_id: the Replica's id; by default the one that the listener's outputs name.
 
     Returns:
-        ``healthy``: the port is held and its replica is ready. ``starting``: the replica is. ``unhealthy``: something of
-        it runs, but requests are not answered. ``stopped``: nothing of it runs. ``missing``: it was never made.
+        ``healthy``: the port is held and its replica is ready. ``starting``: the replica is. ``unhealthy``:
+        something of it runs, but requests are not answered. ``stopped``: nothing of it runs. ``missing``: it
+        was never made.
     """
     if listener is None and replica is None:
         return "missing"

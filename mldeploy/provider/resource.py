@@ -111,7 +111,9 @@ def _article(kind: str) -> str:
 
 
 def _show(value: Any, secret: bool) -> str:
-    return f"a {type(value).__name__}" if secret or isinstance(value, dict | list) else repr(value)
+    if secret or isinstance(value, dict | list):
+        return f"a {type(cast('object', value)).__name__}"
+    return repr(value)
 
 
 class ProvisionError(Exception):
@@ -129,8 +131,9 @@ class CheckError(Exception):
 class UnhealthyError(Exception):
     """The resource exists, but it does not do what it is for."""
 
-    def __init__(self, outputs: Mapping[str, Any], *reasons: str) -> None:
+    def __init__(self, outputs: Mapping[str, Any], *reasons: str, ident: str = "") -> None:
         super().__init__("; ".join(reasons))
+        self.ident = ident
         self.outputs = outputs
         self.reasons = reasons
 
@@ -191,7 +194,8 @@ class Diff:
 
 
 class Resource:
-    """One kind of resource. Values are plain: without secrets' wrappers; unknowns only in check and preview."""
+    """One kind of resource. Values are plain: without secrets' wrappers; unknowns only in check and
+    preview."""
 
     token: ClassVar[str]
     description: ClassVar[str]
@@ -199,6 +203,8 @@ class Resource:
     outputs: ClassVar[Mapping[str, Field]]
     """Outputs besides the inputs, which are outputs too."""
     delete_before_replace: ClassVar[bool] = False
+    importable: ClassVar[bool] = False
+    """Whether ``read`` can do with an id alone."""
 
     def check(self, ctx: Context, olds: Mapping[str, Any], news: dict[str, Any]) -> dict[str, Any]:
         """The computed inputs (defaults, digests). No side effects.

@@ -95,7 +95,8 @@ class Run:
             return "hung"
 
     def stop(self, patience: float) -> None:
-        """Ask the process to stop, wait for at most ``patience`` seconds, then kill it and what it started."""
+        """Ask the process to stop, wait for at most ``patience`` seconds, then kill it and what it
+        started."""
         found = self.process()
         if found is None:
             return

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -47,7 +46,7 @@ class ProviderFailure(grpc.RpcError):
         """What went wrong."""
         return self._status.details
 
-    def trailing_metadata(self) -> tuple[tuple[str, bytes], ...]:
+    def trailing_metadata(self) -> Any:
         """The metadata that carries details."""
         return self._status.trailing_metadata or ()
 
@@ -64,7 +63,8 @@ class _Status(grpc.Status):
 class Provider(provider_pb2_grpc.ResourceProviderServicer):
     """The provider as a gRPC servicer. Its methods are synchronous and thread-safe.
 
-    In process, call them with ``context=None``: a failure is then raised as :class:`ProviderFailure`.
+    A failure ends a call with ``context.abort_with_status``, and without a context raises
+    :class:`ProviderFailure`.
 
     Args:
         root: the project's folder.
@@ -79,9 +79,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     # --- plugin housekeeping -----------------------------------------------------------------------------
 
     def Handshake(self, request: Any, context: Any = None) -> Any:  # noqa: N802
-        """Learn the engine's address and the program's folder."""
-        if request.program_directory:
-            self._root = Path(request.program_directory)
+        """Learn the engine's address. (``program_directory`` is the plugin's own; the project's folder is the
+        working directory.)"""
         if request.engine_address:
             self._connect(request.engine_address)
         return provider_pb2.ProviderHandshakeResponse(accept_secrets=True)
@@ -170,7 +169,11 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             if request.preview:
                 outputs = _previewed(resource, ctx, inputs)
                 return provider_pb2.CreateResponse(id="", properties=_outputs(resource, wrapped, outputs))
-            ident, outputs = resource.create(ctx, inputs)
+            try:
+                ident, outputs = resource.create(ctx, inputs)
+            except UnhealthyError as error:
+                error.outputs = inputs | dict(error.outputs)
+                raise _init_failed(resource, error.ident, wrapped, error) from error
             return provider_pb2.CreateResponse(
                 id=ident, properties=_outputs(resource, wrapped, inputs | outputs)
             )
@@ -179,7 +182,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         """Say what really is; an empty id means that it is gone."""
         with self._operation(request, context, request.properties) as (resource, ctx):
             old, state = decode(request.inputs), reveal(decode(request.properties))
-            if not state and not old:
+            if not state and not old and not resource.importable:
                 raise ProvisionError(f"{resource.token} cannot be imported: create it with the program")
             try:
                 found = resource.read(ctx, request.id, state, reveal(old))
@@ -208,7 +211,11 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
                 outputs = state | _previewed(resource, ctx, news)
             else:
                 olds = reveal(decode(request.old_inputs)) if request.HasField("old_inputs") else state
-                outputs = news | resource.update(ctx, request.id, state, olds, news)
+                try:
+                    outputs = news | resource.update(ctx, request.id, state, olds, news)
+                except UnhealthyError as error:
+                    error.outputs = news | dict(error.outputs)
+                    raise _init_failed(resource, request.id, wrapped, error) from error
             return provider_pb2.UpdateResponse(properties=_outputs(resource, wrapped, outputs))
 
     def Delete(self, request: Any, context: Any = None) -> Any:  # noqa: N802
@@ -223,7 +230,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         self._engine = engine_pb2_grpc.EngineStub(grpc.insecure_channel(address))
 
     @contextlib.contextmanager
-    def _operation(self, request: Any, context: Any, properties: Any) -> Iterator[tuple[Resource, Context]]:
+    def _operation(self, request: Any, context: Any, properties: Any) -> Generator[tuple[Resource, Context]]:
         token = request.type or str(request.urn).split("::")[2].rsplit("$", 1)[-1]
         try:
             resource = RESOURCES.get(token)
@@ -261,14 +268,14 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
                 )
                 # A progress message that cannot be delivered is no reason to fail the work it is about.
                 with contextlib.suppress(grpc.RpcError):
-                    self._engine.Log(request)
+                    cast("Any", self._engine).Log(request)
 
         return log
 
     @staticmethod
     def _fail(context: Any, status: Any) -> None:
-        if isinstance(context, grpc.ServicerContext):
-            cast("Any", context).abort_with_status(status)
+        if context is not None:
+            context.abort_with_status(status)
         raise ProviderFailure(status) from None
 
 
@@ -351,4 +358,4 @@ def _secret_strings(value: Any, *, inside: bool) -> set[str]:
 
 def default_root() -> Path:
     """The project's folder of a plugin process: where the engine started it."""
-    return Path(os.environ.get("PWD") or Path.cwd())
+    return Path.cwd()

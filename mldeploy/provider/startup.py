@@ -38,7 +38,8 @@ def reason(trace: str, script: str) -> str:
     last = lines[-1].strip()
     if match := _MISSING.search(trace):
         module = match[1]
-        return f"{script} needs the package {_PACKAGES.get(module, module)!r} (module {module!r}): add it to conda_file"
+        package = _PACKAGES.get(module, module)
+        return f"{script} needs the package {package!r} (module {module!r}): add it to conda_file"
     places = _WHERE.findall(trace)
     where = f"{places[-1][0]}:{places[-1][1]}" if places else script
     if last.startswith(("SyntaxError", "IndentationError", "TabError")):

@@ -1,7 +1,8 @@
 """The local model store: content by digest, immutable, verified, shared by all projects of a user.
 
-Layout: ``objects/<digest>/<file name>[/…]`` with read-only files; ``listings/<digest>.json`` with their names, sizes and
-modification times; ``claims/<digest>/<claim>.json`` for each record that needs the content. Content goes with its last claim.
+Layout: ``objects/<digest>/<file name>[/…]`` with read-only files; ``listings/<digest>.json`` with their
+names, sizes and modification times; ``claims/<digest>/<claim>.json`` for each record that needs the content.
+Content goes with its last claim.
 """
 
 from __future__ import annotations
@@ -99,7 +100,7 @@ class Store:
             )
             if found != content:
                 raise ProvisionError(
-                    f"the source changed since it was read: its digest was {content}, what was copied has {found}"
+                    f"the source changed since it was read: its digest was {content}, the copy has {found}"
                 )
             _seal(building)
             with self._claims.locked():
@@ -175,16 +176,17 @@ class Store:
 def pinned_message(name: str, version: str, registered: str, found: str) -> str:
     """Why a version cannot be registered again."""
     return (
-        f"version {version!r} of model {name!r} is registered with the content {registered}; the source now has "
-        f"{found}. A version never changes: give the new content another version, or leave the version out"
+        f"version {version!r} of model {name!r} is registered with the content {registered}; "
+        f"the source now has {found}. A version never changes: give the new content another version, "
+        "or leave the version out"
     )
 
 
 def link_tree(source: Path, target: Path) -> None:
     """Make ``target`` a folder with the same files as ``source``, sharing their bytes.
 
-    Hard links, because scripts walk their model folder and walks do not enter linked folders; links where the file
-    system has no hard links.
+    Hard links, because scripts walk their model folder and walks do not enter linked folders; symbolic links
+    where the file system has no hard links.
     """
     target.mkdir(mode=0o700, parents=True)
     for child in os.scandir(source):

@@ -1,13 +1,16 @@
 """Holds the listening socket of one service and hands it to replicas. Standard library only; a few megabytes.
 
-Run isolated: ``python -I -S supervisor.py <config file>``. The config: {host, port, control, adopt: [{replica, control}],
-error_file, active_file}. It binds the port, or takes its socket from a replica that still has it (an earlier supervisor
-died). On the UNIX socket ``control`` it answers, one JSON line each:
+Run isolated: ``python -I -S supervisor.py <config file>``. The config: {host, port, control, error_file,
+active_file, adopt: [{replica, control}]}. It binds the port, or takes its socket from a replica that still
+has it (an earlier supervisor died). On the UNIX socket ``control`` it answers, one JSON line each:
 
 - {"cmd": "status"} -> {"ok", "state": "ready", "pid", "port", "active"}
-- {"cmd": "switch", "replica", "control"} -> the new replica accepts, then the old one releases; on failure the old stays
+- {"cmd": "switch", "replica", "control"} -> the new replica accepts, then the old one releases; on failure
+  the old one keeps the socket
 - {"cmd": "stop"} -> the active replica releases, the socket is closed, the process ends
 """
+
+from __future__ import annotations
 
 import contextlib
 import json
@@ -16,6 +19,7 @@ import signal
 import socket
 import sys
 import threading
+from typing import Any
 
 _BACKLOG = 1024
 _STEP_SECONDS = 30.0
@@ -24,15 +28,15 @@ _STEP_SECONDS = 30.0
 class Supervisor:
     """The socket, and which replica has it."""
 
-    def __init__(self, config):
+    def __init__(self, config: dict[str, Any]) -> None:
         self._config = config
         self._lock = threading.Lock()
         self._stopped = threading.Event()
-        self._active = None
+        self._active: dict[str, str] | None = None
         self._listener = self._adopt() or self._bind()
         self._remember()
 
-    def _adopt(self):
+    def _adopt(self) -> socket.socket | None:
         for replica in self._config["adopt"]:
             try:
                 _reply, descriptors = _call(replica["control"], {"cmd": "give"})
@@ -46,7 +50,7 @@ class Supervisor:
                 taken.close()
         return None
 
-    def _bind(self):
+    def _bind(self) -> socket.socket:
         family = socket.AF_INET6 if ":" in self._config["host"] else socket.AF_INET
         listener = socket.socket(family, socket.SOCK_STREAM)
         # Connections that an earlier process closed linger for a minute; they are no reason to refuse.
@@ -55,26 +59,25 @@ class Supervisor:
         listener.listen(_BACKLOG)
         return listener
 
-    def _remember(self):
+    def _remember(self) -> None:
         temporary = self._config["active_file"] + ".new"
         with open(temporary, "w") as file:
             json.dump({"replica": self._active and self._active["replica"]}, file)
         os.replace(temporary, self._config["active_file"])
 
-    def status(self, _request):
+    def status(self, _request: dict[str, Any]) -> dict[str, Any]:
         """Who has the socket."""
         active = self._active and self._active["replica"]
         return {"state": "ready", "pid": os.getpid(), "port": self._config["port"], "active": active}
 
-    def switch(self, request):
+    def switch(self, request: dict[str, Any]) -> dict[str, Any]:
         """Give the socket to another replica; it accepts before the old one stops to."""
         new = {"replica": request["replica"], "control": request["control"]}
         with self._lock:
             old = self._active
-            if old == new:
-                # Asked again for the same one: it may have lost the socket, so only believe it when it says so.
-                if _call(new["control"], {"cmd": "status"})[0].get("accepting"):
-                    return {}
+            # Asked again for the same one: it may have lost the socket, so only believe it when it says so.
+            if old == new and _call(new["control"], {"cmd": "status"})[0].get("accepting"):
+                return {}
             _call(new["control"], {"cmd": "accept"}, self._listener.fileno())
             self._active = new
             self._remember()
@@ -84,7 +87,7 @@ class Supervisor:
                     _call(old["control"], {"cmd": "release"})
         return {}
 
-    def stop(self, _request):
+    def stop(self, _request: dict[str, Any]) -> dict[str, Any]:
         """Close the port."""
         with self._lock:
             if self._active:
@@ -94,7 +97,7 @@ class Supervisor:
         self._stopped.set()
         return {}
 
-    def serve(self):
+    def serve(self) -> None:
         """Answer on the control socket until stopped."""
         path = self._config["control"]
         with contextlib.suppress(FileNotFoundError):
@@ -110,12 +113,12 @@ class Supervisor:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
 
-    def _accept(self, control):
+    def _accept(self, control: socket.socket) -> None:
         while True:
             client, _ = control.accept()
             threading.Thread(target=self._answer, args=(client,), daemon=True).start()
 
-    def _answer(self, client):
+    def _answer(self, client: socket.socket) -> None:
         with client:
             client.settimeout(_STEP_SECONDS)
             request = None
@@ -123,13 +126,15 @@ class Supervisor:
                 request = json.loads(client.makefile("rb").readline())
                 answer = {"status": self.status, "switch": self.switch, "stop": self.stop}[request["cmd"]]
                 reply = {"ok": True, **answer(request)}
-            except Exception as error:  # noqa: BLE001 - whatever it is, the caller has to hear it
+            except Exception as error:
                 reply = {"ok": False, "error": f"{type(error).__name__}: {error}"}
             with contextlib.suppress(OSError):
                 client.sendall(json.dumps(reply).encode() + b"\n")
 
 
-def _call(path, request, descriptor=None):
+def _call(
+    path: str, request: dict[str, Any], descriptor: int | None = None
+) -> tuple[dict[str, Any], list[int]]:
     """One request to a replica: its reply and the file descriptors that came with it."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
         client.settimeout(_STEP_SECONDS)
@@ -139,20 +144,21 @@ def _call(path, request, descriptor=None):
             client.sendall(line)
         else:
             socket.send_fds(client, [line], [descriptor])
-        data, descriptors = b"", []
+        data = b""
+        descriptors: list[int] = []
         while not data.endswith(b"\n"):
             chunk, received, _flags, _address = socket.recv_fds(client, 65536, 4)
             descriptors += received
             if not chunk:
                 break
             data += chunk
-    reply = json.loads(data)
+    reply: dict[str, Any] = json.loads(data)
     if reply.get("ok") is False:
         raise ValueError(f"the replica refuses to {request['cmd']}: {reply.get('error')}")
     return reply, descriptors
 
 
-def main(config_file):
+def main(config_file: str) -> int:
     """Run until stopped; a port that cannot be had is written to the error file."""
     with open(config_file) as file:
         config = json.load(file)
@@ -164,7 +170,12 @@ def main(config_file):
         with open(config["error_file"], "w") as file:
             json.dump({"errno": error.errno, "message": error.strerror or str(error)}, file)
         return 1
-    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=supervisor.stop, args=({},)).start())
+
+    def stop(_signal: int, _frame: object) -> None:
+        # Not here: the interrupted thread may hold the lock.
+        threading.Thread(target=supervisor.stop, args=({},)).start()
+
+    signal.signal(signal.SIGTERM, stop)
     supervisor.serve()
     return 0
 

@@ -1,4 +1,4 @@
-"""Between Pulumi's wire format (a protobuf Struct with marked secrets and unknowns) and plain Python values."""
+"""Between Pulumi's wire format (a protobuf Struct with marked secrets and unknowns) and plain values."""
 
 from __future__ import annotations
 
@@ -98,17 +98,21 @@ def _encode(value: Any) -> struct_pb2.Value:
         return struct_pb2.Value(string_value=_UNKNOWN)
     if value is None:
         return struct_pb2.Value(null_value=struct_pb2.NULL_VALUE)
+    if isinstance(value, Mapping):
+        return struct_pb2.Value(struct_value=encode(cast("Mapping[str, Any]", value)))
+    if isinstance(value, list | tuple):
+        items = [_encode(item) for item in cast("list[Any]", value)]
+        return struct_pb2.Value(list_value=struct_pb2.ListValue(values=items))
+    return _encode_scalar(value)
+
+
+def _encode_scalar(value: Any) -> struct_pb2.Value:
     if isinstance(value, bool):
         return struct_pb2.Value(bool_value=value)
     if isinstance(value, int | float):
         return struct_pb2.Value(number_value=value)
     if isinstance(value, str):
         return struct_pb2.Value(string_value=value)
-    if isinstance(value, Mapping):
-        return struct_pb2.Value(struct_value=encode(cast("Mapping[str, Any]", value)))
-    if isinstance(value, list | tuple):
-        items = [_encode(item) for item in cast("list[Any]", value)]
-        return struct_pb2.Value(list_value=struct_pb2.ListValue(values=items))
     raise TypeError(f"a {type(value).__name__} cannot be a property of a resource")
 
 
@@ -162,7 +166,7 @@ def difference(old: Any, new: Any, path: str = "") -> dict[str, str]:
         return {}
     if old is None or new is None:
         return {path: "add" if old is None else "delete"}
-    same = type(old) is type(new) or (_number(old) and _number(new))
+    same = type(cast("object", old)) is type(cast("object", new)) or (_number(old) and _number(new))
     return {} if same and old == new and not isinstance(new, Unknown) else {path: "update"}
 
 

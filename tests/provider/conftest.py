@@ -142,7 +142,9 @@ class Record:
         return self.outputs
 
     def read(self) -> dict[str, Any] | None:
-        request = provider_pb2.ReadRequest(urn=self.urn, id=self.id, inputs=self.inputs, properties=self.state)
+        request = provider_pb2.ReadRequest(
+            urn=self.urn, id=self.id, inputs=self.inputs, properties=self.state
+        )
         try:
             reply = self.provider.Read(request)
         except ProviderFailure as failure:

@@ -7,8 +7,6 @@ import pytest
 
 from mldeploy.provider.runs import runs
 
-from .conftest import CheckFailed, Failed, kill, write
-
 
 def score(stack, key=None):
     headers = {"Authorization": f"Bearer {key or stack.key()}"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mldeploy.provider.edge.deployment import EdgeDeployment
 from mldeploy.provider.resource import Resource
 from mldeploy.provider.resources.environment import Environment
 from mldeploy.provider.resources.gate import Gate
@@ -12,5 +13,13 @@ from mldeploy.provider.resources.stored_model import StoredModel
 
 RESOURCES: dict[str, Resource] = {
     resource.token: resource
-    for resource in (StoredModel(), Environment(), ServiceKeys(), Replica(), Gate(), Listener())
+    for resource in (
+        StoredModel(),
+        Environment(),
+        ServiceKeys(),
+        Replica(),
+        Gate(),
+        Listener(),
+        EdgeDeployment(),
+    )
 }

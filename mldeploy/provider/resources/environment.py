@@ -24,7 +24,7 @@ _COMPUTED = {
         kind="string", computed=True, description="Digest of the packages, the server's among them."
     ),
     "source_digest": Field(kind="string", computed=True, description="Digest of the source directory."),
-    "serving_digest": Field(kind="string", computed=True, description="Digest of the scoring server's source."),
+    "serving_digest": Field(kind="string", computed=True, description="Digest of the server's source."),
 }  # fmt: skip
 
 

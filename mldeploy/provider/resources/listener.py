@@ -1,4 +1,4 @@
-"""Listener: the port of a local service, held by a small supervisor and handed to one replica after the other."""
+"""Listener: the port of a local service, held by a small supervisor and handed from replica to replica."""
 
 from __future__ import annotations
 

@@ -36,7 +36,8 @@ _POLL_SECONDS = 0.05
 _PATIENCE_SECONDS = 5.0
 _LONGEST_DRAIN = 30.0
 _THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-# What the scoring process is told by its configuration; a script must not change it by an environment variable.
+# What the scoring process is told by its configuration; a script must not change it by an environment
+# variable.
 _RESERVED = ("SERVING_", "PYTHONPATH", "PYTHONHOME", "AZUREML_MODEL_DIR", "PULUMI_")
 
 _MODEL = Field(
@@ -130,7 +131,7 @@ class Replica(Resource):
                 named += [(f"models[{index}].{key}", item[key]) for key in ("name", "version")]
         for path, value in named:
             if isinstance(value, str) and not SAFE_NAME.fullmatch(value):
-                faults.append((path, f"is {value!r}; allowed: letters, digits, '.', '_' and '-'"))
+                faults += [(path, f"is {value!r}; allowed: letters, digits, '.', '_' and '-'")]
         if news["auth_enabled"] is True and news.get("keys") is None:
             faults.append(("keys", "are required when auth_enabled is true"))
         for name in _map(news.get("environment_variables")):
@@ -288,8 +289,8 @@ def _config(run: Run, inputs: Mapping[str, Any], source: Path, model_dir: Path) 
         "drain_seconds": _drain_seconds(inputs),
     }
     passed = (
-        "scoring_timeout_ms", "replica_max_concurrent_requests", "max_request_wait_time", "collect_model_data",
-        "enable_app_insights",
+        "scoring_timeout_ms", "replica_max_concurrent_requests", "max_request_wait_time",
+        "collect_model_data", "enable_app_insights",
     )  # fmt: skip
     if ssl := _map(inputs.get("ssl")):
         config["ssl"] = {

@@ -50,7 +50,7 @@ class StoredModel(Resource):
         faults = [
             (
                 name,
-                f"is {news[name]!r}; allowed: letters, digits, '.', '_' and '-', starting with a letter or digit",
+                f"is {news[name]!r}; allowed: letters, digits, '.', '_', '-', first a letter or digit",
             )
             for name in ("name", "version")
             if isinstance(news.get(name), str) and not SAFE_NAME.fullmatch(news[name])

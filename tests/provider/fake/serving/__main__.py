@@ -1,5 +1,6 @@
-"""Score with one thread a connection. Speaks the control protocol of a replica; no schemas, limits or workers."""
+"""Score with one thread a connection. Speaks the control protocol of a replica; no schemas or workers."""
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -59,18 +60,15 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
         self.end_headers()
         self.wfile.write(body)
-        return None
+        return
 
 
 def serve(kind, listener):
     kinds = type("Handler", (Handler,), {"server_kind": kind})
 
     def connection(client):
-        with client:
-            try:
-                kinds(client, ("", 0), None)
-            except OSError:
-                pass
+        with client, contextlib.suppress(OSError):
+            kinds(client, ("", 0), None)
 
     listener.setblocking(False)
     while listeners.get(kind) is listener:
