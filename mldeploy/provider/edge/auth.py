@@ -128,9 +128,10 @@ class EntraCredential:
             try:
                 token = self._source.get_token(ENTRA_SCOPE)
             except Exception as error:
+                reason = next(iter(str(error).splitlines()), type(error).__name__)
                 raise AuthError(
-                    f"no Microsoft Entra token for IoT Hub: {str(error).splitlines()[0]}; log in with `az login`, or give "
-                    "the target a connection_string"
+                    f"no Microsoft Entra token for IoT Hub: {reason}; log in with `az login`, "
+                    "or give the target a connection_string"
                 ) from None
             self._value, self._ends = f"Bearer {token.token}", float(token.expires_on)
         return self._value
@@ -147,7 +148,8 @@ def _default_entra() -> Any:
         from azure.identity import DefaultAzureCredential
     except ImportError:
         raise AuthError(
-            "without a connection_string, IoT Hub needs a Microsoft Entra login: install the Azure SDKs (make setup-cloud)"
+            "without a connection_string, IoT Hub needs a Microsoft Entra login: install the Azure "
+            "SDKs (make setup-cloud)"
         ) from None
     return DefaultAzureCredential()
 

@@ -100,7 +100,7 @@ class HubClient:
         """
         name = str(body["id"])
         response = self._send("PUT", _path(name), body=body)
-        if response.status_code == 409:
+        if response.status_code in (409, 412):
             return None
         return self._body(response, f"create deployment {name!r}")
 
@@ -133,42 +133,37 @@ class HubClient:
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, Any] | None = None,
     ) -> httpx.Response:
-        problem, renewed = "", False
+        problem, renewed, asked = "", False, 0.0
         for attempt in range(_ATTEMPTS):
-            if attempt and self._pause(self._delay(attempt, problem)):
+            if attempt and self._pause(_delay(attempt, asked)):
                 raise CancelledError(f"cancelled while waiting for hub {self.host}: {problem}")
             request = self._http.build_request(method, path, json=body, headers=headers, params=params)
             request.headers["Authorization"] = self._credential.header()
             try:
                 response = self._http.send(request)
             except httpx.TransportError as error:
-                problem = f"{type(error).__name__}: {error}".rstrip(": ")
+                problem, asked = f"{type(error).__name__}: {error}".rstrip(": "), 0.0
                 continue
             if response.status_code == 401 and not renewed:
-                renewed = True
+                renewed, asked = True, 0.0
                 if self._credential.renew(_date(response)):
                     problem = "it refused the signature: this machine's clock is wrong"
                     continue
             if response.status_code not in _TRANSIENT:
                 return response
             problem = f"it answered {response.status_code}"
-            self._retry_after = _seconds(response.headers.get("retry-after"))
-        raise HubError(f"hub {self.host} did not answer {method} {path} in {_ATTEMPTS} attempts; last, {problem}")
-
-    _retry_after: float | None = None
-
-    def _delay(self, attempt: int, _problem: str) -> float:
-        asked, self._retry_after = self._retry_after, None
-        backoff = min(_LONGEST_WAIT, 0.25 * 2**attempt) * random.uniform(0.5, 1.0)  # noqa: S311
-        return min(_LONGEST_WAIT, max(asked, backoff)) if asked is not None else backoff
+            asked = _seconds(response.headers.get("retry-after")) or 0.0
+        raise HubError(
+            f"hub {self.host} did not answer {method} {path} in {_ATTEMPTS} attempts; last, {problem}"
+        )
 
     def _body(self, response: httpx.Response, what: str) -> Any:
         if response.is_success:
             try:
                 return response.json()
             except ValueError:
-                raise HubError(f"hub {self.host}, {what}: the answer is not JSON", response.status_code) from
-                None
+                message = f"hub {self.host}, {what}: the answer is not JSON"
+                raise HubError(message, response.status_code) from None
         code, message = _reason(response)
         status, advice = response.status_code, self._advice(response.status_code)
         raise HubError(f"hub {self.host}, {what}: {status} {code} {message}{advice}".strip(), status, code)
@@ -176,15 +171,21 @@ class HubClient:
     def _advice(self, status: int) -> str:
         if status in (401, 403):
             return (
-                "; the identity needs the role IoT Hub Data Contributor, or the connection string a policy with "
-                "registry read and write"
+                "; the identity needs the role IoT Hub Data Contributor, or the connection string a policy "
+                "with registry read and write"
             )
         if status == _FULL:
             return (
-                "; a paid hub holds 100 automatic deployments, a free one 10, and a replacement needs one more than "
-                "before: remove some that are not used"
+                "; a paid hub holds 100 automatic deployments, a free one 10, and a replacement needs one "
+                "more than before: remove some that are not used"
             )
         return ""
+
+
+def _delay(attempt: int, asked: float) -> float:
+    """Seconds before the next attempt: doubling and scattered, and no shorter than the hub ``asked`` for."""
+    backoff = 0.25 * 2**attempt * random.uniform(0.5, 1.0)  # noqa: S311
+    return min(_LONGEST_WAIT, max(asked, backoff))
 
 
 def _path(name: str) -> str:

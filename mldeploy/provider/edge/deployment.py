@@ -1,0 +1,301 @@
+"""EdgeDeployment: an IoT Edge automatic deployment, whose content decides its identity."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import time
+from collections.abc import Mapping
+from typing import Any, cast
+
+from pydantic import ValidationError
+
+from mldeploy.edge import ConditionError, Deployment, check_condition, content_digest, parse_content
+from mldeploy.provider.edge import rollout
+from mldeploy.provider.edge.auth import credential
+from mldeploy.provider.edge.client import HubClient, HubError
+from mldeploy.provider.edge.fields import DEPLOYMENT, INPUTS, OUTPUTS
+from mldeploy.provider.edge.rollout import CLAIM, Counts, NotRolledOutError, Wait, Wanted
+from mldeploy.provider.resource import CheckError, Context, ProvisionError, Resource, UnhealthyError
+from mldeploy.provider.values import UNKNOWN, Unknown, has_unknown
+
+CONNECTION_VARIABLE = "MLDEPLOY_IOTHUB_CONNECTION_STRING"
+"""Where an import, which has no inputs, finds a connection string. Without it: Microsoft Entra ID."""
+# The hub takes 128 characters; the digest and a suffix take 22 of them.
+_NAME = re.compile(r"[a-z0-9][a-z0-9\-:+%_#*?!(),=@;$']{0,105}")
+_HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?")
+_MAX_METRICS = 20
+
+
+class EdgeDeployment(Resource):
+    """Changed content is a new deployment in front of the old one; everything else is updated in place."""
+
+    token = "mldeploy:edge:EdgeDeployment"  # noqa: S105
+    description = "An automatic deployment of IoT Edge modules to the devices of an IoT hub."
+    inputs = INPUTS
+    outputs = OUTPUTS
+    importable = True
+
+    def check(self, ctx: Context, olds: Mapping[str, Any], news: dict[str, Any]) -> dict[str, Any]:
+        """The content is one that the hub and the runtime take; its digest."""
+        del ctx, olds
+        faults = list(_plain_faults(news))
+        parts = _content_inputs(news)
+        if has_unknown(parts):
+            parts = _placeholders(parts)
+        if has_unknown(parts):
+            digest: Any = UNKNOWN
+        else:
+            try:
+                digest = content_digest(Deployment.model_validate(parts).content())
+            except ValidationError as error:
+                faults += [_fault(cast("dict[str, Any]", item)) for item in error.errors()]
+                digest = ""
+        if faults:
+            raise CheckError(*faults)
+        return {"content_digest": UNKNOWN if has_unknown(_content_inputs(news)) else digest}
+
+    def create(self, ctx: Context, inputs: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+        """Put it on the hub in front of those it follows, and wait for devices if asked to."""
+        claim = secrets.token_hex(4)
+        with _client(ctx, inputs) as hub:
+            deployment, followed = rollout.place(hub, _wanted(inputs, claim))
+            outputs = {"deployment_id": deployment, "claim": claim, "rolled_out": True}
+            ident = f"{inputs['hub']}/{deployment}"
+            try:
+                self._wait(ctx, hub, deployment, inputs)
+            except NotRolledOutError as error:
+                reason = str(error)
+                if _wait_of(inputs).rollback and followed:
+                    reason = self._roll_back(hub, deployment, claim, followed, reason)
+                raise UnhealthyError(outputs | {"rolled_out": False}, reason, ident=ident) from None
+        return ident, outputs
+
+    def read(
+        self, ctx: Context, ident: str, state: Mapping[str, Any], inputs: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """What is on the hub; without inputs, an import of `<hub host name>/<deployment id>`."""
+        if not inputs:
+            return self._import(ctx, ident)
+        with _client(ctx, inputs) as hub:
+            found = hub.get(_deployment_id(ident))
+        if found is None:
+            return None
+        there = _mutable_inputs(found, int(inputs.get("priority") or 0))
+        changed = {
+            name: value for name, value in there.items() if value != (inputs.get(name) or type(value)())
+        }
+        digest = content_digest(found["content"])
+        if digest != inputs.get("content_digest"):
+            changed |= _read_content(found) | {"content_digest": digest}
+        return dict(state) | changed, changed
+
+    def update(
+        self,
+        ctx: Context,
+        ident: str,
+        state: Mapping[str, Any],
+        olds: Mapping[str, Any],
+        news: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        """Set labels, priority, condition and metrics; wait again when other devices are meant."""
+        del olds
+        deployment = _deployment_id(ident)
+        claim = str(state.get("claim", ""))
+        low = int(news.get("priority") or 0)
+        wanted = _wanted(news, claim)
+
+        def make(found: dict[str, Any]) -> dict[str, Any]:
+            now = int(found.get("priority") or 0)
+            new = wanted.mutable(now if now in (low, low + 1) else low)
+            if not claim:  # an imported deployment has no label of ours
+                new["labels"].pop(CLAIM, None)
+            return new
+
+        with _client(ctx, news) as hub:
+            if rollout.change(hub, deployment, make) is None:
+                raise ProvisionError(
+                    f"hub {news['hub']}: deployment {deployment!r} is gone; refresh, then up creates it again"
+                )
+            outputs = {"deployment_id": deployment, "claim": claim, "rolled_out": True}
+            moved = news.get("target_condition") != state.get("target_condition")
+            if moved or not state.get("rolled_out", True):
+                try:
+                    self._wait(ctx, hub, deployment, news)
+                except NotRolledOutError as error:
+                    failed = dict(news) | outputs | {"rolled_out": False}
+                    raise UnhealthyError(failed, str(error), ident=ident) from None
+        return outputs
+
+    def delete(self, ctx: Context, ident: str, state: Mapping[str, Any]) -> None:
+        """Remove it, unless a later creation took it over. Devices keep what they run until another one
+        matches."""
+        deployment = _deployment_id(ident)
+        with _client(ctx, state) as hub:
+            if not rollout.remove(hub, deployment, str(state.get("claim", ""))):
+                ctx.info(f"deployment {deployment!r} stays: another creation of it has taken it over")
+
+    # --- parts -------------------------------------------------------------------------------------------
+
+    def _import(self, ctx: Context, ident: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        host, _, deployment = ident.partition("/")
+        if not deployment or not _HOST.fullmatch(host):
+            raise ProvisionError(
+                f"{ident!r} cannot be imported; give <hub host name>/<deployment id>, such as "
+                "my-hub.azure-devices.net/site-7"
+            )
+        with _client(ctx, {"hub": host, "connection_string": os.environ.get(CONNECTION_VARIABLE)}) as hub:
+            found = hub.get(deployment)
+        if found is None:
+            return None
+        name = re.sub(r"-[0-9a-f]{12}(-[0-9a-f]{8})?$", "", deployment)
+        inputs: dict[str, Any] = {
+            "name": name,
+            "hub": host,
+            **_mutable_inputs(found, int(found.get("priority") or 0)),
+        }
+        content = _read_content(found)
+        if not content:
+            raise ProvisionError(
+                f"deployment {deployment!r} has content that this resource cannot say; it has no modules"
+            )
+        inputs |= {key: value for key, value in content.items() if value not in ({}, None)}
+        inputs["content_digest"] = content_digest(found["content"])
+        claim = rollout.labels_of(found).get(CLAIM, "")
+        return {"deployment_id": deployment, "claim": claim, "rolled_out": True}, inputs
+
+    def _wait(self, ctx: Context, hub: HubClient, deployment: str, inputs: Mapping[str, Any]) -> None:
+        if not inputs.get("wait"):
+            return
+        counts = rollout.await_devices(
+            hub,
+            deployment,
+            _wait_of(inputs),
+            clock=time.monotonic,
+            pause=ctx.cancelled.wait,
+            status=ctx.status,
+        )
+        if not counts.targeted:
+            ctx.warn(
+                f"no device matches {inputs['target_condition']!r} yet, so there was nothing to wait for"
+            )
+
+    def _roll_back(
+        self, hub: HubClient, deployment: str, claim: str, followed: list[str], reason: str
+    ) -> str:
+        """Remove the new deployment, so that the one it followed applies again.
+
+        Returns:
+            The reason why it is still there, when it could not be removed.
+
+        Raises:
+            ProvisionError: it is gone, and so there is nothing to record.
+        """
+        try:
+            rollout.remove(hub, deployment, claim)
+        except HubError as fault:
+            return f"{reason}; it could not be rolled back: {fault}"
+        raise ProvisionError(f"{reason}; rolled back: {', '.join(followed)} applies again")
+
+
+def _wait_of(inputs: Mapping[str, Any]) -> Wait:
+    given = cast("Mapping[str, Any]", inputs.get("wait") or {})
+    return Wait(**{key: value for key, value in given.items() if value is not None})
+
+
+def _client(ctx: Context, inputs: Mapping[str, Any]) -> HubClient:
+    host = str(inputs["hub"])
+    return HubClient(host, credential(inputs.get("connection_string"), host), cancelled=ctx.cancelled)
+
+
+def _deployment_id(ident: str) -> str:
+    return ident.partition("/")[2]
+
+
+def _content_inputs(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    found = {key: inputs[key] for key in DEPLOYMENT if inputs.get(key) is not None}
+    return cast("dict[str, Any]", _without_nulls(found))
+
+
+def _without_nulls(value: Any, depth: int = 0) -> Any:
+    # Nulls of our own properties are absent ones; deeper down (desired properties) they mean something.
+    if not isinstance(value, dict) or depth == 3:
+        return cast("Any", value)
+    items = cast("dict[str, Any]", value).items()
+    return {key: _without_nulls(item, depth + 1) for key, item in items if item is not None}
+
+
+def _wanted(inputs: Mapping[str, Any], claim: str) -> Wanted:
+    content = Deployment.model_validate(_content_inputs(inputs)).content()
+    return Wanted(
+        name=str(inputs["name"]),
+        digest=content_digest(content),
+        content=content,
+        condition=str(inputs["target_condition"]),
+        priority=int(inputs.get("priority") or 0),
+        labels=inputs.get("labels") or {},
+        metrics=inputs.get("metrics") or {},
+        claim=claim,
+    )
+
+
+def _mutable_inputs(found: Mapping[str, Any], low: int) -> dict[str, Any]:
+    priority = int(found.get("priority") or 0)
+    labels = rollout.labels_of(found)
+    labels.pop(CLAIM, None)
+    return {
+        "target_condition": str(found.get("targetCondition") or ""),
+        "priority": low if priority == low + 1 else priority,
+        "labels": labels,
+        "metrics": rollout.metrics_of(found),
+    }
+
+
+def _read_content(found: Mapping[str, Any]) -> dict[str, Any]:
+    """The content as inputs, or nothing when it says what inputs cannot."""
+    try:
+        parsed = parse_content(found["content"]).model_dump(exclude_none=True, exclude_defaults=True)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return {}
+    return {key: parsed.get(key) for key in DEPLOYMENT}
+
+
+def _plain_faults(news: Mapping[str, Any]) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    name, host, condition = news.get("name"), news.get("hub"), news.get("target_condition")
+    if isinstance(name, str) and not _NAME.fullmatch(name):
+        found.append(
+            ("name", f"is {name!r}; allowed: up to 106 lowercase letters, digits and -:+%_#*?!(),=@;$'")
+        )
+    if isinstance(host, str) and not _HOST.fullmatch(host):
+        found.append(("hub", f"is {host!r}; allowed: a host name such as my-hub.azure-devices.net"))
+    if isinstance(condition, str):
+        try:
+            check_condition(condition)
+        except ConditionError as error:
+            found.append(("target_condition", str(error)))
+    labels = news.get("labels")
+    if isinstance(labels, Mapping) and CLAIM in labels:
+        found.append((f"labels.{CLAIM}", "is the provider's own label"))
+    return found
+
+
+def _placeholders(value: Any, key: str = "") -> Any:
+    """Unknown images and registry log-ins as valid ones, so that a preview can check the rest."""
+    if isinstance(value, dict):
+        return {name: _placeholders(item, name) for name, item in cast("dict[str, Any]", value).items()}
+    if isinstance(value, Unknown) and key in ("image", "address", "username", "password"):
+        return "unknown"
+    return value
+
+
+def _fault(error: Mapping[str, Any]) -> tuple[str, str]:
+    location = ".".join(str(part) for part in error["loc"])
+    reason = str(error["msg"]).removeprefix("Value error, ")
+    if not location:
+        location, _, reason = reason.partition(": ")
+    return location, reason
+
+
+__all__ = ["CONNECTION_VARIABLE", "Counts", "EdgeDeployment"]
