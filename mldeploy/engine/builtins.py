@@ -1,0 +1,148 @@
+"""The `pulumi` package's own resources and functions: stack references and resource lookups."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from mldeploy.engine.errors import ProviderError, UnsupportedError
+from mldeploy.engine.property_value import (
+    UNKNOWN,
+    PropertyMap,
+    contains_secrets,
+    deep_equals,
+    strip_secrets,
+)
+from mldeploy.engine.provider import DIFF_NONE, DIFF_SOME, Diff, Failure, Provider, ReadResult, Transport
+from mldeploy.engine.state import ResourceState
+from mldeploy.engine.urn import urn_type
+
+STACK_REFERENCE = "pulumi:pulumi:StackReference"
+OutputsReader = Callable[[str], PropertyMap]
+Lookup = Callable[[str], ResourceState | None]
+
+
+class BuiltinProvider(Provider):
+    """Served by the engine itself. `outputs_of` reads another stack's outputs, `lookup` finds a resource."""
+
+    def __init__(self, outputs_of: OutputsReader, lookup: Lookup) -> None:
+        super().__init__(Transport(object(), in_process=True, name="pulumi"), "pulumi")
+        self._outputs_of = outputs_of
+        self._lookup = lookup
+
+    def configure(self, urn: str, id_: str, inputs: PropertyMap) -> None:
+        """Nothing to configure."""
+        del urn, id_, inputs
+
+    def check_config(
+        self, urn: str, olds: PropertyMap, news: PropertyMap
+    ) -> tuple[PropertyMap, list[Failure]]:
+        """Taken as they are."""
+        del urn, olds
+        return dict(news), []
+
+    def check(
+        self, urn: str, olds: PropertyMap, news: PropertyMap, *, preview: bool, seed: bytes
+    ) -> tuple[PropertyMap, list[Failure]]:
+        """Stack references need a name."""
+        del olds, preview, seed
+        self._known_type(urn)
+        if urn_type(urn) == STACK_REFERENCE:
+            extra = sorted(set(news) - {"name"})
+            if extra:
+                return news, [(extra[0], f"unknown property {extra[0]!r}")]
+            if "name" not in news:
+                return news, [("name", "missing required property 'name'")]
+            name = strip_secrets(news["name"])
+            if not isinstance(name, str) and name is not UNKNOWN:
+                return news, [("name", "property 'name' must be a string")]
+        return dict(news), []
+
+    def diff(
+        self,
+        urn: str,
+        id_: str,
+        old_inputs: PropertyMap,
+        old_outputs: PropertyMap,
+        news: PropertyMap,
+        *,
+        preview: bool,
+        ignore: list[str],
+    ) -> Diff:
+        """Another stack's name is another reference."""
+        del id_, old_outputs, preview, ignore
+        self._known_type(urn)
+        if not deep_equals(old_inputs.get("name"), news.get("name")):
+            return Diff(DIFF_SOME, replace_keys=["name"])
+        return Diff(DIFF_NONE)
+
+    def create(
+        self, urn: str, inputs: PropertyMap, *, timeout: float, preview: bool
+    ) -> tuple[str, PropertyMap, bool]:
+        """A new reference."""
+        del timeout
+        self._known_type(urn)
+        return "" if preview else str(uuid.uuid4()), self._read_stack(inputs), False
+
+    def update(
+        self,
+        urn: str,
+        id_: str,
+        old_inputs: PropertyMap,
+        old_outputs: PropertyMap,
+        news: PropertyMap,
+        *,
+        timeout: float,
+        preview: bool,
+        ignore: list[str],
+    ) -> tuple[PropertyMap, bool]:
+        """Never needed: a changed name replaces."""
+        raise ProviderError(f"unexpected update of {urn}")
+
+    def delete(
+        self, urn: str, id_: str, inputs: PropertyMap, outputs: PropertyMap, *, timeout: float
+    ) -> None:
+        """Nothing outside the state."""
+        self._known_type(urn)
+
+    def read(
+        self, urn: str, id_: str, inputs: PropertyMap | None, state: PropertyMap, *, timeout: float
+    ) -> ReadResult:
+        """The other stack's outputs as they are now."""
+        del timeout
+        self._known_type(urn)
+        names = inputs if inputs and "name" in inputs else state
+        return ReadResult(id_, dict(names), self._read_stack(names))
+
+    def invoke(self, token: str, args: PropertyMap, *, preview: bool) -> tuple[PropertyMap, list[Failure]]:
+        """`getResource`, `readStackOutputs`, `readStackResourceOutputs` (refused)."""
+        del preview
+        if token == "pulumi:pulumi:getResource":
+            return self._get_resource(args), []
+        if token == "pulumi:pulumi:readStackOutputs":
+            name = str(strip_secrets(args.get("name")))
+            return {"name": name, "outputs": self._outputs_of(name)}, []
+        raise UnsupportedError(f"function {token} is not supported by the embedded engine")
+
+    def _get_resource(self, args: PropertyMap) -> PropertyMap:
+        urn = str(strip_secrets(args.get("urn")))
+        state = self._lookup(urn)
+        if state is None:
+            raise ProviderError(f"unknown resource {urn}")
+        result: dict[str, Any] = {"urn": urn, "state": state.outputs}
+        result["id"] = state.id
+        return result
+
+    def _read_stack(self, inputs: PropertyMap) -> PropertyMap:
+        name = strip_secrets(inputs.get("name"))
+        if name is UNKNOWN:
+            return {"name": UNKNOWN, "outputs": UNKNOWN, "secretOutputNames": UNKNOWN}
+        outputs = self._outputs_of(str(name))
+        secret_names = sorted(k for k, v in outputs.items() if contains_secrets(v))
+        return {"name": inputs["name"], "outputs": outputs, "secretOutputNames": secret_names}
+
+    @staticmethod
+    def _known_type(urn: str) -> None:
+        if urn_type(urn) != STACK_REFERENCE:
+            raise UnsupportedError(f"resource type {urn_type(urn)} is not supported by the embedded engine")

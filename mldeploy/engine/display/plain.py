@@ -1,0 +1,91 @@
+"""One line for each finished step: for logs, pipes and `--diff`."""
+
+from __future__ import annotations
+
+from typing import TextIO
+
+from mldeploy.engine.display.base import SIGNS, Display, Row, finished, plural, show, summary_lines
+from mldeploy.engine.display.properties import diff_lines
+from mldeploy.engine.options import Result
+from mldeploy.engine.serde import properties
+from mldeploy.engine.urn import ROOT_STACK_TYPE
+
+
+class PlainDisplay(Display):
+    """Writes lines as things happen; with `diff`, each change with its properties."""
+
+    def __init__(
+        self, operation: str, stream: TextIO, *, diff: bool = False, show_sames: bool = False
+    ) -> None:
+        super().__init__(operation, show_sames=show_sames)
+        self._stream = stream
+        self._diff = diff
+        self._progress: dict[str, str] = {}
+
+    def _print(self, text: str = "") -> None:
+        self._stream.write(text + "\n")
+        self._stream.flush()
+
+    def on_begin(self, row: Row) -> None:
+        """Components report their end late or never: their line comes now."""
+        custom = (row.metadata.get("new") or row.metadata.get("old") or {}).get("custom")
+        if not custom and row.op not in ("delete", "refresh"):
+            self._line(row, "")
+
+    def on_end(self, row: Row) -> None:
+        custom = (row.metadata.get("new") or row.metadata.get("old") or {}).get("custom")
+        if custom or row.failed or row.op in ("delete", "refresh"):
+            took = f" ({row.seconds:.1f}s)" if row.seconds >= 0.05 and not self.preview else ""
+            self._line(row, took)
+
+    def _line(self, row: Row, took: str) -> None:
+        if row.status in ("same", "refresh") and not self.show_sames and not row.failed:
+            return
+        word = "failed" if row.failed else finished(row.status, preview=self.preview)
+        keys = f" [{', '.join(row.diff_keys)}]" if row.diff_keys and row.status != "delete" else ""
+        self._print(f"  {SIGNS.get(row.status, ' '):<2} {row.type} {row.name} {word}{took}{keys}")
+        if self._diff and row.status not in ("create-replacement", "delete-replaced"):
+            for line in diff_lines(row, "       "):
+                self._print(line)
+
+    def on_diagnostic(self, severity: str, urn: str, text: str) -> None:
+        """Printed where it happens; errors are repeated at the end."""
+        name = f" {urn.rsplit('::', 1)[-1]}:" if urn else ""
+        first, *rest = text.splitlines() or [""]
+        prefix = "" if severity in ("info", "info#err") else f"{severity}:"
+        self._print(f"  {prefix}{name} {first}".rstrip() if prefix or name else first)
+        for line in rest:
+            self._print(f"    {line}")
+
+    def on_progress(self, urn: str, text: str) -> None:
+        """Progress of a long step; the same text is not repeated."""
+        if text and self._progress.get(urn) != text:
+            self._progress[urn] = text
+            name = urn.rsplit("::", 1)[-1]
+            self._print(f"     {name}: {text}" if name else f"     {text}")
+
+    def close(self, result: Result) -> None:
+        """Errors, outputs, counts, time."""
+        errors = [(urn, text) for severity, urn, text in self.diagnostics if severity == "error"]
+        if errors:
+            self._print()
+            self._print(plural(len(errors), "error") + ":")
+            for urn, text in errors:
+                where = f"{urn.rsplit('::', 1)[-1]}: " if urn else ""
+                self._print(f"  {where}{text.replace(chr(10), chr(10) + '    ')}")
+        self._outputs(result)
+        self._print()
+        self._print("Resources:")
+        for line in summary_lines(result, preview=self.preview) or ["no changes"]:
+            self._print(f"    {line}")
+        self._print()
+        self._print(f"Duration: {result.duration:.1f}s")
+
+    def _outputs(self, result: Result) -> None:
+        stack = next((row for row in self.rows.values() if row.type == ROOT_STACK_TYPE), None)
+        if not result.outputs or (stack is not None and stack.op == "delete"):
+            return
+        self._print()
+        self._print("Outputs:")
+        for key, value in sorted(properties(result.outputs).items()):
+            self._print(f"    {key}: {show(value, limit=200)}")

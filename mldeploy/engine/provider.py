@@ -1,0 +1,541 @@
+"""One provider, in process or behind gRPC: the calls of `pulumirpc.ResourceProvider` with property values."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+
+from mldeploy.engine.errors import EngineError, InitError, PluginError, ProviderError
+from mldeploy.engine.marshal import Marshaller, unmarshal
+from mldeploy.engine.property_value import (
+    PropertyMap,
+    annotate_secrets,
+    contains_unknowns,
+    strip_secrets,
+)
+from mldeploy.engine.proto import EMPTY, Message, provider, status
+from mldeploy.engine.urn import urn_name, urn_type
+
+DIFF_UNKNOWN, DIFF_NONE, DIFF_SOME = 0, 1, 2
+DIFF_KINDS = ("add", "add-replace", "delete", "delete-replace", "update", "update-replace")
+
+
+class DiffUnavailableError(EngineError):
+    """The provider cannot diff because its own configuration is not known before the update."""
+
+
+@dataclass(slots=True)
+class Diff:
+    """What a provider says about a change. Paths in `detailed` map to (kind of DIFF_KINDS, about inputs)."""
+
+    changes: int = DIFF_UNKNOWN
+    replace_keys: list[str] = field(default_factory=list[str])
+    stable_keys: list[str] = field(default_factory=list[str])
+    changed_keys: list[str] = field(default_factory=list[str])
+    detailed: dict[str, tuple[str, bool]] | None = None
+    delete_before_replace: bool = False
+
+    def replaces(self) -> bool:
+        """Whether the change needs a new object."""
+        return bool(self.replace_keys)
+
+
+@dataclass(slots=True)
+class ReadResult:
+    """What a provider found. `id` is empty when the object is gone; `inputs` None when it cannot tell."""
+
+    id: str
+    inputs: PropertyMap | None
+    outputs: PropertyMap | None
+    init_errors: list[str] = field(default_factory=list[str])
+    refresh_before_update: bool = False
+
+
+Failure = tuple[str, str]
+
+
+class InProcessContext:
+    """Stands in for the gRPC context of a servicer that runs inside the engine."""
+
+    def __init__(self) -> None:
+        self._code: Any = grpc.StatusCode.OK
+        self._details = ""
+        self._metadata: Any = ()
+
+    def abort(self, code: Any, details: str) -> None:
+        """End the call with an error."""
+        raise _AbortError(code, details, self._metadata)
+
+    def abort_with_status(self, status: Any) -> None:
+        """End the call with a rich error."""
+        raise _AbortError(status.code, status.details, status.trailing_metadata)
+
+    def set_code(self, code: Any) -> None:
+        """Note the error to end with."""
+        self._code = code
+
+    def set_details(self, details: str) -> None:
+        """Note the error's text."""
+        self._details = details
+
+    def set_trailing_metadata(self, metadata: Any) -> None:
+        """Note what goes along with an error."""
+        self._metadata = metadata
+
+    def is_active(self) -> bool:
+        """Calls inside the engine are never cancelled by the transport."""
+        return True
+
+    def add_callback(self, callback: Callable[[], None]) -> bool:
+        """There is no transport whose end could be waited for."""
+        del callback
+        return False
+
+    def raise_pending(self) -> None:
+        """Raise what the servicer noted with set_code."""
+        if self._code is not grpc.StatusCode.OK:
+            raise _AbortError(self._code, self._details, self._metadata)
+
+
+class _AbortError(Exception):
+    def __init__(self, code: Any, details: str, metadata: Any) -> None:
+        super().__init__(details)
+        self.code = code
+        self.details = details
+        self.metadata = metadata
+
+
+class Transport:
+    """How calls reach the provider: a servicer object in this process, or a gRPC stub."""
+
+    def __init__(
+        self, target: Any, *, in_process: bool, name: str, gone: Callable[[], str] | None = None
+    ) -> None:
+        self._target = target
+        self._in_process = in_process
+        self._name = name
+        self._gone = gone
+
+    def call(self, method: str, request: Message) -> Message:
+        """The answer. Raises ProviderError with the provider's message, PluginError when it is gone."""
+        if self._in_process:
+            return self._call_here(method, request)
+        try:
+            return getattr(self._target, method)(request)
+        except grpc.RpcError as error:
+            raise self._translate(error, method) from None
+
+    def _call_here(self, method: str, request: Message) -> Message:
+        handler = getattr(self._target, method, None)
+        if handler is None:
+            raise ProviderError(f"{self._name}: {method} is not implemented", "UNIMPLEMENTED")
+        context = InProcessContext()
+        try:
+            response = handler(request, context)
+            context.raise_pending()
+        except _AbortError as error:
+            raise _provider_error(error.code, error.details, error.metadata) from None
+        except NotImplementedError as error:
+            raise ProviderError(str(error) or f"{method} is not implemented", "UNIMPLEMENTED") from error
+        except Exception as error:
+            if not hasattr(error, "code"):
+                raise ProviderError(f"{type(error).__name__}: {error}", "UNKNOWN") from error
+            raise ProviderError(str(error), "UNKNOWN") from error
+        return response
+
+    def _translate(self, error: Any, method: str) -> EngineError:
+        code, details = error.code(), error.details() or ""
+        if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED) and self._gone is not None:
+            why = self._gone()
+            if why or code is grpc.StatusCode.UNAVAILABLE:
+                return PluginError(
+                    f"the {self._name} plugin {why or 'does not answer'} during {method} ({details})"
+                )
+        metadata = error.trailing_metadata() if hasattr(error, "trailing_metadata") else ()
+        return _provider_error(code, details, metadata)
+
+
+def _provider_error(code: Any, details: str, metadata: Any) -> EngineError:
+    name = getattr(code, "name", str(code))
+    for key, value in metadata or ():
+        if key == "grpc-status-details-bin":
+            init = _init_failure(value)
+            if init is not None:
+                return init
+    return ProviderError(details, name)
+
+
+def _init_failure(data: bytes) -> InitError | None:
+    rich = status.Status()
+    rich.ParseFromString(data)
+    for detail in rich.details:
+        if detail.type_url.endswith("pulumirpc.ErrorResourceInitFailed"):
+            failed = provider.ErrorResourceInitFailed()
+            failed.ParseFromString(detail.value)
+            reasons = list(failed.reasons)
+            text = "; ".join(reasons) or rich.message
+            inputs = unmarshal(failed.inputs) if failed.HasField("inputs") else None
+            return InitError(text, reasons, failed.id, unmarshal(failed.properties), inputs)
+    return None
+
+
+class Provider:
+    """A configured provider."""
+
+    def __init__(
+        self, transport: Transport, package: str, on_close: Callable[[], None] | None = None
+    ) -> None:
+        self._transport = transport
+        self.package = package
+        self._on_close = on_close
+        self._secrets = False
+        self._resources = False
+        self._preview = False
+        self._known = True
+
+    def _marshal(self, *, unknowns: bool, assets: bool = True) -> Marshaller:
+        return Marshaller(unknowns=unknowns, secrets=self._secrets, resources=self._resources, assets=assets)
+
+    def close(self) -> None:
+        """Let the plugin go."""
+        if self._on_close is not None:
+            self._on_close()
+
+    def cancel(self) -> None:
+        """Ask the provider to end what it is doing soon."""
+        try:
+            self._transport.call("Cancel", EMPTY)
+        except EngineError:
+            return  # Optional for providers; the engine waits for the running step either way.
+
+    # -- configuration ---------------------------------------------------------------------------------------
+
+    def check_config(
+        self, urn: str, olds: PropertyMap, news: PropertyMap
+    ) -> tuple[PropertyMap, list[Failure]]:
+        """Checked provider inputs and what is wrong with them."""
+        plain = Marshaller(unknowns=True, secrets=False, resources=False)
+        request = provider.CheckRequest(
+            urn=urn, name=urn_name(urn), type=urn_type(urn), olds=plain.struct(olds), news=plain.struct(news)
+        )
+        try:
+            response = self._transport.call("CheckConfig", request)
+        except ProviderError as error:
+            if error.code == "UNIMPLEMENTED":
+                return dict(news), []
+            raise
+        inputs = unmarshal(response.inputs) if response.HasField("inputs") else {}
+        annotate_secrets(inputs, news)
+        return inputs, [(f.property, f.reason) for f in response.failures]
+
+    def diff_config(
+        self,
+        urn: str,
+        old_inputs: PropertyMap,
+        old_outputs: PropertyMap,
+        news: PropertyMap,
+        ignore: list[str],
+    ) -> Diff:
+        """What changes about the provider itself."""
+        plain = Marshaller(unknowns=True, secrets=False, resources=False)
+        request = provider.DiffRequest(
+            urn=urn,
+            name=urn_name(urn),
+            type=urn_type(urn),
+            old_inputs=plain.struct(old_inputs),
+            olds=plain.struct(old_outputs),
+            news=plain.struct(news),
+            ignoreChanges=ignore,
+        )
+        try:
+            return _diff(self._transport.call("DiffConfig", request))
+        except ProviderError as error:
+            if error.code == "UNIMPLEMENTED":
+                return Diff()
+            raise
+
+    def configure(self, urn: str, id_: str, inputs: PropertyMap) -> None:
+        """Configure it; with unknown inputs it answers previews from what the program says."""
+        variables: dict[str, str] = {}
+        for key, value in inputs.items():
+            if key == "version":
+                continue
+            if contains_unknowns(value):
+                self._known = False
+                return
+            plain = strip_secrets(value)
+            variables[f"{self.package}:config:{key}"] = plain if isinstance(plain, str) else json.dumps(plain)
+        request = provider.ConfigureRequest(
+            variables=variables,
+            args=Marshaller(unknowns=True, secrets=True, resources=True).struct(inputs),
+            acceptSecrets=True,
+            acceptResources=True,
+            sends_old_inputs=True,
+            sends_old_inputs_to_delete=True,
+            urn=urn,
+            name=urn_name(urn),
+            type=urn_type(urn),
+            id=id_,
+        )
+        try:
+            response = self._transport.call("Configure", request)
+        except ProviderError as error:
+            if error.code != "UNIMPLEMENTED":
+                raise
+            return
+        self._secrets = response.acceptSecrets
+        self._resources = response.acceptResources
+        self._preview = response.supportsPreview
+
+    # -- resources -------------------------------------------------------------------------------------------
+
+    def check(
+        self, urn: str, olds: PropertyMap, news: PropertyMap, *, preview: bool, seed: bytes
+    ) -> tuple[PropertyMap, list[Failure]]:
+        """Checked inputs and what is wrong with them."""
+        if not self._known:
+            return news, []
+        marshal = self._marshal(unknowns=preview)
+        request = provider.CheckRequest(
+            urn=urn,
+            name=urn_name(urn),
+            type=urn_type(urn),
+            olds=marshal.struct(olds),
+            news=marshal.struct(news),
+            randomSeed=seed,
+        )
+        response = self._transport.call("Check", request)
+        inputs = unmarshal(response.inputs) if response.HasField("inputs") else {}
+        if not self._secrets:
+            annotate_secrets(inputs, news)
+        return inputs, [(f.property, f.reason) for f in response.failures]
+
+    def diff(
+        self,
+        urn: str,
+        id_: str,
+        old_inputs: PropertyMap,
+        old_outputs: PropertyMap,
+        news: PropertyMap,
+        *,
+        preview: bool,
+        ignore: list[str],
+    ) -> Diff:
+        """What a change of inputs means. Raises DiffUnavailableError."""
+        if not self._known:
+            raise DiffUnavailableError(
+                "The provider for this resource has inputs that are not known during preview.\n"
+                "This preview may not correctly represent the changes that will be applied during an update."
+            )
+        marshal = self._marshal(unknowns=preview, assets=False)
+        request = provider.DiffRequest(
+            id=id_,
+            urn=urn,
+            name=urn_name(urn),
+            type=urn_type(urn),
+            old_inputs=marshal.struct(old_inputs),
+            olds=marshal.struct(old_outputs),
+            news=marshal.struct(news),
+            ignoreChanges=ignore,
+        )
+        return _diff(self._transport.call("Diff", request))
+
+    def create(
+        self, urn: str, inputs: PropertyMap, *, timeout: float, preview: bool
+    ) -> tuple[str, PropertyMap, bool]:
+        """The new object's id and outputs. Raises InitError when it exists but is not healthy."""
+        if preview and not self._known:
+            return "", {}, False
+        if preview and not self._preview:
+            return "", dict(inputs), False
+        request = provider.CreateRequest(
+            urn=urn,
+            name=urn_name(urn),
+            type=urn_type(urn),
+            properties=self._marshal(unknowns=preview).struct(inputs),
+            timeout=timeout,
+            preview=preview,
+        )
+        try:
+            response = self._transport.call("Create", request)
+        except InitError as error:
+            self._finish(error.properties, inputs)
+            raise
+        if not response.id and not preview:
+            raise ProviderError(f"plugin returned empty resource.ID from create '{urn}'")
+        outputs = self._finish(unmarshal(response.properties), inputs)
+        return response.id, outputs, bool(response.refresh_before_update)
+
+    def read(
+        self, urn: str, id_: str, inputs: PropertyMap | None, state: PropertyMap, *, timeout: float
+    ) -> ReadResult:
+        """What is there. Unhealthy objects have `init_errors`."""
+        if not self._known:
+            return ReadResult(id_, {}, {})
+        marshal = self._marshal(unknowns=False, assets=False)
+        request = provider.ReadRequest(
+            id=id_,
+            urn=urn,
+            name=urn_name(urn),
+            type=urn_type(urn),
+            properties=marshal.struct(state),
+            inputs=None if inputs is None else marshal.struct(inputs),
+            timeout=timeout,
+        )
+        try:
+            response = self._transport.call("Read", request)
+        except InitError as error:
+            result = ReadResult(error.id, error.inputs, error.properties, error.reasons)
+        else:
+            result = ReadResult(
+                response.id,
+                unmarshal(response.inputs) if response.HasField("inputs") else None,
+                unmarshal(response.properties) if response.HasField("properties") else None,
+                refresh_before_update=bool(response.refresh_before_update),
+            )
+        if not self._secrets:
+            annotate_secrets(result.inputs, inputs)
+            annotate_secrets(result.outputs, state)
+        return result
+
+    def update(
+        self,
+        urn: str,
+        id_: str,
+        old_inputs: PropertyMap,
+        old_outputs: PropertyMap,
+        news: PropertyMap,
+        *,
+        timeout: float,
+        preview: bool,
+        ignore: list[str],
+    ) -> tuple[PropertyMap, bool]:
+        """The object's new outputs. Raises InitError when it is not healthy afterwards."""
+        if preview and not self._known:
+            return {}, False
+        if preview and not self._preview:
+            return dict(news), False
+        olds = self._marshal(unknowns=False, assets=False)
+        request = provider.UpdateRequest(
+            id=id_,
+            urn=urn,
+            name=urn_name(urn),
+            type=urn_type(urn),
+            olds=olds.struct(old_outputs),
+            old_inputs=olds.struct(old_inputs),
+            news=self._marshal(unknowns=preview).struct(news),
+            timeout=timeout,
+            ignoreChanges=ignore,
+            preview=preview,
+        )
+        try:
+            response = self._transport.call("Update", request)
+        except InitError as error:
+            self._finish(error.properties, news)
+            raise
+        return self._finish(unmarshal(response.properties), news), bool(response.refresh_before_update)
+
+    def delete(
+        self, urn: str, id_: str, inputs: PropertyMap, outputs: PropertyMap, *, timeout: float
+    ) -> None:
+        """Remove the object; one that is gone already counts as removed for every good provider."""
+        marshal = self._marshal(unknowns=False, assets=False)
+        request = provider.DeleteRequest(
+            id=id_,
+            urn=urn,
+            name=urn_name(urn),
+            type=urn_type(urn),
+            properties=marshal.struct(outputs),
+            old_inputs=marshal.struct(inputs),
+            timeout=timeout,
+        )
+        self._transport.call("Delete", request)
+
+    def invoke(self, token: str, args: PropertyMap, *, preview: bool) -> tuple[PropertyMap, list[Failure]]:
+        """A function's result and what is wrong with its arguments."""
+        if not self._known:
+            return {}, []
+        request = provider.InvokeRequest(
+            tok=token, args=self._marshal(unknowns=False).struct(args), preview=preview
+        )
+        response = self._transport.call("Invoke", request)
+        result = unmarshal(getattr(response, "return"))
+        return result, [(f.property, f.reason) for f in response.failures]
+
+    def _finish(self, outputs: PropertyMap, inputs: PropertyMap) -> PropertyMap:
+        if not self._secrets:
+            annotate_secrets(outputs, inputs)
+        return outputs
+
+
+def _diff(response: Message) -> Diff:
+    detailed: dict[str, tuple[str, bool]] | None = None
+    if response.hasDetailedDiff:
+        detailed = {
+            path: (DIFF_KINDS[item.kind] if item.kind < len(DIFF_KINDS) else "update", bool(item.inputDiff))
+            for path, item in response.detailedDiff.items()
+        }
+    return Diff(
+        int(response.changes),
+        list(response.replaces),
+        list(response.stables),
+        list(response.diffs),
+        detailed,
+        bool(response.deleteBeforeReplace),
+    )
+
+
+class SdkOnlyProvider(Provider):
+    """Plans from the program's own inputs where the plugin is missing: checks nothing, every change is an update."""
+
+    def __init__(self, package: str) -> None:
+        super().__init__(Transport(object(), in_process=True, name=package), package)
+
+    def configure(self, urn: str, id_: str, inputs: PropertyMap) -> None:
+        """Nothing to configure."""
+        del urn, id_, inputs
+
+    def check_config(
+        self, urn: str, olds: PropertyMap, news: PropertyMap
+    ) -> tuple[PropertyMap, list[Failure]]:
+        """Taken as they are."""
+        del urn, olds
+        return dict(news), []
+
+    def check(
+        self, urn: str, olds: PropertyMap, news: PropertyMap, *, preview: bool, seed: bytes
+    ) -> tuple[PropertyMap, list[Failure]]:
+        """Taken as they are."""
+        del urn, olds, preview, seed
+        return news, []
+
+    def diff(
+        self,
+        urn: str,
+        id_: str,
+        old_inputs: PropertyMap,
+        old_outputs: PropertyMap,
+        news: PropertyMap,
+        *,
+        preview: bool,
+        ignore: list[str],
+    ) -> Diff:
+        """Unknown: the engine compares the inputs."""
+        del urn, id_, old_inputs, old_outputs, news, preview, ignore
+        return Diff()
+
+    def read(
+        self, urn: str, id_: str, inputs: PropertyMap | None, state: PropertyMap, *, timeout: float
+    ) -> ReadResult:
+        """As recorded."""
+        del urn, timeout
+        return ReadResult(id_, inputs, state)
+
+    def invoke(self, token: str, args: PropertyMap, *, preview: bool) -> tuple[PropertyMap, list[Failure]]:
+        """Not known without the plugin."""
+        del args, preview
+        raise PluginError(f"{token} cannot be called: the {self.package} plugin is not installed")

@@ -1,0 +1,436 @@
+"""Steps: what the engine does to one resource. `apply` does it (or, in a preview, works out what would come)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from mldeploy.engine.checkpoint import now
+from mldeploy.engine.diff import invert, resolve_unknown
+from mldeploy.engine.errors import EngineError, InitError, ProviderError
+from mldeploy.engine.property_value import UNKNOWN_STRING, PropertyMap, deep_equals
+from mldeploy.engine.provider import DIFF_NONE, DIFF_UNKNOWN, Diff
+from mldeploy.engine.registry import AnyProvider, owner_of
+from mldeploy.engine.state import ResourceState
+from mldeploy.engine.urn import is_provider_type
+
+if TYPE_CHECKING:
+    from mldeploy.engine.deployment import Deployment
+
+SAME = "same"
+CREATE = "create"
+UPDATE = "update"
+DELETE = "delete"
+REPLACE = "replace"
+CREATE_REPLACEMENT = "create-replacement"
+DELETE_REPLACED = "delete-replaced"
+READ = "read"
+READ_REPLACEMENT = "read-replacement"
+REFRESH = "refresh"
+DISCARD = "discard"
+DISCARD_REPLACED = "discard-replaced"
+REMOVE_PENDING_REPLACE = "remove-pending-replace"
+IMPORT = "import"
+IMPORT_REPLACEMENT = "import-replacement"
+
+Done = Callable[[ResourceState, bool], None]
+
+
+class DeleteProtectedError(EngineError):
+    """A protected resource is not deleted; the rest of the run goes on so that all of them are named."""
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Step:
+    """One step. `done(state, unknown)` answers the registration that asked for it."""
+
+    deployment: Deployment
+    old: ResourceState | None = None
+    new: ResourceState | None = None
+    done: Done | None = None
+    replace_keys: list[str] = field(default_factory=list[str])
+    diff_keys: list[str] = field(default_factory=list[str])
+    detailed: dict[str, tuple[str, bool]] | None = None
+
+    @property
+    def op(self) -> str:
+        """The operation's name, one of the constants above."""
+        raise NotImplementedError
+
+    @property
+    def logical(self) -> bool:
+        """Whether it counts as one operation of the summary."""
+        return True
+
+    @property
+    def state(self) -> ResourceState:
+        """The state the step is about."""
+        state = self.new or self.old
+        if state is None:
+            raise AssertionError("a step needs a state")
+        return state
+
+    @property
+    def urn(self) -> str:
+        """Whose step it is."""
+        return self.state.urn
+
+    def apply(self) -> InitError | None:
+        """Do it. An InitError that is returned has its effects recorded, a raised error has none."""
+        raise NotImplementedError
+
+    def complete(self) -> None:
+        """Answer the registration, once the step is recorded."""
+        if self.done is not None and self.new is not None:
+            self.done(self.new, False)
+
+    def _provider(self) -> AnyProvider:
+        state = self.state
+        return owner_of(state.type, self.deployment.registry, state.provider, state.urn)
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class SameStep(Step):
+    """Nothing to do. `skipped_create`: it does not exist and is not to be created now; `untargeted`: left alone."""
+
+    skipped_create: bool = False
+    untargeted: bool = False
+
+    @property
+    def op(self) -> str:
+        return SAME
+
+    def apply(self) -> InitError | None:
+        new = self.new
+        assert new is not None
+        if self.old is not None:
+            new.id = self.old.id
+            new.outputs = self.old.outputs
+        if is_provider_type(new.type) and not self.skipped_create and not self.untargeted:
+            configured = new.copy()
+            if self.old is not None:
+                configured.inputs = self.old.inputs
+            self.deployment.registry.same(configured, from_check=True)
+        return None
+
+    def complete(self) -> None:
+        if self.done is not None and self.new is not None:
+            self.done(self.new, self.skipped_create)
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class CreateStep(Step):
+    """A new object; `replacing` an old one, which is then `pending_delete` (create first) or gone already."""
+
+    replacing: bool = False
+    pending_delete: bool = False
+
+    @property
+    def op(self) -> str:
+        return CREATE_REPLACEMENT if self.replacing else CREATE
+
+    @property
+    def logical(self) -> bool:
+        return not self.replacing
+
+    def apply(self) -> InitError | None:
+        new = self.new
+        assert new is not None
+        failure: InitError | None = None
+        preview = self.deployment.preview
+        id_, outputs, refresh = "", new.outputs, False
+        if new.custom:
+            try:
+                id_, outputs, refresh = self._provider().create(
+                    new.urn, new.inputs, timeout=new.custom_timeouts.get("create", 0), preview=preview
+                )
+            except InitError as error:
+                failure, id_, outputs = error, error.id, error.properties
+                new.init_errors = error.reasons
+            if failure is None and not preview and not id_:
+                raise ProviderError("provider did not return an ID from Create")
+        new.id = id_
+        new.outputs = outputs
+        new.refresh_before_update = refresh
+        new.created = new.modified = now()
+        if self.replacing and self.pending_delete and self.old is not None:
+            self.old.delete = True
+        return failure
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class UpdateStep(Step):
+    """A change in place."""
+
+    stable_keys: list[str] = field(default_factory=list[str])
+    ignore_changes: list[str] = field(default_factory=list[str])
+
+    @property
+    def op(self) -> str:
+        return UPDATE
+
+    def apply(self) -> InitError | None:
+        new, old = self.new, self.old
+        assert new is not None and old is not None
+        new.id, new.created, new.modified = old.id, old.created, old.modified
+        if not new.custom:
+            return None
+        failure: InitError | None = None
+        try:
+            outputs, refresh = self._provider().update(
+                new.urn,
+                old.id,
+                old.inputs,
+                old.outputs,
+                new.inputs,
+                timeout=new.custom_timeouts.get("update", 0),
+                preview=self.deployment.preview,
+                ignore=self.ignore_changes,
+            )
+        except InitError as error:
+            failure, outputs, refresh = error, error.properties, False
+            new.init_errors = error.reasons
+        new.outputs = outputs
+        new.refresh_before_update = refresh
+        new.modified = now()
+        return failure
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class ReplaceStep(Step):
+    """Marks a replacement in the summary; creating and deleting have steps of their own."""
+
+    @property
+    def op(self) -> str:
+        return REPLACE
+
+    def apply(self) -> InitError | None:
+        return None
+
+    def complete(self) -> None:
+        return
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class DeleteStep(Step):
+    """An object's end; `replacing` when another takes its place, `pending_replacement` when that comes later."""
+
+    replacing: bool = False
+    pending_replacement: bool = False
+
+    @property
+    def op(self) -> str:
+        assert self.old is not None
+        if self.old.external:
+            return DISCARD_REPLACED if self.replacing else DISCARD
+        return DELETE_REPLACED if self.replacing else DELETE
+
+    @property
+    def logical(self) -> bool:
+        return not self.replacing
+
+    def apply(self) -> InitError | None:
+        old = self.old
+        assert old is not None
+        if not self.replacing and old.protect:
+            raise DeleteProtectedError(
+                f'resource "{old.urn}" cannot be deleted\nbecause it is protected. To unprotect the resource, '
+                "either remove the `protect` flag from the resource in your Pulumi program and run"
+                f" `pulumi up`, or use the command:\n`pulumi state unprotect '{old.urn}'`"
+            )
+        if not self.deployment.preview and self._owned(old):
+            self._provider().delete(
+                old.urn, old.id, old.inputs, old.outputs, timeout=old.custom_timeouts.get("delete", 0)
+            )
+        if self.pending_replacement:
+            # Only once it is gone: a failed delete must be tried again by the next run.
+            old.pending_replacement = True
+        return None
+
+    def _owned(self, old: ResourceState) -> bool:
+        if old.external or old.retain_on_delete or not old.custom:
+            return False
+        return not (old.deleted_with and old.deleted_with in self.deployment.deletes)
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class RemovePendingReplaceStep(Step):
+    """Forgets an object that was deleted for a replacement which the program no longer wants."""
+
+    @property
+    def op(self) -> str:
+        return REMOVE_PENDING_REPLACE
+
+    @property
+    def logical(self) -> bool:
+        return False
+
+    def apply(self) -> InitError | None:
+        return None
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class ReadStep(Step):
+    """Reads a resource that Pulumi does not own."""
+
+    replacing: bool = False
+
+    @property
+    def op(self) -> str:
+        return READ_REPLACEMENT if self.replacing else READ
+
+    @property
+    def logical(self) -> bool:
+        return not self.replacing
+
+    def apply(self) -> InitError | None:
+        new = self.new
+        assert new is not None
+        failure: InitError | None = None
+        if new.id == UNKNOWN_STRING:
+            new.outputs = {}
+        else:
+            found = self._provider().read(new.urn, new.id, new.inputs, new.inputs, timeout=0)
+            if found.outputs is None or not found.id:
+                raise ProviderError(f"resource '{new.id}' does not exist")
+            new.id, new.outputs = found.id, found.outputs
+            if found.init_errors:
+                new.init_errors = found.init_errors
+                failure = InitError(
+                    "; ".join(found.init_errors), found.init_errors, new.id, new.outputs, None
+                )
+        if self.old is not None:
+            if self.replacing:
+                self.old.delete = True
+            new.created, new.modified = self.old.created, self.old.modified
+            if not (deep_equals(new.inputs, self.old.inputs) and deep_equals(new.outputs, self.old.outputs)):
+                new.modified = now()
+        return failure
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class RefreshStep(Step):
+    """Compares the record with what is there. `result_op` says what it found: same, update or delete."""
+
+    deleted: bool = False
+    diff: Diff = field(default_factory=Diff)
+
+    @property
+    def op(self) -> str:
+        return REFRESH
+
+    @property
+    def logical(self) -> bool:
+        return False
+
+    @property
+    def result_op(self) -> str:
+        assert self.old is not None
+        if self.deleted:
+            return DELETE
+        if self.new is self.old or self.new is None:
+            return SAME
+        if self.old.external:
+            return SAME if deep_equals(self.old.outputs, self.new.outputs) else UPDATE
+        return SAME if self.diff.changes == DIFF_NONE else UPDATE
+
+    def apply(self) -> InitError | None:
+        old = self.old
+        assert old is not None
+        self.new = old
+        if not old.custom or is_provider_type(old.type) or old.pending_replacement:
+            return None
+        found = self._provider().read(
+            old.urn, old.id, old.inputs, old.outputs, timeout=old.custom_timeouts.get("read", 0)
+        )
+        if found.init_errors:
+            problems = "\n* ".join(found.init_errors)
+            self.deployment.events.diagnostic(
+                "warning", f"Refreshed resource is in an unhealthy state:\n* {problems}", old.urn
+            )
+        if not found.id or found.outputs is None:
+            self.deleted = True
+            return None
+        new = self.new = old.copy()
+        new.id = found.id
+        new.init_errors = found.init_errors
+        new.refresh_before_update = found.refresh_before_update
+        new.outputs = found.outputs
+        if found.inputs is not None:
+            new.inputs = found.inputs
+        if not (deep_equals(new.inputs, old.inputs) and deep_equals(new.outputs, old.outputs)):
+            new.modified = now()
+        if not old.external:
+            self.diff = self._compare(old, new)
+            self.diff_keys, self.detailed = self.diff.changed_keys, self.diff.detailed
+        return None
+
+    def _compare(self, old: ResourceState, new: ResourceState) -> Diff:
+        """What an update back to the record would change, turned round."""
+        diff = self._provider().diff(
+            new.urn,
+            new.id,
+            new.inputs,
+            new.outputs,
+            old.inputs,
+            preview=self.deployment.preview,
+            ignore=old.ignore_changes,
+        )
+        if diff.changes == DIFF_UNKNOWN:
+            diff = resolve_unknown(diff, new.inputs, old.inputs)
+        return invert(diff)
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class ImportStep(Step):
+    """Takes over an object that exists, by its id; `original` is the state it takes the place of."""
+
+    ignore_changes: list[str] = field(default_factory=list[str])
+    original: ResourceState | None = None
+    imported: Callable[[ResourceState], None] | None = None
+
+    @property
+    def op(self) -> str:
+        return IMPORT_REPLACEMENT if self.original is not None else IMPORT
+
+    @property
+    def logical(self) -> bool:
+        return self.original is None
+
+    def apply(self) -> InitError | None:
+        new = self.new
+        assert new is not None
+        found = self._provider().read(
+            new.urn, new.import_id, None, {}, timeout=new.custom_timeouts.get("read", 0)
+        )
+        if found.outputs is None or not found.id:
+            raise ProviderError(f"resource '{new.import_id}' does not exist")
+        if found.inputs is None:
+            package = new.type.partition(":")[0]
+            raise ProviderError(
+                f"provider does not support importing resources; please try updating the '{package}' plugin"
+            )
+        new.id = found.id
+        new.init_errors = found.init_errors
+        new.inputs, new.outputs = found.inputs, found.outputs
+        new.refresh_before_update = found.refresh_before_update
+        new.created = new.modified = now()
+        if self.original is not None:
+            self.original.delete = True
+        return None
+
+    def complete(self) -> None:
+        return
+
+
+def summary_properties(diff: dict[str, tuple[str, bool]] | None) -> dict[str, Any] | None:
+    """A detailed diff as events show it."""
+    if diff is None:
+        return None
+    return {path: {"diffKind": kind, "inputDiff": inputs} for path, (kind, inputs) in diff.items()}
+
+
+def empty_properties() -> PropertyMap:
+    """A fresh, empty map."""
+    return {}
