@@ -22,7 +22,7 @@ _REQUEST_SECONDS = 120.0
 _SHOWN_BODY = 2000
 DEFAULT_TOLERANCE = 1e-9
 
-_GOLDEN = Field(
+GOLDEN = Field(
     kind="object",
     type_name="GoldenRequest",
     replaces=False,
@@ -50,7 +50,7 @@ class Gate(Resource):
     inputs = {
         "replica": Field(kind="string", required=True, replaces=False, description="The replica's id."),
         "service": Field(kind="string", required=True, replaces=False, description="The service's name."),
-        "golden": Field(kind="array", items=_GOLDEN, replaces=False, description="The requests."),
+        "golden": Field(kind="array", items=GOLDEN, replaces=False, description="The requests."),
         "golden_digest": Field(
             kind="string", computed=True, replaces=False, description="Digest of their content."
         ),
@@ -62,20 +62,7 @@ class Gate(Resource):
 
     def check(self, ctx: Context, olds: Mapping[str, Any], news: dict[str, Any]) -> dict[str, Any]:
         """The files are there."""
-        faults: list[tuple[str, str]] = []
-        parts: list[str] = []
-        for index, golden in enumerate(_golden(news)):
-            for key in ("request", "response"):
-                if golden.get(key) is None:
-                    parts.append("")
-                    continue
-                try:
-                    parts.append(file_hash(inside(str(golden[key]), ctx.root)))
-                except ContentError as error:
-                    faults.append((f"golden[{index}].{key}", str(error)))
-        if faults:
-            raise CheckError(*faults)
-        return {"golden_digest": text_digest("golden", *parts)}
+        return {"golden_digest": golden_digest(ctx, news)}
 
     def create(self, ctx: Context, inputs: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         """Run the requests."""
@@ -103,13 +90,36 @@ class Gate(Resource):
         """Nothing is left of it."""
 
 
-def _golden(inputs: Mapping[str, Any]) -> list[dict[str, Any]]:
+def golden_digest(ctx: Context, inputs: Mapping[str, Any]) -> str:
+    """The digest of the golden requests' files.
+
+    Raises:
+        CheckError: a file is missing.
+    """
+    faults: list[tuple[str, str]] = []
+    parts: list[str] = []
+    for index, golden in enumerate(golden_requests(inputs)):
+        for key in ("request", "response"):
+            if golden.get(key) is None:
+                parts.append("")
+                continue
+            try:
+                parts.append(file_hash(inside(str(golden[key]), ctx.root)))
+            except ContentError as error:
+                faults.append((f"golden[{index}].{key}", str(error)))
+    if faults:
+        raise CheckError(*faults)
+    return text_digest("golden", *parts)
+
+
+def golden_requests(inputs: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The `golden` input, empty when absent."""
     value = inputs.get("golden")
     return cast("list[dict[str, Any]]", value) if isinstance(value, list) else []
 
 
 def _run(ctx: Context, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    run, golden, started = Run("replicas", str(inputs["replica"])), _golden(inputs), time.monotonic()
+    run, golden, started = Run("replicas", str(inputs["replica"])), golden_requests(inputs), time.monotonic()
     with _client(run) as client:
         if not golden:
             _answers(client, inputs, run)
