@@ -1,0 +1,252 @@
+"""Routes: which request gets what, who may ask, and what every answer carries."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from enum import Enum
+from urllib.parse import unquote, urlsplit
+
+from serving import messages, metrics
+from serving.auth import Keys
+from serving.config import Config
+from serving.cors import Cors, is_preflight
+from serving.logs import Log
+from serving.messages import SERVER_VERSION, Request, Response
+from serving.runner import Runner
+from serving.script import Style
+from serving.swagger import Swagger, SwaggerError
+
+_ID_LIMIT = 100
+_URI_LIMIT = 16 * 1024
+_OPEN = ("/", "/livez", "/readyz", "/swagger.json")
+_METHODS = {
+    "/": ("GET", "HEAD", "OPTIONS"),
+    "/livez": ("GET", "HEAD", "OPTIONS"),
+    "/readyz": ("GET", "HEAD", "OPTIONS"),
+    "/metrics": ("GET", "HEAD", "OPTIONS"),
+    "/swagger.json": ("GET", "HEAD", "OPTIONS"),
+    "/score": ("GET", "POST", "OPTIONS"),
+}
+_NOT_FOUND = (
+    "The requested URL was not found on the server. If you entered the URL manually please check your spelling "
+    "and try again."
+)
+_NOT_ALLOWED = "The method is not allowed for the requested URL."
+_QUIET = ("/", "/livez", "/readyz", "/metrics")
+
+
+class State(Enum):
+    """Of the replica, as the control protocol names it."""
+
+    STARTING = "starting"
+    READY = "ready"
+    DRAINING = "draining"
+    FAILED = "failed"
+
+
+class App:
+    """Answers requests; every method is for the thread that holds the baton."""
+
+    def __init__(
+        self, config: Config, log: Log, runner: Runner, keys: Keys | None, counters: metrics.Counters
+    ) -> None:
+        self.config = config
+        self.state = State.STARTING
+        self.swagger: Swagger | None = None
+        self.style = Style.TEXT
+        self._log = log
+        self._runner = runner
+        self._keys = keys
+        self._counters = counters
+        self._cors = Cors(os.environ.get("AML_CORS_ORIGINS", ""))
+        self._prefix = f"/api/v1/service/{config.service}"
+        self._version = os.environ.get("HTTP_X_MS_SERVER_VERSION") or SERVER_VERSION
+
+    # -- before the body ----
+
+    def admit(self, request: Request) -> Response | None:
+        """Decide on a request whose headers are there: an answer that needs no body, or None to go on."""
+        refusal = self._identify(request)
+        path, prefix = self._route(request)
+        request.api_path = path
+        request.log_path = prefix + path
+        if refusal is None:
+            refusal = _malformed(request)
+        if refusal is not None:
+            return refusal
+        if not path:
+            return messages.error(404, _NOT_FOUND)
+        if path not in _OPEN and not self._allowed(request):
+            return messages.error(
+                401,
+                "The Authorization header needs a valid key: Bearer <key>",
+                ("WWW-Authenticate", "Bearer"),
+            )
+        if request.method not in _METHODS[path] and not (path == "/score" and self.style is Style.RAW):
+            return messages.error(405, _NOT_ALLOWED, ("Allow", ", ".join(_METHODS[path])))
+        if int(request.headers.get(b"content-length", b"0")) > self.config.body_limit_bytes:
+            return self.too_large()
+        if path != "/score":
+            return None
+        if self.state is State.STARTING:
+            return messages.overload(503, "The service is starting", 5)
+        return None
+
+    def too_large(self) -> Response:
+        """The body is over the limit."""
+        return messages.error(
+            413, f"The request body exceeds {self.config.body_limit_bytes} bytes", close=True
+        )
+
+    def _identify(self, request: Request) -> Response | None:
+        request_id = request.header(b"x-request-id") or str(uuid.uuid4())
+        if len(request_id) > _ID_LIMIT:
+            return messages.error(431, f"x-request-id must not exceed {_ID_LIMIT} characters")
+        request.request_id = request_id
+        request.trace_id = request.header(b"traceid")
+        # v1's servers used x-ms-request-id for both ids; clients may still send it.
+        legacy = request.header(b"x-ms-request-id")
+        client = request.header(b"x-ms-client-request-id") or legacy
+        legacy = legacy or client or request_id
+        if len(legacy) > _ID_LIMIT or len(client) > _ID_LIMIT:
+            return messages.error(
+                431, f"x-ms-request-id and x-ms-client-request-id must not exceed {_ID_LIMIT} characters"
+            )
+        request.legacy_request_id = legacy
+        request.client_request_id = client
+        return None
+
+    def _route(self, request: Request) -> tuple[str, str]:
+        """The route's own path ("" when there is none) and the prefix before it."""
+        target = request.target.decode("latin-1")
+        if not target.startswith("/"):
+            try:
+                parts = urlsplit(target)
+            except ValueError:
+                return "", ""
+            target = f"{parts.path or '/'}?{parts.query}" if parts.scheme in ("http", "https") else ""
+        path, _, query = target.partition("?")
+        request.query = query.encode("latin-1")
+        if path in _METHODS:
+            return path, ""
+        path = unquote(path)
+        prefix = ""
+        if path == self._prefix or path.startswith(f"{self._prefix}/"):
+            prefix, path = self._prefix, path[len(self._prefix) :] or "/"
+        return (path, prefix) if path in _METHODS else ("", "")
+
+    def _allowed(self, request: Request) -> bool:
+        if self._keys is None or request.private:
+            return True
+        if request.api_path == "/score" and request.method == "OPTIONS":
+            # Browsers send no key when they ask whether they may; no code of the script runs for these.
+            if self.style is not Style.RAW or (self._cors and is_preflight(request)):
+                return True
+        return self._keys.allow(request)
+
+    # -- with the body ----
+
+    def handle(self, request: Request) -> None:
+        """Answer a complete request, or put it in line for the script."""
+        path = request.api_path
+        if path == "/score" and not (request.method == "OPTIONS" and self._answers_options(request)):
+            request.accepted = True
+            self._counters.row[metrics.IN_FLIGHT] += 1
+            refusal = self._runner.submit(request)
+            if refusal is None:
+                return
+            response = refusal
+        else:
+            response = self._direct(request, path)
+        if request.connection is not None:
+            request.connection.respond(request, response)
+
+    def _answers_options(self, request: Request) -> bool:
+        return self.style is not Style.RAW or bool(self._cors and is_preflight(request))
+
+    def _direct(self, request: Request, path: str) -> Response:
+        if request.method == "OPTIONS":
+            allow = [] if path == "/score" else [("Allow", ", ".join(_METHODS[path]))]
+            return Response(200, b"", [("Content-Type", "text/html; charset=utf-8"), *allow])
+        if path == "/livez":
+            return _text("Alive")
+        if path == "/readyz":
+            ready = self.state is State.READY
+            return (
+                _text("Ready") if ready else messages.overload(503, f"The service is {self.state.value}", 1)
+            )
+        if path == "/metrics":
+            body = metrics.render(self._counters.board, self.config.service, self.config.models)
+            return Response(200, body, [("Content-Type", "text/plain; version=0.0.4; charset=utf-8")])
+        if self.state is State.STARTING:
+            return messages.overload(503, "The service is starting", 1)
+        if path == "/swagger.json":
+            return self._document(request)
+        return _text("Healthy")
+
+    def _document(self, request: Request) -> Response:
+        from urllib.parse import parse_qs
+
+        assert self.swagger is not None
+        values = parse_qs(request.query.decode("latin-1"), keep_blank_values=True).get("version", ["2"])
+        prefix = self._prefix if request.log_path.startswith(self._prefix) else ""
+        try:
+            body = self.swagger.text(values[0], prefix)
+        except SwaggerError as problem:
+            return messages.error(404, str(problem))
+        return Response(
+            200, body, [("Content-Type", messages.JSON_TYPE), ("x-ms-run-function-failed", "False")]
+        )
+
+    # -- every answer ----
+
+    def finish(self, request: Request, response: Response) -> None:
+        """Add what every answer carries, count it and log it."""
+        headers = response.headers
+        headers.append(("x-ms-server-version", self._version))
+        if request.request_id:
+            headers.append(("x-request-id", request.request_id))
+        if request.legacy_request_id:
+            headers.append(("x-ms-request-id", request.legacy_request_id))
+        if request.client_request_id:
+            headers.append(("x-ms-client-request-id", request.client_request_id))
+        if request.trace_id:
+            headers.append(("TraceId", request.trace_id))
+        if self._cors:
+            headers += self._cors.headers(request)
+        path = request.api_path
+        if path in _QUIET:
+            return
+        seconds = time.monotonic() - request.arrived
+        if path == "/score":
+            self._counters.finished(response.status, seconds)
+            if request.accepted:
+                self._counters.row[metrics.IN_FLIGHT] -= 1
+        self._log.request(request, response.status, len(response.body), seconds)
+
+    def abandoned(self, request: Request) -> None:
+        """The client left before its answer."""
+        if request.accepted and not request.finished:
+            self._counters.row[metrics.IN_FLIGHT] -= 1
+        request.finished = True
+        request.connection = None
+        self._log.request(request, 499, 0, time.monotonic() - request.arrived)
+
+    def refused(self, peer: str, response: Response) -> None:
+        """Something that was no HTTP request got an answer."""
+        response.headers.append(("x-ms-server-version", self._version))
+        self._log.warning("a request was refused", status=response.status, client=peer)
+
+
+def _text(text: str) -> Response:
+    return Response(200, text.encode(), [("Content-Type", "text/html; charset=utf-8")])
+
+
+def _malformed(request: Request) -> Response | None:
+    if len(request.target) > _URI_LIMIT:
+        return messages.error(414, f"The request target exceeds {_URI_LIMIT} bytes")
+    if b"host" in request.repeated or (request.version == "1.1" and b"host" not in request.headers):
+        return messages.error(400, "HTTP/1.1 requests need exactly one Host header")
+    return None

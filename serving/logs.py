@@ -1,0 +1,186 @@
+"""A worker's log: JSON lines with the request's id, print() and logging of the script included."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import os
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from serving.messages import Request
+
+_BUFFER_BYTES = 16 * 1024
+_MAX_PENDING = 4 * 1024 * 1024
+
+
+class Current(threading.local):
+    """The request that this thread works on."""
+
+    request_id: str = ""
+
+
+current = Current()
+
+
+def timestamp(seconds: float) -> str:
+    """UTC, to the millisecond, RFC 3339."""
+    return (
+        datetime.fromtimestamp(seconds, timezone.utc)
+        .isoformat(timespec="milliseconds")
+        .replace("+00:00", "Z")
+    )
+
+
+class Log:
+    """Writes lines to a descriptor that never blocks: when the reader is too slow, lines are dropped and counted."""
+
+    def __init__(self, fd: int, fixed: dict[str, Any]) -> None:
+        self._fd = fd
+        self._fixed = json.dumps(fixed)[1:-1]
+        self._lock = threading.Lock()
+        self._buffer = bytearray()
+        self.dropped = 0
+
+    def write(self, level: str, message: str, *, flush: bool = True, **fields: Any) -> None:
+        """One line."""
+        line = {"time": timestamp(time.time()), "level": level, "message": message}
+        if current.request_id:
+            line["request_id"] = current.request_id
+        line.update(fields)
+        text = json.dumps(line, default=str)
+        self._append(f"{text[:-1]}, {self._fixed}}}\n".encode(), flush=flush)
+
+    def info(self, message: str, **fields: Any) -> None:
+        """A line that tells of something usual."""
+        self.write("info", message, **fields)
+
+    def warning(self, message: str, **fields: Any) -> None:
+        """A line that somebody should look at some day."""
+        self.write("warning", message, **fields)
+
+    def error(self, message: str, **fields: Any) -> None:
+        """A line that somebody should look at."""
+        self.write("error", message, **fields)
+
+    def exception(self, message: str, problem: BaseException, **fields: Any) -> None:
+        """An error with its traceback."""
+        text = "".join(traceback.format_exception(type(problem), problem, problem.__traceback__))
+        self.write("error", message, traceback=text, **fields)
+
+    def request(self, request: Request, status: int, size: int, seconds: float) -> None:
+        """One line for an answered request; these are buffered for a moment."""
+        ids = {"request_id": request.request_id, "client_request_id": request.client_request_id}
+        head = json.dumps({"method": request.method, "path": request.log_path, **ids, "client": request.peer})
+        text = (
+            f'{{"time": "{timestamp(time.time())}", "level": "info", "message": "request", "status": {status}, '
+            f'"ms": {seconds * 1000:.3f}, "run_ms": {request.run_ms:.3f}, "bytes": {size}, {head[1:-1]}, {self._fixed}}}\n'
+        )
+        self._append(text.encode(), flush=False)
+
+    def _append(self, line: bytes, *, flush: bool) -> None:
+        with self._lock:
+            if len(self._buffer) > _MAX_PENDING:
+                self.dropped += 1
+                return
+            self._buffer += line
+            if flush or len(self._buffer) > _BUFFER_BYTES:
+                self._flush()
+
+    def flush(self) -> None:
+        """Hand over what is buffered, as far as the reader takes it."""
+        with self._lock:
+            self._flush()
+
+    def _flush(self) -> None:
+        while self._buffer:
+            try:
+                sent = os.write(self._fd, self._buffer)
+            except BlockingIOError:
+                return
+            except OSError:
+                # The supervisor is gone, and this process is about to go too.
+                self.dropped += self._buffer.count(b"\n")
+                self._buffer.clear()
+                return
+            del self._buffer[:sent]
+
+
+class Stream(io.TextIOBase):
+    """Stands in for `sys.stdout` and `sys.stderr`: every printed line becomes a log line."""
+
+    def __init__(self, log: Log, name: str, fd: int) -> None:
+        self._log = log
+        self._name = name
+        self._fd = fd
+        self._partial = threading.local()
+        self.buffer = os.fdopen(fd, "wb", buffering=0, closefd=False)
+
+    @property
+    def encoding(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """What text streams say of themselves."""
+        return "utf-8"
+
+    @property
+    def errors(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """What text streams say of themselves."""
+        return "backslashreplace"
+
+    def fileno(self) -> int:
+        """The descriptor behind, for libraries that write to it themselves."""
+        return self._fd
+
+    def writable(self) -> bool:
+        """Always."""
+        return True
+
+    def write(self, text: str, /) -> int:
+        """Log the lines that are complete."""
+        *lines, rest = (getattr(self._partial, "text", "") + text).split("\n")
+        self._partial.text = rest
+        for line in lines:
+            if line.strip():
+                self._log.write("info", line, stream=self._name)
+        return len(text)
+
+
+class _Handler(logging.Handler):
+    """Python's `logging` of the script and its libraries."""
+
+    def __init__(self, log: Log) -> None:
+        super().__init__()
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One record, one line."""
+        fields: dict[str, Any] = {"logger": record.name}
+        if record.exc_info and record.exc_info[1] is not None:
+            problem = record.exc_info[1]
+            fields["traceback"] = "".join(
+                traceback.format_exception(type(problem), problem, problem.__traceback__)
+            )
+        self._log.write(record.levelname.lower(), record.getMessage(), **fields)
+
+
+def capture(log: Log, level: str) -> Callable[[], None]:
+    """Send print() and logging of this process to `log`; the returned function undoes it (for tests)."""
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = Stream(log, "stdout", 1), Stream(log, "stderr", 2)
+    handler = _Handler(log)
+    root = logging.getLogger()
+    root.addHandler(handler)
+    known = logging.getLevelName(level.upper())
+    root.setLevel(known if isinstance(known, int) else logging.INFO)
+
+    def undo() -> None:
+        sys.stdout, sys.stderr = before
+        root.removeHandler(handler)
+
+    return undo

@@ -1,0 +1,200 @@
+"""The supervisor of a replica: starts and replaces workers, answers the control socket, writes the log."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import selectors
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+
+from serving import metrics
+from serving.app import State
+from serving.auth import KeysError, read_keys
+from serving.config import Config, ConfigError, load
+from serving.control import Control
+from serving.logsink import Sink
+from serving.server import bind_tcp, bind_unix
+from serving.tls import Certificates
+from serving.worker import SCRIPT_FAILED
+from serving.workers import Handle, Status, Workers
+
+_TICK = 0.25
+
+
+class Master:
+    """One thread, one selector; imports nothing of the script's."""
+
+    def __init__(self, settings: Config, sink: Sink) -> None:
+        self.config = settings
+        self.sink = sink
+        self.selector = selectors.DefaultSelector()
+        self.stopping = False
+        self.exit_code: int | None = None
+        self.public: socket.socket | None = None
+        self.private = bind_unix(settings.http_socket) if settings.http_socket else None
+        if settings.port is not None:
+            self.public = bind_tcp(settings.host, settings.port)
+        self.workers = Workers(self, metrics.Board(settings.workers * 2 + 2))
+        self.control = Control(self, bind_unix(settings.control_socket)) if settings.control_socket else None
+        self._deadline = 0.0
+        self._signals = self._watch_signals()
+
+    def _watch_signals(self) -> int:
+        read, write = os.pipe()
+        os.set_blocking(read, False)
+        os.set_blocking(write, False)
+        signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self.stop(self.config.drain_seconds))
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        self.watch(read, lambda: os.read(read, 4096))
+        return write
+
+    def watch(self, fd: int, handler: Callable[[], object]) -> None:
+        """Call `handler` when `fd` is readable."""
+        self.selector.register(fd, selectors.EVENT_READ, handler)
+
+    def unwatch(self, fd: int) -> None:
+        """Stop watching; call it before closing."""
+        self.selector.unregister(fd)
+
+    def close_in_child(self) -> None:
+        """In a new worker: close what is the supervisor's alone."""
+        signal.set_wakeup_fd(-1)
+        keep = {0, 1, 2}
+        for sock in (self.public, self.private):
+            if sock is not None:
+                keep.add(sock.fileno())
+        for key in list(self.selector.get_map().values()):
+            if key.fd not in keep:
+                os.close(key.fd)
+        os.close(self._signals)
+        self.selector.close()
+
+    def state(self) -> State:
+        """The replica's state."""
+        if self.exit_code not in (None, 0):
+            return State.FAILED
+        if self.stopping:
+            return State.DRAINING
+        ready = self.workers.with_status(Status.READY)
+        if ready and (self.workers.complete or len(ready) >= self.config.workers):
+            return State.READY
+        return State.STARTING
+
+    # -- life ----
+
+    def run(self) -> int:
+        """Supervise until stopped; the exit code of the process."""
+        self.workers.start()
+        while self.exit_code is None:
+            for key, _events in self.selector.select(_TICK):
+                # An earlier handler of this round may have closed it.
+                if key.fd in self.selector.get_map() and self.selector.get_key(key.fd).data is key.data:
+                    key.data()
+            self.workers.reap()
+            self.workers.tick()
+            if self.control is not None:
+                self.control.tick()
+            if self.stopping:
+                self._check_stopped()
+        self.workers.kill_all()
+        self._clean()
+        return self.exit_code
+
+    def stop(self, seconds: float) -> None:
+        """Stop gracefully, in at most so many seconds."""
+        if not self.stopping:
+            self.stopping = True
+            self._deadline = time.monotonic() + seconds + 2
+            self.release()
+            self.workers.tell_all({"cmd": "stop", "seconds": seconds})
+            self.sink.event("info", "stopping")
+
+    def release(self) -> None:
+        """Close the supervisor's copy of the public socket."""
+        if self.public is not None:
+            self.public.close()
+            self.public = None
+
+    def _check_stopped(self) -> None:
+        if not self.workers.handles:
+            self.exit_code = 0
+        elif time.monotonic() > self._deadline:
+            self.sink.event("warning", "workers did not end in time and were killed")
+            self.exit_code = 0
+
+    def fail(self, code: int) -> None:
+        """End with an error: the replica cannot start."""
+        self.exit_code = code
+
+    def failed(self, handle: Handle, code: int) -> None:
+        """A worker ended before it was ready, and none ever was."""
+        if code == SCRIPT_FAILED:
+            self.sink.event(
+                "error", "the entry script did not start; see its traceback above", exit_code=code
+            )
+        else:
+            self.sink.event("error", "a worker ended while starting", exit_code=code, worker=handle.pid)
+        self.fail(code if code > 0 else 1)
+
+    def _clean(self) -> None:
+        if self.control is not None:
+            self.control.close()
+        for path in (self.config.control_socket, self.config.http_socket):
+            if path:
+                _remove(path)
+        self.sink.event("info", "stopped", exit_code=self.exit_code)
+
+
+def _remove(path: str) -> None:
+    try:
+        os.unlink(path)  # noqa: PTH108
+    except FileNotFoundError:
+        return
+
+
+def _check(settings: Config) -> None:
+    """Find what would make every worker fail.
+
+    Raises:
+        ConfigError: keys or certificate that cannot be used.
+    """
+    try:
+        if settings.auth_enabled:
+            read_keys(settings.keys_file)
+    except KeysError as problem:
+        raise ConfigError(f"keys_file: {problem}") from problem
+    if settings.ssl is not None:
+        from serving.logs import Log
+
+        try:
+            Certificates(settings.ssl["cert_file"], settings.ssl["key_file"], Log(2, {}))
+        except OSError as problem:
+            raise ConfigError(
+                f"ssl: {settings.ssl['cert_file']}, {settings.ssl['key_file']}: {problem}"
+            ) from problem
+
+
+def main(arguments: list[str]) -> int:
+    """`python -m serving --config replica.json`; exit codes: 0 stopped, 2 bad configuration, 3 the script failed."""
+    parser = argparse.ArgumentParser(
+        prog="python -m serving", description="Serve an entry script's init() and run()."
+    )
+    parser.add_argument("--config", help="JSON file; every key can also be given as SERVING_<KEY>")
+    options = parser.parse_args(arguments)
+    try:
+        settings, unknown = load(options.config, os.environ)
+        _check(settings)
+        sink = Sink(settings.log_file, settings.log_max_bytes, settings.log_keep)
+        master = Master(settings, sink)
+    except (ConfigError, OSError) as problem:
+        print(f"serving: {problem}", file=sys.stderr)
+        return 2
+    if unknown:
+        sink.event("warning", f"unknown configuration keys are ignored: {', '.join(unknown)}")
+    return master.run()

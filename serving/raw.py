@@ -1,0 +1,117 @@
+"""`AMLRequest`, `AMLResponse` and `rawhttp` for scripts that speak HTTP themselves (on Werkzeug's objects).
+
+Entry scripts import them by v1's names: `azureml.contrib.services.aml_request` or
+`azureml_inference_server_http.api.aml_request` (see `shims/`).
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+from urllib.parse import unquote_to_bytes
+
+from werkzeug.wrappers import Request as WerkzeugRequest
+from werkzeug.wrappers import Response as WerkzeugResponse
+
+from serving.messages import Request, Response
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+_rawHttpRequested = False  # noqa: N816 (the name Microsoft's packages use)
+
+
+def rawhttp(function: _Function) -> _Function:
+    """Mark `run()`: it takes an `AMLRequest` and may return an `AMLResponse`."""
+    global _rawHttpRequested  # noqa: PLW0603, N816
+    _rawHttpRequested = True
+    return function
+
+
+class AMLRequest(WerkzeugRequest):
+    """The HTTP request: `method`, `args`, `headers`, `get_data()`, `get_json()`, `form`, `files`, …"""
+
+
+class AMLResponse(WerkzeugResponse):
+    """An HTTP response with its own status and headers."""
+
+    def __init__(
+        self,
+        message: Any,
+        status_code: int,
+        response_headers: Mapping[str, str] | None = None,
+        json_str: bool = False,
+        run_function_failed: bool = False,
+    ) -> None:
+        """Build a response.
+
+        Args:
+            message: text or bytes of the body; with `json_str` any JSON value; None is an empty JSON object.
+            status_code: the HTTP status.
+            response_headers: more headers; a value with commas becomes one header for each part.
+            json_str: write `message` as JSON.
+            run_function_failed: tells the client that the script failed.
+        """
+        given = dict(response_headers or {})
+        if message is None or json_str:
+            text = json.dumps({} if message is None else message)
+            super().__init__(text, status=status_code, mimetype="application/json")
+        else:
+            super().__init__(message, status=status_code)
+            if "Content-Type" in given:
+                self.headers.remove("Content-Type")
+        self.headers["x-ms-run-function-failed"] = str(run_function_failed)
+        for name, value in given.items():
+            for part in value.split(","):
+                self.headers.add(name, part.strip())
+
+
+def request_object(request: Request) -> AMLRequest:
+    """What a raw `run()` takes."""
+    host, _, port = (request.header(b"host") or "localhost").rpartition(":")
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": request.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(request.target.partition(b"?")[0]).decode("latin-1"),
+        "QUERY_STRING": request.query.decode("latin-1"),
+        "RAW_URI": request.target.decode("latin-1"),
+        "REQUEST_URI": request.target.decode("latin-1"),
+        "REMOTE_ADDR": request.peer,
+        "SERVER_NAME": host or port,
+        "SERVER_PORT": port if host and port.isdigit() else ("443" if request.scheme == "https" else "80"),
+        "SERVER_PROTOCOL": f"HTTP/{request.version}",
+        "CONTENT_LENGTH": str(len(request.body)),
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": request.scheme,
+        "wsgi.input": io.BytesIO(request.body),
+        "wsgi.input_terminated": True,
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": False,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }
+    for raw_name, value in request.headers.items():
+        name = raw_name.decode("latin-1").upper().replace("-", "_")
+        # A header with an underscore could pose as another one.
+        if b"_" in raw_name or name == "CONTENT_LENGTH":
+            continue
+        environ[name if name == "CONTENT_TYPE" else f"HTTP_{name}"] = value.decode("latin-1")
+    return AMLRequest(environ)
+
+
+def is_response(value: object) -> bool:
+    """Whether a script returned an HTTP response: ours, Flask's or Werkzeug's."""
+    return all(hasattr(value, name) for name in ("status_code", "headers", "get_data"))
+
+
+def convert(value: Any) -> Response:
+    """The response to send for what a script returned."""
+    # Items of Werkzeug's headers keep their order and repetitions.
+    skipped = ("content-length", "connection", "transfer-encoding", "date", "server", "keep-alive")
+    headers = [(str(k), str(v)) for k, v in value.headers.items() if str(k).lower() not in skipped]
+    if value.status_code >= 500:
+        headers = [h for h in headers if h[0].lower() != "x-ms-run-function-failed"]
+        headers.append(("x-ms-run-function-failed", "True"))
+    return Response(int(value.status_code), bytes(value.get_data()), headers)

@@ -1,0 +1,338 @@
+"""Who runs what: the requests' line, `run()` in the main thread, and the loop's baton.
+
+v1 called `init()` and `run()` in the process's main thread, one call at a time; scripts rely on it (thread-local state
+of frameworks, SQLite connections, signals). So the main thread runs the script here too. It also runs the loop, as
+long as calls are short: no hand-over between threads. A call that takes longer is noticed by the standby thread, which
+takes the baton and goes on with the loop, so that health checks, refusals and other connections are served meanwhile.
+When calls are known to be long, the baton is given away before.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+from serving import messages, metrics
+from serving.config import Config
+from serving.execution import Execution, Slot
+from serving.loop import Loop
+from serving.messages import Request, Response
+
+SHORT = 0.005
+"""Calls up to this many seconds are made by the thread that runs the loop."""
+_LONG = 4 * SHORT
+_STEAL = 0.015
+_TICK = 0.01
+_WATCH_SECONDS = 1.0
+_SLICE = 0.004
+_STUCK_SECONDS = 2.0
+_IDLE_POLL = 2.0
+_BUSY_POLL = 0.25
+
+
+class Runner:
+    """The line of requests and the threads that work on it."""
+
+    def __init__(self, config: Config, loop: Loop, counters: metrics.Counters) -> None:
+        self.execution: Execution | None = None
+        self.on_tick: Callable[[], None] = lambda: None
+        self.on_stuck: Callable[[], None] = lambda: None
+        self.stopping = False
+        self.batch_limit = 1
+        self._config = config
+        self._loop = loop
+        self._row = counters.row
+        self._queue: deque[Request] = deque()
+        self._answers: deque[tuple[Request, Response]] = deque()
+        self._main = Slot()
+        self._slots = [self._main]
+        self._lock = threading.Lock()
+        self._work = threading.Condition(self._lock)
+        self._watch = threading.Condition(self._lock)
+        self._main_has_baton = False
+        self._wanted_back = False
+        self._watching = False
+        self._average = 2 * SHORT
+        self._last_run = 0.0
+        self._stuck_told = False
+        self._threads: list[threading.Thread] = []
+
+    # -- the line ----
+
+    @property
+    def waiting(self) -> int:
+        """Requests in line."""
+        return len(self._queue)
+
+    @property
+    def running(self) -> int:
+        """Calls being made."""
+        return sum(1 for slot in self._slots if slot.requests)
+
+    def submit(self, request: Request) -> Response | None:
+        """Put a request in line, or say why not. For the thread with the baton."""
+        config = self._config
+        waiting = len(self._queue)
+        free = config.replica_max_concurrent_requests - self.running
+        if waiting and waiting >= free:
+            expected = waiting / config.replica_max_concurrent_requests * self._average / self.batch_limit
+            if waiting >= config.max_queue or expected > config.max_wait:
+                return messages.overload(429, "Too many requests are waiting", expected)
+        self._queue.append(request)
+        if not self._main_has_baton:
+            with self._work:
+                self._work.notify()
+        return None
+
+    def _next(self) -> list[Request]:
+        """The next requests to run; those that waited too long are answered instead."""
+        limit = self._loop.now - self._config.max_wait
+        taken: list[Request] = []
+        while self._queue and len(taken) < self.batch_limit:
+            request = self._queue.popleft()
+            if request.arrived < limit:
+                self._late(request)
+            elif request.connection is not None:
+                taken.append(request)
+        return taken
+
+    def _take(self) -> list[Request]:
+        """`_next` for a thread without the baton."""
+        requests = self._next()
+        if self._answers:
+            self._loop.wake()
+        return requests
+
+    def _late(self, request: Request) -> None:
+        waited = self._config.max_request_wait_time
+        self._answers.append(
+            (request, messages.overload(503, f"No free place within {waited} ms", self._average))
+        )
+
+    def _drop_late(self) -> None:
+        limit = self._loop.now - self._config.max_wait
+        with self._lock:
+            while self._queue and self._queue[0].arrived < limit:
+                self._late(self._queue.popleft())
+
+    # -- the loop's owner ----
+
+    def _turn(self) -> None:
+        """One round of the loop. For the thread with the baton."""
+        if self._queue and self._main_has_baton:
+            timeout = 0.0
+        elif self._queue or self.running:
+            timeout = min(_BUSY_POLL, max(0.005, self._config.max_wait / 4))
+        else:
+            timeout = _IDLE_POLL
+        self._loop.poll(min(timeout, self._until_timeout()))
+        if self._answers:
+            self._answer()
+        if self._queue:
+            self._drop_late()
+            if self._answers:
+                self._answer()
+        self._check_slots()
+        row = self._row
+        row[metrics.HEARTBEAT] = self._loop.now
+        row[metrics.QUEUED] = len(self._queue)
+        self.on_tick()
+
+    def _until_timeout(self) -> float:
+        started = [slot.since for slot in self._slots if slot.requests and not slot.abandoned]
+        if not started:
+            return _IDLE_POLL
+        return max(0.0, min(started) + self._config.run_timeout - time.monotonic())
+
+    def _answer(self) -> None:
+        while self._answers:
+            request, response = self._answers.popleft()
+            if not request.finished and request.connection is not None:
+                request.finished = True
+                request.connection.respond(request, response)
+
+    def _check_slots(self) -> None:
+        execution = self.execution
+        if execution is None:
+            return
+        for slot in self._slots:
+            if not slot.requests:
+                continue
+            over = self._loop.now - slot.since - self._config.run_timeout
+            if over < 0:
+                continue
+            if not slot.abandoned:
+                self._row[metrics.TIMEOUTS] += 1
+                self._answers.extend((request, execution.timed_out()) for request in slot.requests)
+                execution.interrupt(slot)
+                self._answer()
+            elif over > _STUCK_SECONDS and not self._stuck_told:
+                self._stuck_told = True
+                self.on_stuck()
+
+    # -- threads ----
+
+    def start(self) -> None:
+        """Start the standby thread with the baton; the main thread is free to load the script."""
+        self._spawn(self._standby, "standby")
+
+    def _spawn(self, target: Callable[[], None], name: str) -> None:
+        thread = threading.Thread(target=target, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def serve(self, execution: Execution) -> None:
+        """Run the script for requests until stopped. Call it in the main thread."""
+        self.execution = execution
+        execution.install(self._main)
+        for number in range(1, self._config.replica_max_concurrent_requests):
+            self._spawn(self._runner, f"runner-{number}")
+        self._serve_detached()
+        while not self.stopping:
+            self._turn()
+            self._run_short()
+
+    def _run_short(self) -> None:
+        """Main thread, with the baton: work for a moment, then look at the sockets again."""
+        end = self._loop.now + _SLICE
+        while self._queue:
+            requests = self._next()
+            if self._answers:
+                self._answer()
+            if not requests:
+                continue
+            if self._average > SHORT:
+                with self._lock:
+                    self._main_has_baton = False
+                    self._hold(self._main, requests)
+                    self._watch.notify()
+                    self._work.notify_all()
+                self._work_detached(self._main, requests)
+                self._serve_detached()
+                return
+            if not self._run_inline(requests):
+                self._serve_detached()
+                return
+            if time.monotonic() > end:
+                return
+
+    def _run_inline(self, requests: list[Request]) -> bool:
+        """Run with the baton in hand; False when the standby thread had to take it."""
+        assert self.execution is not None
+        slot = self._main
+        self._hold(slot, requests)
+        self._last_run = slot.since
+        if not self._watching:
+            with self._lock:
+                self._watch.notify()
+        responses = self.execution.work(slot, requests)
+        with self._lock:
+            kept = self._main_has_baton
+            self._free(slot, requests)
+        if not kept:
+            self._answers.extend(zip(requests, responses))
+            self._loop.wake()
+            return False
+        for request, response in zip(requests, responses):
+            if not request.finished and request.connection is not None:
+                request.finished = True
+                request.connection.respond(request, response)
+        return True
+
+    def _hold(self, slot: Slot, requests: list[Request]) -> None:
+        slot.abandoned = False
+        slot.since = time.monotonic()
+        slot.requests = requests
+
+    def _free(self, slot: Slot, requests: list[Request]) -> None:
+        taken = min(time.monotonic() - slot.since, _LONG) / len(requests)
+        self._average += 0.2 * (taken - self._average)
+        slot.requests = []
+        if slot.abandoned:
+            self._stuck_told = False
+
+    def _work_detached(self, slot: Slot, requests: list[Request]) -> None:
+        """Run without the baton; its owner sends the answers."""
+        assert self.execution is not None
+        responses = self.execution.work(slot, requests)
+        with self._lock:
+            self._free(slot, requests)
+        self._answers.extend(zip(requests, responses))
+        self._loop.wake()
+
+    def _serve_detached(self) -> None:
+        """Main thread without the baton: run what is in line, until calls are short enough to have it back."""
+        while not self.stopping:
+            with self._lock:
+                if self._average <= SHORT:
+                    self._wanted_back = True
+                    self._loop.wake()
+                    while not self._main_has_baton and not self.stopping:
+                        self._work.wait()
+                    return
+                requests = self._take()
+                while not requests and not self.stopping and self._average > SHORT:
+                    self._work.wait()
+                    requests = self._take()
+                if requests:
+                    self._hold(self._main, requests)
+            if requests:
+                self._work_detached(self._main, requests)
+
+    def _runner(self) -> None:
+        """Further threads, when more than one call at a time is allowed and calls are long."""
+        slot = Slot()
+        with self._lock:
+            self._slots.append(slot)
+        while True:
+            with self._lock:
+                requests = [] if self._main_has_baton else self._take()
+                while not requests:
+                    self._work.wait()
+                    if self.stopping:
+                        return
+                    requests = [] if self._main_has_baton else self._take()
+                self._hold(slot, requests)
+            self._work_detached(slot, requests)
+
+    def _standby(self) -> None:
+        """The thread that has the loop whenever the main thread is busy."""
+        while not self.stopping:
+            if not self._main_has_baton:
+                self._turn()
+                if self._wanted_back:
+                    with self._lock:
+                        self._wanted_back = False
+                        self._main_has_baton = True
+                        self._work.notify_all()
+                    sys.setswitchinterval(0.005)
+                continue
+            with self._lock:
+                if not self._main_has_baton:
+                    continue
+                now = time.monotonic()
+                slot = self._main
+                if slot.requests and now - slot.since > _STEAL:
+                    self._main_has_baton = False
+                    self._work.notify_all()
+                    # The script's Python code must let this thread in more often than usual.
+                    sys.setswitchinterval(0.001)
+                elif slot.requests or now - self._last_run < _WATCH_SECONDS:
+                    self._watching = True
+                    self._watch.wait(_TICK)
+                else:
+                    self._watching = False
+                    # The main thread looks at the flag without the lock, after it has set the slot.
+                    if not slot.requests and not self.stopping:
+                        self._watch.wait()
+
+    def stop(self) -> None:
+        """Let the threads end. For the thread with the baton."""
+        self.stopping = True
+        with self._lock:
+            self._work.notify_all()
+            self._watch.notify_all()
+        self._loop.wake()

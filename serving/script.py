@@ -1,0 +1,197 @@
+"""The entry script: found, checked, started, and called the way `run()` is declared."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping
+from enum import Enum
+from pathlib import Path
+from types import ModuleType
+from typing import Any, cast
+from urllib.parse import parse_qsl
+
+from serving.messages import Request
+
+
+class ScriptError(Exception):
+    """The script is not one that can be served; the message says what is missing."""
+
+
+class InputError(Exception):
+    """The client's request cannot be given to `run()`."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Style(Enum):
+    """What `run()` takes."""
+
+    RAW = "the HTTP request (@rawhttp)"
+    SCHEMA = "the parameters of its @input_schema decorators"
+    TEXT = "the body as a JSON string"
+
+
+class Script:
+    """A loaded entry script."""
+
+    def __init__(self, path: str) -> None:
+        """Import the script.
+
+        Raises:
+            ScriptError: no `init()` or `run()`, or a `run()` that cannot be called.
+            BaseException: whatever the script raises.
+        """
+        self.path = path
+        module = _import(path)
+        for name in ("init", "run"):
+            if not callable(getattr(module, name, None)):
+                raise ScriptError(f"{path}: no {name}() function is defined")
+        # Azure's SDKs wrap some scripts in a driver module, whose run() does not pass on schema parameters.
+        driver = getattr(module, "driver_module", None)
+        inner = driver if isinstance(driver, ModuleType) and hasattr(driver, "run") else module
+        self.init: Callable[[], object] = module.init
+        self.run: Callable[..., object] = inner.run
+        batch = getattr(inner, "run_batch", None)
+        self.run_batch: Callable[[list[Any]], object] | None = batch if callable(batch) else None
+        self.decorated = _is_decorated(self.run)
+        self._analyse()
+
+    def _analyse(self) -> None:
+        parameters = list(inspect.signature(self.run).parameters.values())
+        allowed = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        if any(p.kind not in allowed for p in parameters):
+            raise ScriptError(
+                f"{self.path}: run() must not have positional-only parameters, *args or **kwargs"
+            )
+        self.wants_headers = any(p.name == "request_headers" for p in parameters)
+        self.parameters = [p for p in parameters if p.name != "request_headers"]
+        if not self.parameters:
+            raise ScriptError(f"{self.path}: run() needs a parameter for the input data")
+        raw = _is_raw()
+        if raw and self.decorated:
+            raise ScriptError(f"{self.path}: run() has both @rawhttp and @input_schema; only one is allowed")
+        self.style = Style.RAW if raw else Style.SCHEMA if self.decorated else Style.TEXT
+
+    def arguments(self, request: Request) -> dict[str, Any]:
+        """The keyword arguments of `run()` for a request.
+
+        Raises:
+            InputError: the body is not what the script takes.
+        """
+        if self.style is Style.RAW:
+            from serving import raw
+
+            given: dict[str, Any] = {self.parameters[0].name: raw.request_object(request)}
+        elif self.style is Style.SCHEMA:
+            given = self._schema_arguments(request)
+        elif request.method == "GET":
+            given = {self.parameters[0].name: json.dumps(query_values(request.query))}
+        else:
+            try:
+                given = {self.parameters[0].name: request.body.decode("utf-8")}
+            except UnicodeDecodeError as problem:
+                raise InputError(400, f"Input cannot be decoded as UTF-8: {problem}") from None
+        if self.wants_headers:
+            given["request_headers"] = title_headers(request)
+        return given
+
+    def _schema_arguments(self, request: Request) -> dict[str, Any]:
+        values: Any
+        if request.method == "GET":
+            values = query_values(request.query)
+        else:
+            if not _is_json(request.header(b"content-type")):
+                raise InputError(415, "Expects Content-Type to be application/json")
+            try:
+                values = json.loads(request.body)
+            except (ValueError, RecursionError) as problem:
+                if not request.body:
+                    raise InputError(400, "POST body is empty. Expecting a JSON dictionary.") from None
+                raise InputError(400, f"POST body could not be decoded as JSON: {problem}") from None
+            if not isinstance(values, dict):
+                raise InputError(400, "POST body should be a JSON dictionary.")
+        given: dict[str, Any] = {}
+        for parameter in self.parameters:
+            value = cast("dict[str, Any]", values).get(parameter.name, parameter.default)
+            if value is inspect.Parameter.empty:
+                raise InputError(400, f"A value is not provided for the {parameter.name!r} parameter.")
+            given[parameter.name] = value
+        return given
+
+    def call(self, arguments: Mapping[str, Any]) -> tuple[object, float]:
+        """`run()`'s result and the milliseconds it took.
+
+        Raises:
+            BaseException: whatever the script raises.
+        """
+        start = time.perf_counter()
+        result = self.run(**arguments)
+        return result, (time.perf_counter() - start) * 1000
+
+
+def _import(path: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location("entry_module", path)
+    if spec is None or spec.loader is None:
+        raise ScriptError(f"{path}: not a Python file")
+    if not Path(path).is_file():
+        raise ScriptError(f"{path}: no such entry script")
+    module = importlib.util.module_from_spec(spec)
+    # pickle and multiprocessing find a script's own classes by this name.
+    sys.modules["entry_module"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _is_decorated(function: Callable[..., object]) -> bool:
+    # Only a script that imported it can have decorated anything, and the import is not free.
+    if "inference_schema.schema_decorators" not in sys.modules:
+        return False
+    from inference_schema.schema_util import (
+        is_schema_decorated,  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
+    )
+
+    return bool(is_schema_decorated(function))
+
+
+def _is_raw() -> bool:
+    """Whether the script used `@rawhttp`, of whichever package."""
+    names = (
+        "azureml_inference_server_http.api.aml_request",
+        "azureml.contrib.services.aml_request",
+        "serving.raw",
+    )
+    loaded = [sys.modules[name] for name in names if name in sys.modules]
+    return any(getattr(module, "_rawHttpRequested", False) for module in loaded)
+
+
+def _is_json(content_type: str) -> bool:
+    mimetype = content_type.partition(";")[0].strip().lower()
+    return mimetype == "application/json" or (
+        mimetype.startswith("application/") and mimetype.endswith("+json")
+    )
+
+
+def query_values(query: bytes) -> dict[str, Any]:
+    """`?a=1&b=[1,2]&c=x&c=y` as `{"a": 1, "b": [1, 2], "c": ["x", "y"]}`: values are JSON where they can be."""
+    pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True, errors="replace")
+    found: dict[str, list[Any]] = {}
+    for name, text in pairs:
+        try:
+            value: Any = json.loads(text)
+        except (ValueError, RecursionError):
+            value = text
+        found.setdefault(name, []).append(value)
+    return {name: values[0] if len(values) == 1 else values for name, values in found.items()}
+
+
+def title_headers(request: Request) -> dict[str, str]:
+    """Headers as WSGI servers name them: `X-Ms-Request-Id`."""
+    return {
+        name.decode("latin-1").title(): value.decode("latin-1") for name, value in request.headers.items()
+    }

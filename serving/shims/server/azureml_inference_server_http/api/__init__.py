@@ -1,0 +1,1 @@
+"""Raw HTTP for entry scripts."""

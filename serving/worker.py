@@ -1,0 +1,239 @@
+"""One worker process: loads the script, answers requests, does what the supervisor says."""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import signal
+import socket
+import sys
+import time
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from serving import channel, config, metrics
+from serving.app import App, State
+from serving.auth import Keys
+from serving.config import Config
+from serving.execution import Execution
+from serving.logs import Log, capture
+from serving.loop import READ, Loop
+from serving.runner import Runner
+from serving.script import Script, ScriptError
+from serving.server import Server, raise_file_limit
+from serving.shimming import add_shims
+from serving.swagger import Swagger
+from serving.tls import Certificates
+
+SCRIPT_FAILED = 3
+_FLUSH_SECONDS = 0.2
+_TREE_LINES = 200
+
+
+@dataclass
+class Inherited:
+    """What the supervisor gives a worker."""
+
+    channel: socket.socket
+    private: socket.socket | None
+    public: socket.socket | None
+    log_fd: int
+    board: metrics.Board
+    index: int
+    paused: bool
+
+
+class Worker:
+    """Puts the parts together."""
+
+    def __init__(self, settings: Config, given: Inherited) -> None:
+        self.config = settings
+        self.log = Log(
+            given.log_fd, {"service": settings.service, "replica": settings.replica_id, "pid": os.getpid()}
+        )
+        self.counters = metrics.Counters(given.board, given.index)
+        self.loop = Loop()
+        self.runner = Runner(settings, self.loop, self.counters)
+        tls = settings.ssl
+        certificates = Certificates(tls["cert_file"], tls["key_file"], self.log) if tls else None
+        self.server = Server(settings, self.loop, self.log, certificates)
+        keys = Keys(settings.keys_file, self.log) if settings.auth_enabled else None
+        self.app = App(settings, self.log, self.runner, keys, self.counters)
+        self.server.app = self.app
+        self.runner.on_tick = self._tick
+        self.runner.on_stuck = lambda: self._tell({"event": "stuck"})
+        self._receiver = channel.Receiver(given.channel)
+        self._stop_deadline: float | None = None
+        self._next_flush = 0.0
+        self._runs_at_start = self.counters.row[metrics.RUNS]
+        self._worn_told = False
+        given.channel.setblocking(False)
+        self.loop.add(given.channel.fileno(), READ, self._on_channel)
+        if given.private is not None:
+            self.server.listen(given.private, private=True)
+        if given.public is not None:
+            self.server.listen(given.public, private=False)
+        if given.paused:
+            self.server.pause()
+
+    # -- life ----
+
+    def run(self) -> int:
+        """Serve until told to stop; the process's exit code."""
+        self.runner.start()
+        script = self._load()
+        if script is None:
+            return SCRIPT_FAILED
+        swagger = Swagger(
+            script, os.environ.get("SERVICE_NAME", self.config.service), self.config.source_directory
+        )
+        execution = Execution(script, self.log, self.counters, self.config.scoring_timeout_ms)
+        self.app.style = script.style
+        self.app.swagger = swagger
+        if self.app.state is State.STARTING:
+            self.app.state = State.READY
+        self.log.info(f"ready; run() takes {script.style.value}")
+        self._tell({"event": "ready"})
+        self.runner.serve(execution)
+        self.log.flush()
+        return 0
+
+    def _load(self) -> Script | None:
+        start = time.monotonic()
+        try:
+            script = Script(self.config.entry_script)
+            imported = time.monotonic()
+            script.init()
+        except BaseException as problem:
+            self._report(problem)
+            return None
+        done = time.monotonic()
+        self.log.info(
+            "init() is done",
+            import_seconds=round(imported - start, 3),
+            init_seconds=round(done - imported, 3),
+        )
+        return script
+
+    def _report(self, problem: BaseException) -> None:
+        """Say why the script did not start: in the log and, as plain text, in the startup error file."""
+        text = script_traceback(problem)
+        self.log.error(
+            "the entry script did not start", traceback=text, models=model_tree(self.config.model_dir)
+        )
+        self.log.flush()
+        if self.config.startup_error_file:
+            try:
+                Path(self.config.startup_error_file).write_text(
+                    text, encoding="utf-8", errors="backslashreplace"
+                )
+            except OSError as failure:
+                self.log.error(f"{self.config.startup_error_file} cannot be written: {failure}")
+
+    def _tick(self) -> None:
+        now = self.loop.now
+        self.server.sweep()
+        self.counters.row[metrics.CONNECTIONS] = len(self.server.connections)
+        if now >= self._next_flush:
+            self._next_flush = now + _FLUSH_SECONDS
+            self.log.flush()
+            self.counters.row[metrics.LOG_DROPPED] = self.log.dropped
+            self._check_wear()
+        if self._stop_deadline is not None and (self.server.drained() or now > self._stop_deadline):
+            self._finish()
+
+    def _check_wear(self) -> None:
+        runs = self.counters.row[metrics.RUNS] - self._runs_at_start
+        if 0 < self.config.max_requests <= runs and not self._worn_told:
+            self._worn_told = True
+            self._tell({"event": "worn"})
+
+    def _finish(self) -> None:
+        self.runner.stop()
+        self.log.flush()
+        if self.runner.running or self.app.state is State.STARTING or self.app.swagger is None:
+            # The main thread is inside the script and may never come back.
+            os._exit(0)
+
+    # -- the supervisor's words ----
+
+    def _tell(self, message: dict[str, Any]) -> None:
+        try:
+            channel.send(self._receiver.sock, message)
+        except OSError:
+            os._exit(1)  # without a supervisor nobody would ever stop this process
+
+    def _on_channel(self, _events: int) -> None:
+        for message in self._receiver.receive():
+            self._obey(message)
+        if self._receiver.closed:
+            os._exit(1)
+
+    def _obey(self, message: dict[str, Any]) -> None:
+        command = message.get("cmd")
+        if command == "accept":
+            fd = self._receiver.take_fd()
+            assert fd is not None
+            self.server.listen(socket.socket(fileno=fd), private=False)
+            if self.app.state is State.DRAINING and self._stop_deadline is None:
+                self.app.state = State.READY
+        elif command == "release":
+            self.server.release()
+        elif command == "pause":
+            self.server.pause()
+        elif command == "resume":
+            self.server.resume()
+        elif command == "stop":
+            self.stop(float(message.get("seconds", self.config.drain_seconds)))
+        if "id" in message:
+            self._tell({"id": message["id"]})
+
+    def stop(self, seconds: float) -> None:
+        """Accept nothing new, finish what is open, end."""
+        if self._stop_deadline is None:
+            if not self.server.releasing:
+                self.server.release()
+            self.server.pause()
+            self.app.state = State.DRAINING
+            self._stop_deadline = self.loop.now + seconds
+            self.log.info("stopping", connections=len(self.server.connections))
+
+
+def script_traceback(problem: BaseException) -> str:
+    """The traceback from the script's first line on, without the server's own frames."""
+    if isinstance(problem, ScriptError):
+        return f"{problem}\n"
+    own = str(Path(__file__).parent)
+    frame = problem.__traceback__
+    while frame is not None and (
+        frame.tb_frame.f_code.co_filename.startswith(own) or "importlib" in frame.tb_frame.f_code.co_filename
+    ):
+        frame = frame.tb_next
+    return "".join(traceback.format_exception(type(problem), problem, frame))
+
+
+def model_tree(folder: str) -> list[str]:
+    """What lies under the model folder, for the log of a failed start."""
+    if not folder or not Path(folder).is_dir():
+        return [f"{folder or 'AZUREML_MODEL_DIR'} is not a folder"]
+    found = sorted(str(p.relative_to(folder)) for p in Path(folder).rglob("*"))
+    return found[:_TREE_LINES] + (["…"] if len(found) > _TREE_LINES else [])
+
+
+def main(settings: Config, given: Inherited) -> int:
+    """A worker's life in a process just forked."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the supervisor gets it too, and says what to do
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    faulthandler.enable()
+    raise_file_limit()
+    os.environ.update(config.environment_for_script(settings))
+    for folder in (str(Path(settings.entry_script).parent), settings.source_directory):
+        if folder not in sys.path:
+            sys.path.append(folder)
+    add_shims()
+    worker = Worker(settings, given)
+    capture(worker.log, os.environ.get("AZUREML_LOG_LEVEL", "INFO"))
+    return worker.run()
