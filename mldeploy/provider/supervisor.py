@@ -1,8 +1,9 @@
 """Holds the listening socket of one service and hands it to replicas. Standard library only; a few megabytes.
 
-Run isolated: ``python -I -S supervisor.py <config file>``. The config: {host, port, control, error_file,
+Run isolated: ``python -I -S supervisor.py <config file>``. The config: {host, port, tls, control, error_file,
 active_file, adopt: [{replica, control}]}. It binds the port, or takes its socket from a replica that still
-has it (an earlier supervisor died). On the UNIX socket ``control`` it answers, one JSON line each:
+has it (an earlier supervisor died). While the active replica is dead, it answers 503 itself. On the UNIX
+socket ``control`` it answers, one JSON line each:
 
 - {"cmd": "status"} -> {"ok", "state": "ready", "pid", "port", "active"}
 - {"cmd": "switch", "replica", "control"} -> the new replica accepts, then the old one releases; on failure
@@ -23,6 +24,10 @@ from typing import Any
 
 _BACKLOG = 1024
 _STEP_SECONDS = 30.0
+_WATCH_SECONDS = 2.0
+_BODY = b'{"error": "no replica of this service is running: run `mldeploy up`"}'
+_UNAVAILABLE = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nConnection: close\r\n"
+_UNAVAILABLE += b"Retry-After: 5\r\nContent-Length: %d\r\n\r\n%s" % (len(_BODY), _BODY)
 
 
 class Supervisor:
@@ -107,11 +112,36 @@ class Supervisor:
         os.chmod(path, 0o600)
         control.listen(16)
         threading.Thread(target=self._accept, args=(control,), daemon=True).start()
-        # A blocked main thread still has to see signals.
-        while not self._stopped.wait(3600):
-            pass
+        while not self._stopped.wait(_WATCH_SECONDS):
+            self._answer_for_the_dead()
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
+
+    def _answer_for_the_dead(self) -> None:
+        """Nobody else takes these connections: without an answer clients would wait until they give up."""
+        with self._lock:
+            if self._active is None or self._stopped.is_set() or _reachable(self._active["control"]):
+                return
+            blocking = os.get_blocking(self._listener.fileno())
+            self._listener.setblocking(False)
+            try:
+                with contextlib.suppress(BlockingIOError):
+                    while True:
+                        client, _ = self._listener.accept()
+                        threading.Thread(target=self._refuse, args=(client,), daemon=True).start()
+            finally:
+                # The flag belongs to the socket, which replicas share: leave it as it was.
+                os.set_blocking(self._listener.fileno(), blocking)
+
+    def _refuse(self, client: socket.socket) -> None:
+        with client, contextlib.suppress(OSError):
+            client.settimeout(_WATCH_SECONDS)
+            if not self._config["tls"]:
+                client.sendall(_UNAVAILABLE)
+            client.shutdown(socket.SHUT_WR)
+            # Unread bytes would turn the close into a reset, which takes the answer away from the client.
+            while client.recv(65536):
+                pass
 
     def _accept(self, control: socket.socket) -> None:
         while True:
@@ -156,6 +186,19 @@ def _call(
     if reply.get("ok") is False:
         raise ValueError(f"the replica refuses to {request['cmd']}: {reply.get('error')}")
     return reply, descriptors
+
+
+def _reachable(path: str) -> bool:
+    """Whether a process still listens on a control socket: a dead one's socket refuses."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        client.settimeout(_STEP_SECONDS)
+        try:
+            client.connect(path)
+        except (ConnectionRefusedError, FileNotFoundError):
+            return False
+        except OSError:
+            return True
+    return True
 
 
 def main(config_file: str) -> int:

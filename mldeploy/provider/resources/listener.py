@@ -176,6 +176,7 @@ def _start(ctx: Context, run: Run, inputs: Mapping[str, Any]) -> int:
         "host": HOST,
         "port": port,
         "control": str(run.control),
+        "tls": bool(inputs.get("ssl_enabled")),
         "adopt": [{"replica": holder.ident, "control": str(holder.control)}] if holder else [],
         "error_file": str(error_file),
         "active_file": str(run.path / "active.json"),
