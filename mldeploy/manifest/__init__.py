@@ -1,0 +1,47 @@
+"""The manifest: what to deploy, as plain data. Knows nothing of Pulumi."""
+
+from mldeploy.manifest.azure import Azure
+from mldeploy.manifest.document import Manifest
+from mldeploy.manifest.errors import ManifestError, ManifestErrors
+from mldeploy.manifest.image import Image, Registry
+from mldeploy.manifest.loading import load, manifest_files
+from mldeploy.manifest.model import Model
+from mldeploy.manifest.rollout import Rollout
+from mldeploy.manifest.schema import schema
+from mldeploy.manifest.secret_refs import ConfigRef, EnvRef, KeyVaultRef, SecretRef
+from mldeploy.manifest.service import Service
+from mldeploy.manifest.targets import (
+    AciTarget,
+    AksTarget,
+    BatchTarget,
+    EdgeTarget,
+    KubernetesTarget,
+    LocalTarget,
+    Target,
+)
+
+__all__ = [
+    "AciTarget",
+    "AksTarget",
+    "Azure",
+    "BatchTarget",
+    "ConfigRef",
+    "EdgeTarget",
+    "EnvRef",
+    "Image",
+    "KeyVaultRef",
+    "KubernetesTarget",
+    "LocalTarget",
+    "Manifest",
+    "ManifestError",
+    "ManifestErrors",
+    "Model",
+    "Registry",
+    "Rollout",
+    "SecretRef",
+    "Service",
+    "Target",
+    "load",
+    "manifest_files",
+    "schema",
+]

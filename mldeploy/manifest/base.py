@@ -1,0 +1,137 @@
+"""What all sections of the manifest have in common: strict frozen models and the small types they are made of."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from mldeploy.manifest.errors import shown
+from mldeploy.manifest.nodes import WrittenFloat, WrittenInt
+
+T = TypeVar("T")
+
+
+class Section(BaseModel):
+    """A mapping of the manifest: unknown keys are errors, values are never coerced, nothing can be changed later."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
+
+
+def fail(message: str) -> PydanticCustomError:
+    """An error for a validator to raise; ``message`` is shown as it is."""
+    return PydanticCustomError("manifest", "{message}", {"message": message})
+
+
+def as_written(value: Any) -> Any:
+    """A text, also where a whole number was written: ``version: 3`` is "3"; a fraction is not, for 1.10 would be 1.1."""
+    if isinstance(value, WrittenInt):
+        return value.text
+    if isinstance(value, WrittenFloat):
+        raise fail(
+            f'{value.text} is a number, and {value.text} and {float(value)}0 are the same one; quote it: "{value.text}"'
+        )
+    if isinstance(value, bool):
+        raise fail(f'must be a text, not the boolean {shown(value)}; quote it: "{shown(value)}"')
+    if isinstance(value, int):
+        return str(value)
+    return value
+
+
+def pattern(expression: str, allowed: str) -> Any:
+    """A check that a whole text matches ``expression``; ``allowed`` says in words what does."""
+    compiled = re.compile(expression)
+
+    def check(value: Any) -> Any:
+        if isinstance(value, str) and not compiled.fullmatch(value):
+            raise fail(f"{shown(value)} is not allowed; allowed: {allowed}")
+        return value
+
+    return BeforeValidator(check)
+
+
+def matching(expression: str, allowed: str) -> Any:
+    """The metadata of a text that must match ``expression``: checked with our message, told to editors."""
+    return (pattern(expression, allowed), Field(json_schema_extra={"pattern": f"^(?:{expression})$"}))
+
+
+Text = Annotated[str, Field(min_length=1), BeforeValidator(as_written)]
+"""A text that is not empty; a whole number counts as its digits."""
+LooseText = Annotated[str, BeforeValidator(as_written)]
+"""A text, maybe empty."""
+Items = Annotated[tuple[T, ...], Strict(False)]
+"""A list; a tuple once read."""
+Port = Annotated[int, Field(ge=1, le=65535)]
+Positive = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=0)]
+Labels = dict[str, LooseText]
+"""Tags and properties: texts by name."""
+HostName = Annotated[
+    Text,
+    pattern(
+        r"(?=.{1,253}$)([a-zA-Z0-9*]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)(\.[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*",
+        "a host name such as score.example.org",
+    ),
+]
+Location = Annotated[Text, BeforeValidator(lambda value: _location(value))]
+"""An Azure region by its short name: ``westeurope``."""
+Zone = Annotated[Text, pattern(r"[123]", "1, 2, 3")]
+ArmId = Annotated[
+    Text,
+    pattern(
+        r"/subscriptions/[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}(/resourceGroups/[^/]+(/providers/[^/]+(/[^/]+/[^/]+)+)?)?",
+        "a resource id, /subscriptions/<uuid>/resourceGroups/<name>/providers/<type>/<name>",
+    ),
+]
+Uuid = Annotated[Text, pattern(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", "a UUID")]
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_DURATION = re.compile(r"([0-9]+)(s|m|h|d)")
+
+
+def _location(value: Any) -> Any:
+    if isinstance(value, str) and not re.fullmatch(r"[a-z]+[a-z0-9]*", value):
+        short = re.sub(r"[^a-z0-9]", "", value.lower())
+        raise fail(f'{shown(value)} is no short name of an Azure region (did you mean "{short}"?)')
+    return value
+
+
+def _seconds(value: Any) -> Any:
+    if isinstance(value, str):
+        match = _DURATION.fullmatch(value)
+        if match is None:
+            raise fail(
+                f"{shown(value)} is no duration; allowed: seconds as a number, or such as 90s, 10m, 2h, 1d"
+            )
+        return int(match[1]) * _UNITS[match[2]]
+    return value
+
+
+def _percent(value: Any) -> Any:
+    if isinstance(value, str):
+        match = re.fullmatch(r"([0-9]{1,3}(\.[0-9]+)?)%", value)
+        if match is None or float(match[1]) > 100:
+            raise fail(f"{shown(value)} is no share; allowed: 0% to 100%")
+        return float(match[1])
+    return value
+
+
+Seconds = Annotated[
+    int,
+    Field(ge=0),
+    BeforeValidator(_seconds),
+    WithJsonSchema(
+        {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": "^[0-9]+(s|m|h|d)$"}]}
+    ),
+]
+"""A duration; written in seconds or as ``10m``, held in seconds."""
+Percent = Annotated[
+    float,
+    Field(ge=0, le=100),
+    BeforeValidator(_percent),
+    WithJsonSchema({"type": "string", "pattern": "^[0-9]{1,3}(\\.[0-9]+)?%$"}),
+]
+"""A share; written ``90%``, held as 90.0."""

@@ -1,0 +1,70 @@
+"""`images:`, what runs a model. v1 called it `InferenceConfig`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from mldeploy.manifest.base import Items, LooseText, Section, Text, pattern
+from mldeploy.manifest.secret_refs import Secret, TextOrSecret
+
+RegistryAddress = Annotated[
+    Text,
+    pattern(
+        r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?",
+        "a registry's host name without https://, such as myregistry.azurecr.io",
+    ),
+]
+
+
+class Registry(Section):
+    """A container registry and how to log in. v1: `base_image_registry`."""
+
+    address: RegistryAddress
+    """Its host name, `myregistry.azurecr.io`."""
+    username: Text | None = None
+    """Who logs in. Default: nobody, or on Azure the managed identity."""
+    password: Secret | None = None
+    """The password, by reference."""
+
+
+class PackageIndex(Section):
+    """A private Python package index that the image's packages come from."""
+
+    url: Annotated[Text, pattern(r"https?://[^\s@]+", "an http(s) URL without a user name or password")]
+    """The index, `https://pkgs.dev.azure.com/org/_packaging/feed/pypi/simple/`."""
+    username: Text | None = None
+    """Who logs in."""
+    password: Secret | None = None
+    """The password or token, by reference; it reaches the build as a build secret and never stays in the image."""
+
+
+class Image(Section):
+    """A scoring image: models, entry script, packages, base image. v1: `InferenceConfig`."""
+
+    models: Items[Text]
+    """The names of the models in it; the order does not matter."""
+    source_directory: Text
+    """The folder with the entry script and what it imports, relative to the project."""
+    entry_script: Text
+    """The script with `init()` and `run()`, relative to `source_directory`."""
+    conda_file: Text | None = None
+    """The conda environment file, relative to `source_directory`. Default: only what the scoring server itself needs."""
+    runtime: Literal["python", "spark-py"] = "python"
+    """The language, as in v1."""
+    base_image: Text | None = Field(
+        default=None, examples=["mcr.microsoft.com/azureml/minimal-py312-inference", "runs:/0123456789abcdef"]
+    )
+    """The image to build on, `registry/name:tag`, or `runs:/<run id>` for the one a training run was built with
+    (`AzureML.DerivedImageName`). Default: a small Python image."""
+    base_image_registry: Registry | None = None
+    """The private registry that the base image comes from."""
+    environment_variables: dict[str, TextOrSecret] = Field(default_factory=dict)
+    """Environment variables of the entry script: texts, or secret references."""
+    package_index: PackageIndex | None = None
+    """A private index for the packages of the conda file."""
+    platform: Literal["linux/amd64", "linux/arm64"] = "linux/amd64"
+    """The platform it is built for; `linux/arm64` for many IoT Edge devices."""
+    description: LooseText | None = None
+    """What it is, for people."""

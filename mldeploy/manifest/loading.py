@@ -1,0 +1,220 @@
+"""Reading, merging and checking the manifest of one stack."""
+
+from __future__ import annotations
+
+import re
+import stat
+from pathlib import Path
+from typing import Any, cast
+
+from mldeploy.manifest.azure import Azure
+from mldeploy.manifest.defaults import resolve
+from mldeploy.manifest.document import Manifest
+from mldeploy.manifest.errors import ManifestError, ManifestErrors, hint, shown
+from mldeploy.manifest.image import Image
+from mldeploy.manifest.merge import merge, without_nulls
+from mldeploy.manifest.model import Model
+from mldeploy.manifest.nodes import Node, Scalar, Table, dotted, locate, plain
+from mldeploy.manifest.nodes import Path as NodePath
+from mldeploy.manifest.rules import Draft, check
+from mldeploy.manifest.service import Service
+from mldeploy.manifest.targets import TARGET_TYPES
+from mldeploy.manifest.validation import Fault, validate
+from mldeploy.manifest.yaml_text import MAX_BYTES, parse
+
+BASE = "manifest.yaml"
+SECTIONS = ("models", "images", "targets", "services")
+_STACK = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+
+
+def load(root: Path, stack: str) -> Manifest:
+    """The manifest of a stack: ``manifest.<stack>.yaml`` over ``manifest.yaml``, checked as a whole.
+
+    Args:
+        root: the project's folder.
+        stack: the stack's name.
+
+    Raises:
+        ManifestErrors: everything that is wrong, in the order of files and lines.
+    """
+    tree, errors, files = _read(root, stack)
+    if tree is None:
+        raise ManifestErrors(_ordered(errors, files))
+    draft, faults = _validate(plain(tree))
+    faults += check(draft, root)
+    errors += [_placed(fault, tree, root, stack) for fault in faults]
+    if errors:
+        raise ManifestErrors(_ordered(errors, files))
+    return _manifest(draft)
+
+
+def overlay_name(stack: str) -> str:
+    """``manifest.<stack>.yaml``."""
+    return f"manifest.{stack}.yaml"
+
+
+def manifest_files(root: Path, stack: str) -> list[Path]:
+    """The files that :func:`load` reads, in the order they are merged; those of them that exist."""
+    return [path for name in (BASE, overlay_name(stack)) if (path := root / name).is_file()]
+
+
+def _read(root: Path, stack: str) -> tuple[Table | None, list[ManifestError], list[str]]:
+    if not _STACK.fullmatch(stack) or ".." in stack:
+        message = f"{shown(stack)} is no stack's name; allowed: letters, digits, '_', '-' and '.'"
+        return None, [ManifestError(BASE, 0, 0, "", message)], [BASE]
+    files = [BASE, overlay_name(stack)]
+    base, errors = _read_file(root, BASE, required=True)
+    over, more = _read_file(root, files[1], required=False)
+    errors += more
+    if over is not None and base is not None:
+        errors += _removed_unknown(base, over)
+    if base is None or any(not error.path for error in errors):
+        return None, errors, files
+    merged = without_nulls(base) if over is None else merge(without_nulls(base), over)
+    return cast("Table", merged), errors, files
+
+
+def _read_file(root: Path, name: str, *, required: bool) -> tuple[Table | None, list[ManifestError]]:
+    """The file's tree, a mapping; None when it is not there or no manifest at all."""
+
+    def wrong(message: str) -> tuple[None, list[ManifestError]]:
+        return None, [ManifestError(name, 0, 0, "", message)]
+
+    path = root / name
+    try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            return wrong("is no regular file")
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        other = path.with_suffix(".yml")
+        if other.is_file():
+            return wrong(f"does not exist, but {other.name} does; rename that")
+        if path.is_symlink():
+            return wrong("is a dangling link")
+        return wrong("does not exist") if required else (None, [])
+    except OSError as error:
+        return wrong(f"cannot be read: {error.strerror}")
+    node, errors = parse(data, name)
+    if errors:
+        return None, errors
+    if node is None or (isinstance(node, Scalar) and node.value is None):
+        return wrong("is empty; a manifest begins with version: 1") if required else (None, [])
+    if not isinstance(node, Table):
+        return None, [ManifestError(*node.mark, "", "a manifest is a mapping; it begins with version: 1")]
+    return node, _version(node, required=required)
+
+
+def _version(tree: Table, *, required: bool) -> list[ManifestError]:
+    entry = tree.entries.get("version")
+    if entry is None:
+        return [ManifestError(*tree.mark, "version", "is missing; write version: 1")] if required else []
+    value = entry.node.value if isinstance(entry.node, Scalar) else plain(entry.node)
+    if isinstance(value, int) and not isinstance(value, bool) and value == 1:
+        return []
+    return [ManifestError(*entry.key, "version", f"{shown(value)} is no version of the format; allowed: 1")]
+
+
+def _removed_unknown(base: Table, over: Table) -> list[ManifestError]:
+    """Entries that the overlay removes, but that are not there: most likely a typing error."""
+    errors: list[ManifestError] = []
+    for section in SECTIONS:
+        there, removed = (tree.entries.get(section) for tree in (base, over))
+        if removed is None or not isinstance(removed.node, Table):
+            continue
+        known = there.node.entries if there is not None and isinstance(there.node, Table) else {}
+        for name, entry in removed.node.entries.items():
+            if isinstance(entry.node, Scalar) and entry.node.value is None and name not in known:
+                message = f"nothing to remove: {BASE} has no such entry {hint(name, known)}"
+                errors.append(ManifestError(*entry.key, f"{section}.{name}", message))
+    return errors
+
+
+def _validate(raw: dict[str, Any]) -> tuple[Draft, list[Fault]]:
+    """Every entry validated on its own, so that one bad entry hides nothing about the others."""
+    faults = [
+        Fault((key,), f"unknown key {hint(key, Manifest.model_fields)}")
+        for key in raw
+        if key not in Manifest.model_fields and not key.startswith("x-")
+    ]
+    draft = Draft(raw=raw)
+    if "azure" in raw:
+        azure = validate(Azure, raw["azure"], ("azure",))
+        draft.azure = azure.value or Azure()
+        faults += azure.faults
+    for section in SECTIONS:
+        entries = raw.get(section, {})
+        if not isinstance(entries, dict):
+            faults.append(Fault((section,), "must be a mapping of entries by name"))
+            continue
+        for name, value in cast("dict[str, Any]", entries).items():
+            draft.names[section].append(name)
+            faults += _entry(draft, section, name, value)
+    return draft, faults
+
+
+def _entry(draft: Draft, section: str, name: str, value: Any) -> list[Fault]:
+    path: NodePath = (section, name)
+    if section == "models":
+        checked = validate(Model, value, path)
+        draft.models |= {name: checked.value} if checked.value else {}
+        return checked.faults
+    if section == "images":
+        image = validate(Image, value, path)
+        draft.images |= {name: image.value} if image.value else {}
+        return image.faults
+    if section == "services":
+        service = validate(Service, value, path)
+        draft.services |= {name: service.value} if service.value else {}
+        return service.faults
+    return _target(draft, name, value)
+
+
+def _target(draft: Draft, name: str, value: Any) -> list[Fault]:
+    path: NodePath = ("targets", name)
+    if isinstance(value, dict):
+        given = cast("dict[str, Any]", value)
+        if "type" not in given:
+            return [Fault((*path, "type"), f"is missing; allowed: {', '.join(TARGET_TYPES)}")]
+        kind = given["type"]
+        if not isinstance(kind, str) or kind not in TARGET_TYPES:
+            return [Fault((*path, "type"), _unknown_type(kind))]
+        draft.target_types[name] = kind
+        checked = validate(TARGET_TYPES[kind], given, path)
+    else:
+        checked = validate(TARGET_TYPES["local"], value, path)
+    draft.targets |= {name: checked.value} if checked.value else {}
+    return checked.faults
+
+
+def _unknown_type(kind: object) -> str:
+    if isinstance(kind, str) and "fpga" in kind.lower():
+        return (
+            "Azure ML's FPGA service is retired; use an AKS target with a GPU pool (gpu_cores), "
+            "or ONNX Runtime on CPU"
+        )
+    return f"{shown(kind)} is no type of target {hint(str(kind), TARGET_TYPES)}"
+
+
+def _placed(fault: Fault, tree: Node, root: Path, stack: str) -> ManifestError:
+    message = fault.message
+    if message == "is missing" and fault.path[-1] == "target" and not (root / overlay_name(stack)).is_file():
+        message += f"; there is no {overlay_name(stack)}"
+    return ManifestError(*locate(tree, fault.path), dotted(fault.path), message)
+
+
+def _ordered(errors: list[ManifestError], files: list[str]) -> list[ManifestError]:
+    return sorted(set(errors), key=lambda e: (files.index(e.file), e.line, e.column, e.path, e.message))
+
+
+def _manifest(draft: Draft) -> Manifest:
+    services = {name: resolve(one, draft.targets[one.target].type) for name, one in draft.services.items()}
+    return Manifest(
+        version=1,
+        azure=draft.azure,
+        models=draft.models,
+        images=draft.images,
+        targets=draft.targets,
+        services=services,
+    )

@@ -1,0 +1,23 @@
+"""Rules over several fields or entries. Each module has one concern and yields faults; none stops at the first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mldeploy.manifest.rules import references
+from mldeploy.manifest.rules.draft import Draft
+from mldeploy.manifest.validation import Fault
+
+_RULES = (references.check,)
+
+__all__ = ["Draft", "check"]
+
+
+def check(draft: Draft, root: Path) -> list[Fault]:
+    """Everything that the rules find.
+
+    Args:
+        draft: the entries that could be validated.
+        root: the project's folder, for rules about files.
+    """
+    return [fault for rule in _RULES for fault in rule(draft, root)]

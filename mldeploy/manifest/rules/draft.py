@@ -1,0 +1,34 @@
+"""What the rules look at: the entries that could be validated, and the names of all."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+from mldeploy.manifest.azure import Azure
+from mldeploy.manifest.image import Image
+from mldeploy.manifest.model import Model
+from mldeploy.manifest.service import Service
+from mldeploy.manifest.targets import Target
+
+
+@dataclass
+class Draft:
+    """A manifest that may have faults."""
+
+    raw: dict[str, Any]
+    """The merged manifest as plain values."""
+    azure: Azure = Azure()
+    models: dict[str, Model] = field(default_factory=dict[str, Model])
+    images: dict[str, Image] = field(default_factory=dict[str, Image])
+    targets: dict[str, Target] = field(default_factory=dict[str, Target])
+    services: dict[str, Service] = field(default_factory=dict[str, Service])
+    names: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list[str]))
+    """All names of each section, also those of faulty entries."""
+    target_types: dict[str, str] = field(default_factory=dict[str, str])
+    """The type of each target, also of faulty ones."""
+
+    def type_of(self, service: Service) -> str | None:
+        """The type of a service's target; None when that is not known."""
+        return self.target_types.get(service.target)

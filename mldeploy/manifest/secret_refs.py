@@ -1,0 +1,89 @@
+"""References to secrets. A manifest names secrets and never holds one."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, cast
+
+from pydantic import BeforeValidator
+
+from mldeploy.manifest.base import Section, Text, as_written, fail
+from mldeploy.manifest.errors import hint, shown
+
+
+class ConfigRef(Section):
+    """A secret of the stack's configuration."""
+
+    config: Text
+    """Its key: `pulumi config set --secret <key>`."""
+
+
+class EnvRef(Section):
+    """A secret in an environment variable of whoever runs `up`."""
+
+    env: Text
+    """The variable's name."""
+
+
+class KeyVaultRef(Section):
+    """A secret in Azure Key Vault."""
+
+    keyvault: Text
+    """Its name in the stack's vault, or its URI, `https://<vault>.vault.azure.net/secrets/<name>`."""
+
+
+SecretRef = ConfigRef | EnvRef | KeyVaultRef
+_KINDS: dict[str, type[ConfigRef] | type[EnvRef] | type[KeyVaultRef]] = {
+    "config": ConfigRef,
+    "env": EnvRef,
+    "keyvault": KeyVaultRef,
+}
+_FORMS = {
+    "config": (
+        r"[A-Za-z0-9_.-]+(:[A-Za-z0-9_.-]+)?",
+        "letters, digits, '_', '-', '.', after a namespace and ':' if it has one",
+    ),
+    "env": (r"[A-Za-z_][A-Za-z0-9_]*", "letters, digits and '_', not beginning with a digit"),
+    "keyvault": (
+        r"[A-Za-z0-9-]{1,127}|https://[a-z0-9-]{3,24}\.vault\.[a-z.]+/secrets/[A-Za-z0-9-]{1,127}(/[0-9a-f]{32})?",
+        "a secret's name of letters, digits and '-', or its URI",
+    ),
+}
+_ALLOWED = "allowed: {config: <key>}, {env: <NAME>} or {keyvault: <name>}"
+
+
+def _reference(value: Any) -> Any:
+    """A reference from its mapping. Messages never repeat the value: it may be the secret itself."""
+    if isinstance(value, ConfigRef | EnvRef | KeyVaultRef):
+        return value
+    if not isinstance(value, dict):
+        raise fail(f"is a secret and must not be written here; {_ALLOWED}")
+    given = cast("dict[str, Any]", value)
+    unknown = [key for key in given if key not in _KINDS]
+    if unknown:
+        raise fail(f"unknown kind of secret {shown(unknown[0])} {hint(unknown[0], _KINDS)}")
+    if len(given) != 1:
+        raise fail(f"names {len(given)} secrets; {_ALLOWED}")
+    kind, name = next(iter(given.items()))
+    name = as_written(name)
+    expression, allowed = _FORMS[kind]
+    if not isinstance(name, str) or not re.fullmatch(expression, name):
+        raise fail(f"{kind} names no secret; allowed: {allowed}")
+    return _KINDS[kind].model_construct(**{kind: name})
+
+
+Secret = Annotated[SecretRef, BeforeValidator(_reference)]
+"""The type of a field that takes a secret reference."""
+
+
+def _text_or_reference(value: Any) -> Any:
+    if isinstance(value, dict | ConfigRef | EnvRef | KeyVaultRef):
+        return _reference(cast("Any", value))
+    text = as_written(value)
+    if not isinstance(text, str):
+        raise fail(f"must be a text, or a secret reference ({_ALLOWED})")
+    return text
+
+
+TextOrSecret = Annotated[str | SecretRef, BeforeValidator(_text_or_reference)]
+"""The type of a field that takes a plain text or a secret reference, such as an environment variable."""

@@ -1,0 +1,154 @@
+"""From plain values to models, entry by entry, with pydantic's errors in the words of this project."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Generic, TypeVar, cast, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+
+from mldeploy.manifest.advice import ADVICE
+from mldeploy.manifest.errors import hint, shown
+from mldeploy.manifest.nodes import Path
+
+S = TypeVar("S", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something wrong at a path of the merged manifest."""
+
+    path: Path
+    message: str
+
+
+@dataclass
+class Checked(Generic[S]):
+    """An entry after validation."""
+
+    value: S | None
+    """The model; where fields were faulty, one made from the others if that was possible."""
+    faults: list[Fault] = field(default_factory=list[Fault])
+
+
+def validate(kind: type[S], raw: Any, path: Path) -> Checked[S]:
+    """Validate ``raw`` as a ``kind``.
+
+    Returns:
+        The model and the faults. With faults in optional keys the model is made without those, so that rules over several
+        fields can still be checked and everything wrong is told at once.
+    """
+    if not isinstance(raw, dict):
+        return Checked(None, [Fault(path, f"must be a mapping, not {_kind_of(raw)}")])
+    given = cast("dict[str, Any]", raw)
+    try:
+        return Checked(kind.model_validate(given))
+    except ValidationError as error:
+        details = error.errors(include_url=False)
+        faults = [Fault(path + tuple(d["loc"]), _message(kind, d)) for d in details]  # type: ignore[arg-type]
+        bad = {d["loc"][0] for d in details if d["loc"]}
+    try:
+        return Checked(kind.model_validate({k: v for k, v in given.items() if k not in bad}), faults)
+    except ValidationError:
+        return Checked(None, faults)
+
+
+def _message(kind: type[BaseModel], detail: Any) -> str:
+    """One pydantic error in our words."""
+    what, value, context = str(detail["type"]), detail["input"], detail.get("ctx") or {}
+    if what == "manifest":
+        return str(context["message"])
+    if what == "extra_forbidden":
+        return _unknown_key(_model_at(kind, detail["loc"][:-1]), str(detail["loc"][-1]))
+    if what == "missing":
+        return "is missing"
+    if what in ("model_type", "dict_type", "model_attributes_type"):
+        return f"must be a mapping, not {_kind_of(value)}"
+    if what == "tuple_type":
+        return f"must be a list, not {_kind_of(value)}"
+    simple = {
+        "string_type": "must be a text",
+        "int_type": "must be a whole number",
+        "float_type": "must be a number",
+        "bool_type": "must be true or false",
+    }
+    if what in simple:
+        return f"{simple[what]}, not {_kind_of(value)}{_quoting(what, value)}"
+    if what == "literal_error":
+        allowed = [part.strip("'") for part in str(context["expected"]).replace(" or ", ", ").split(", ")]
+        return f"{shown(value)} is not allowed {hint(str(value), allowed)}"
+    bounds = {
+        "greater_than_equal": ("ge", "or more"),
+        "less_than_equal": ("le", "or less"),
+        "greater_than": ("gt", None),
+        "less_than": ("lt", None),
+    }
+    if what in bounds:
+        key, words = bounds[what]
+        limit = context[key]
+        allowed = f"{limit} {words}" if words else f"{'more' if key == 'gt' else 'less'} than {limit}"
+        return f"{shown(value)} is not allowed; allowed: {allowed}"
+    if what == "string_too_short":
+        return "must not be empty"
+    return str(detail["msg"])
+
+
+def _quoting(what: str, value: Any) -> str:
+    if not isinstance(value, str):
+        return ""
+    if what == "bool_type" and value.lower() in ("on", "yes", "y", "true"):
+        return "; write true"
+    if what == "bool_type" and value.lower() in ("off", "no", "n", "false"):
+        return "; write false"
+    if what in ("int_type", "float_type") and value.strip().lstrip("+-").replace(".", "", 1).isdigit():
+        return "; write it without quotes"
+    return ""
+
+
+def _kind_of(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return f"the boolean {shown(value)}"
+    if isinstance(value, int | float):
+        return f"the number {shown(value)}"
+    if isinstance(value, str):
+        return f"the text {shown(value)}"
+    return "a list" if isinstance(value, list | tuple) else "a mapping"
+
+
+def _unknown_key(owner: type[BaseModel] | None, key: str) -> str:
+    names = list(owner.model_fields) if owner else []
+    if owner is not None and (advice := ADVICE.get((owner.__name__, key))):
+        return f"unknown key; {advice}"
+    return f"unknown key {hint(key, names, most=40)}"
+
+
+def _model_at(kind: type[BaseModel], location: tuple[str | int, ...]) -> type[BaseModel] | None:
+    """The model that ``location`` is inside of, found by the annotations."""
+    here: Any = kind
+    for part in location:
+        if isinstance(here, type) and issubclass(here, BaseModel):
+            found = here.model_fields.get(str(part))
+            here = found.annotation if found else None
+        else:
+            here = _inner(here)
+        here = _unwrapped(here)
+    return here if isinstance(here, type) and issubclass(here, BaseModel) else None
+
+
+def _unwrapped(annotation: Any) -> Any:
+    """Without Annotated, and without None."""
+    while get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    options = [one for one in get_args(annotation) if one is not type(None)]
+    if type(None) in get_args(annotation) and len(options) == 1:
+        return _unwrapped(options[0])
+    return annotation
+
+
+def _inner(annotation: Any) -> Any:
+    """What a tuple or dict holds."""
+    inner: Iterator[Any] = (one for one in reversed(get_args(annotation)) if one is not Ellipsis)
+    return next(inner, None)
