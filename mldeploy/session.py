@@ -71,6 +71,16 @@ class Session:
             variables["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(self._local_passphrase_file())
         return variables
 
+    def passphrase(self) -> str | None:
+        """The stack's passphrase, or None when nobody set one (which is fine until there is a secret to read or write).
+
+        Raises:
+            EngineError: the file that the environment names cannot be read.
+        """
+        from mldeploy.engine.secrets import passphrase_from_environment
+
+        return passphrase_from_environment({**os.environ, **self.environment()})
+
     def _local_passphrase_file(self) -> Path:
         """The local stack's own passphrase, made once with mode 0600; other stacks must bring theirs."""
         path = self.project / PASSPHRASE_FILE

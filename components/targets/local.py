@@ -80,7 +80,10 @@ def _endpoint(context: Context, name: str, service: Service) -> Endpoint:
     settings["collect_model_data"] = (
         service.collect_model_data.model_dump(exclude_none=True) if service.collect_model_data else None
     )
-    settings["environment_variables"] = dict(manifest_image.environment_variables)
+    settings["environment_variables"] = {
+        key: value if isinstance(value, str) else secrets.resolve(value)
+        for key, value in manifest_image.environment_variables.items()
+    }
     endpoint = LocalEndpoint(
         name,
         LocalEndpointArgs(
@@ -109,6 +112,6 @@ def _secret(reference: SecretRef | None) -> pulumi.Output[str] | None:
 
 def _ssl(service: Service) -> dict[str, pulumi.Output[str]] | None:
     ssl = service.ssl
-    if ssl is None or not ssl.enabled:
+    if ssl is None or not ssl.enabled or ssl.cert is None or ssl.key is None:
         return None
     return {"cert": secrets.resolve(ssl.cert), "key": secrets.resolve(ssl.key)}

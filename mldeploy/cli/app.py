@@ -53,6 +53,7 @@ def print_json(value: object) -> None:
 def run(arguments: list[str]) -> int:
     """Run the command line and return its exit code; every expected error is one message on stderr."""
     from mldeploy.cli import commands
+    from mldeploy.engine.errors import EngineError
     from mldeploy.manifest import ManifestErrors
     from mldeploy.operations import OperationError
 
@@ -70,7 +71,7 @@ def run(arguments: list[str]) -> int:
     except UsageError as error:
         print(f"mldeploy: {error}", file=sys.stderr)
         return EXIT_USAGE
-    except OperationError as error:
+    except (OperationError, EngineError) as error:
         print(f"mldeploy: {error}", file=sys.stderr)
         return EXIT_FAILED
     except KeyboardInterrupt:

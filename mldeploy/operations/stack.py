@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import sys
 
-from mldeploy.engine.state import ResourceState, read_stack
+from mldeploy.engine import ResourceState, read_stack
 from mldeploy.manifest import Manifest, ManifestErrors, load
 from mldeploy.operations import local
 from mldeploy.operations.model import OperationError, ServiceHandle, ServiceStatus, State
@@ -17,7 +17,7 @@ _KINDS = (local.handles,)
 def service_handles(session: Session) -> dict[str, ServiceHandle]:
     """Every service that the stack's state names, by name."""
     resources: list[ResourceState] = read_stack(
-        session.project, session.stack, backend_url=session.backend_url, environment=session.environment()
+        session.project, session.stack, backend_url=session.backend_url, passphrase=session.passphrase()
     )
     found = [handle for handles in _KINDS for handle in handles(resources)]
     return {handle.name: handle for handle in found}

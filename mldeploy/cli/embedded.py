@@ -1,0 +1,45 @@
+"""The embedded engine as a runner."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+
+from mldeploy.cli.runner import Operation, Outcome, RunOptions
+from mldeploy.engine import Engine, Options
+from mldeploy.engine.display import EventStream, make_display
+from mldeploy.session import Session
+
+
+@dataclass(frozen=True)
+class EmbeddedRunner:
+    """Runs the engine in this process."""
+
+    session: Session
+    name: str = "embedded"
+
+    def run(self, operation: Operation, options: RunOptions) -> Outcome:
+        """See :class:`mldeploy.cli.runner.Runner`."""
+        os.chdir(self.session.project)  # the program and its packages expect the project's folder, as under the CLI
+        display = (
+            EventStream(sys.stdout) if options.json else make_display(operation.value, diff=options.diff)
+        )
+        engine = Engine(
+            self.session.project,
+            self.session.stack,
+            backend_url=self.session.backend_url,
+            passphrase=self.session.passphrase(),
+            sink=display,
+        )
+        settings = Options(
+            targets=list(options.targets),
+            refresh=options.refresh,
+            expect_no_changes=options.expect_no_changes,
+            policy_packs=list(options.policy_packs),
+        )
+        if options.parallel:
+            settings.parallel = options.parallel
+        result = getattr(engine, operation.value)(settings)
+        display.close(result)
+        return Outcome(result.ok, result.changes, result.error)

@@ -1,0 +1,1 @@
+"""Whole lifecycles: the command line, an engine, real replicas, real requests."""
