@@ -25,7 +25,6 @@ CONNECTION_VARIABLE = "MLDEPLOY_IOTHUB_CONNECTION_STRING"
 # The hub takes 128 characters; the digest and a suffix take 22 of them.
 _NAME = re.compile(r"[a-z0-9][a-z0-9\-:+%_#*?!(),=@;$']{0,105}")
 _HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?")
-_MAX_METRICS = 20
 
 
 class EdgeDeployment(Resource):
