@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import logging
 import os
 import runpy
 import sys
@@ -98,10 +97,8 @@ def _run(
     executor = ThreadPoolExecutor(max(16, settings.parallel * 4), "registration")
     loop.set_default_executor(executor)
     asyncio.set_event_loop(loop)
-    quiet = logging.getLogger("asyncio")
-    level = quiet.level
-    # An ended program leaves futures that nobody awaits; asyncio would report every one.
-    quiet.setLevel(logging.CRITICAL)
+    # An ended program leaves futures that nobody awaits; asyncio would report every one when it is collected.
+    loop.set_exception_handler(lambda _loop, _context: None)
     try:
         loop.run_until_complete(pulumi.runtime.run_in_stack(body))
     except pulumi.RunError as error:
@@ -116,7 +113,6 @@ def _run(
         executor.shutdown(wait=True)
         loop.close()
         asyncio.set_event_loop(None)
-        quiet.setLevel(level)
     return ProgramResult()
 
 

@@ -259,7 +259,7 @@ def serve():
     print(port, flush=True)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, lambda *_: stop.set())
     stop.wait()
     server.stop(0.2)
     sys.exit(0)

@@ -4,15 +4,16 @@ import pulumi
 
 
 class Res(pulumi.CustomResource):
-    computed: pulumi.Output[str]
-    generation: pulumi.Output[int]
-    value: pulumi.Output[object]
-
-    def __init__(self, name, opts=None, type_="tp:index:Res", **props):
-        props.setdefault("name", name)
+    def __init__(self, resource_name, /, opts=None, type_="tp:index:Res", **props):
+        props.setdefault("name", resource_name)
         if props.get("auto"):
             props.pop("name")
-        super().__init__(type_, name, {**props, "computed": None, "generation": None}, opts)
+        super().__init__(type_, resource_name, {**props, "computed": None, "generation": None}, opts)
+
+    def __getattr__(self, name):
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return pulumi.get(self, name)
 
 
 class Provider(pulumi.ProviderResource):

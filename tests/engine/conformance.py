@@ -1,0 +1,333 @@
+"""Runs the programs of `programs/` on either engine and says what each step did.
+
+A program file is a list of steps. A step begins with a line `#: <command> -> <expectations>`; the code below it
+is the whole program from then on (no code: the program stays as it is).
+
+Commands: `preview|up|refresh|destroy [flags]` (the CLI's flags; `{a}` is the URN of the tp Res named a),
+`drop ID` and `edit ID key=json` change an object behind the engine's back, `config KEY VALUE [secret]`,
+`write PATH TEXT` puts a file into the project.
+Expectations: `create=2` and so on, the whole change summary; `fail`; `"text"` that a message contains.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mldeploy.engine import Engine, Options
+from mldeploy.engine.checkpoint import load_deployment, parse
+from mldeploy.engine.serde import Serializer
+from mldeploy.engine.stack import Secrets
+from tests.engine.testprovider import TestProvider
+
+HERE = Path(__file__).parent
+PROGRAMS = HERE / "programs"
+PASSPHRASE = "conformance"
+# One salt for all stacks: deriving a key takes half a second.
+SALT = "v1:Wm9yYmEyNjA=:v1:"
+_salt: list[str] = []
+
+
+def salt() -> str:
+    if not _salt:
+        from mldeploy.engine.secrets import new_salt
+
+        _salt.append(new_salt(PASSPHRASE))
+    return _salt[0]
+
+
+@dataclass
+class StepSpec:
+    command: str
+    args: list[str]
+    changes: dict[str, int] | None
+    fails: bool
+    says: list[str]
+    code: str | None
+    line: int
+
+
+@dataclass
+class Outcome:
+    ok: bool
+    changes: dict[str, int]
+    steps: Counter
+    messages: str
+    state: list[dict] = field(default_factory=list)
+    objects: dict = field(default_factory=dict)
+
+
+def load(path: Path) -> list[StepSpec]:
+    specs: list[StepSpec] = []
+    code: list[str] = []
+
+    def flush() -> None:
+        if specs:
+            text = "\n".join(code).strip()
+            specs[-1].code = text + "\n" if text else None
+        code.clear()
+
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        if not line.startswith("#:"):
+            if specs:
+                code.append(line)
+            continue
+        flush()
+        left, _, right = line[2:].partition("->")
+        words = shlex.split(left)
+        changes: dict[str, int] | None = None
+        fails, says = False, []
+        for word in shlex.split(right, posix=False):
+            if word == "fail":
+                fails = True
+            elif word == "none":
+                changes = {}
+            elif word[0] == '"':
+                says.append(word[1:-1])
+            else:
+                name, _, count = word.partition("=")
+                changes = changes or {}
+                changes[name] = int(count)
+        specs.append(StepSpec(words[0], words[1:], changes, fails, says, None, number))
+    flush()
+    return specs
+
+
+class Workspace:
+    """A project folder with its state and its outside world."""
+
+    def __init__(self, folder: Path, name: str = "conf") -> None:
+        self.folder = folder
+        self.project = name
+        self.state_url = f"file://{folder}/state"
+        self.objects_dir = folder / "objects"
+        (folder / "state").mkdir(parents=True)
+        self.objects_dir.mkdir()
+        shutil.copy(PROGRAMS / "tp.py", folder / "tp.py")
+        plugins = f"plugins:\n  providers:\n    - name: tp\n      path: {HERE / 'bin'}\n"
+        (folder / "Pulumi.yaml").write_text(f"name: {name}\nruntime: python\n{plugins}")
+        (folder / "Pulumi.dev.yaml").write_text(f"encryptionsalt: {salt()}\n")
+
+    def urn(self, name: str) -> str:
+        return f"urn:pulumi:dev::{self.project}::tp:index:Res::{name}"
+
+    def expand(self, args: list[str]) -> list[str]:
+        return [self.urn(a[1:-1]) if a.startswith("{") and a.endswith("}") else a for a in args]
+
+    def outside(self, spec: StepSpec) -> None:
+        """A step that is not an engine's."""
+        if spec.command == "drop":
+            (self.objects_dir / f"{spec.args[0]}.json").unlink()
+        elif spec.command == "edit":
+            path = self.objects_dir / f"{spec.args[0]}.json"
+            data = json.loads(path.read_text())
+            key, _, value = spec.args[1].partition("=")
+            data["inputs"][key] = json.loads(value)
+            path.write_text(json.dumps(data))
+        elif spec.command == "config":
+            self._config(*spec.args)
+        elif spec.command == "write":
+            target = self.folder / spec.args[0]
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(spec.args[1])
+        else:
+            raise ValueError(spec.command)
+
+    def _config(self, key: str, value: str, secret: str = "") -> None:
+        path = self.folder / "Pulumi.dev.yaml"
+        text = path.read_text()
+        if "config:" not in text:
+            text += "config:\n"
+        if secret:
+            sealed = Secrets(PASSPHRASE).manager(salt()).crypter.encrypt(value)
+            text += f"  {key}:\n    secure: {sealed}\n"
+        else:
+            text += f"  {key}: {json.dumps(value)}\n"
+        path.write_text(text)
+
+    def set_program(self, code: str) -> None:
+        (self.folder / "__main__.py").write_text(code)
+
+    def state(self) -> list[dict]:
+        """Resources of the checkpoint, normalised: no times, no positions, provider ids by name, secrets open."""
+        file = self.folder / "state" / ".pulumi" / "stacks" / self.project / "dev.json"
+        if not file.exists():
+            return []
+        deployment, _ = parse(file.read_bytes(), str(file))
+        snapshot = load_deployment(deployment, Secrets(PASSPHRASE).manager)
+        writer = Serializer(None)
+        resources = [writer.resource(s) for s in snapshot.resources]
+        resources += [{"pending": o.type, **writer.resource(o.resource)} for o in snapshot.operations]
+        return normalise(resources)
+
+    def objects(self) -> dict:
+        return {p.stem: json.loads(p.read_text())["inputs"] for p in self.objects_dir.glob("*.json")}
+
+
+def normalise(resources: list[dict]) -> list[dict]:
+    providers = {r["id"]: r["urn"] for r in resources if r["type"].startswith("pulumi:providers:")}
+    out = []
+    for resource in resources:
+        item = dict(resource)
+        for key in ("created", "modified", "sourcePosition", "stackTrace"):
+            item.pop(key, None)
+        if item.get("id") in providers:
+            item["id"] = "provider"
+        if item["type"] == "pulumi:pulumi:StackReference":
+            item.pop("id", None)
+        if item.get("provider"):
+            item["provider"] = item["provider"].rpartition("::")[0]
+        for key in ("dependencies", "replaceWith"):
+            if key in item:
+                item[key] = sorted(item[key])
+        if "propertyDependencies" in item:
+            item["propertyDependencies"] = {k: sorted(v) for k, v in item["propertyDependencies"].items()}
+        out.append(item)
+    return sorted(out, key=lambda r: (r["urn"], r.get("delete", False), r.get("id", ""), r.get("pending", "")))
+
+
+def _collect(events: list[dict]) -> tuple[Counter, dict[str, int], str]:
+    steps: Counter = Counter()
+    changes: dict[str, int] = {}
+    messages: list[str] = []
+    for event in events:
+        if "resourcePreEvent" in event:
+            metadata = event["resourcePreEvent"]["metadata"]
+            steps[metadata["op"], metadata["urn"]] += 1
+        elif "summaryEvent" in event:
+            changes = event["summaryEvent"]["resourceChanges"] or {}
+        elif "diagnosticEvent" in event and event["diagnosticEvent"]["severity"] != "debug":
+            messages.append(event["diagnosticEvent"]["message"])
+        elif "policyEvent" in event:
+            messages.append(event["policyEvent"]["message"])
+    return steps, changes, "\n".join(messages)
+
+
+class EmbeddedRunner:
+    """The engine of this package, the provider inside it."""
+
+    def __init__(self, workspace: Workspace, *, plugin: bool = False) -> None:
+        self.workspace = workspace
+        self._plugin = plugin
+
+    def run(self, command: str, args: list[str]) -> Outcome:
+        events: list[dict] = []
+        providers = {} if self._plugin else {"tp": lambda: TestProvider(self.workspace.objects_dir)}
+        engine = Engine(
+            self.workspace.folder,
+            "dev",
+            backend_url=self.workspace.state_url,
+            passphrase=PASSPHRASE,
+            sink=events.append,
+            providers=providers,
+        )
+        result = getattr(engine, command)(embedded_options(self.workspace.expand(args)))
+        steps, changes, messages = _collect(events)
+        return Outcome(result.ok, changes, steps, messages, self.workspace.state(), self.workspace.objects())
+
+
+def embedded_options(args: list[str]) -> Options:
+    options = Options(parallel=4)
+    queue = list(args)
+    while queue:
+        flag = queue.pop(0)
+        if flag == "--target":
+            options.targets.append(queue.pop(0))
+        elif flag == "--exclude":
+            options.excludes.append(queue.pop(0))
+        elif flag == "--replace":
+            options.replace.append(queue.pop(0))
+        elif flag == "--parallel":
+            options.parallel = int(queue.pop(0))
+        elif flag in ("--refresh", "--target-dependents", "--expect-no-changes", "--continue-on-error", "--exclude-dependents"):
+            setattr(options, flag[2:].replace("-", "_"), True)
+        else:
+            raise ValueError(flag)
+    return options
+
+
+class CliRunner:
+    """The Pulumi CLI, the provider as a plugin."""
+
+    def __init__(self, workspace: Workspace, home: Path) -> None:
+        self.workspace = workspace
+        python = HERE.parents[1] / ".venv" / "bin"
+        self.env = {
+            **os.environ,
+            "PATH": f"{python}:{os.environ['PATH']}",
+            "HOME": str(home),
+            "PULUMI_HOME": str(home / ".pulumi"),
+            "PULUMI_SKIP_UPDATE_CHECK": "1",
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+            "PULUMI_BACKEND_URL": workspace.state_url,
+            "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
+            "TP_ROOT": str(workspace.objects_dir),
+            "TP_PYTHON": str(python / "python"),
+        }
+        self._made = False
+
+    def _pulumi(self, *args: str) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            ["pulumi", *args],
+            cwd=self.workspace.folder,
+            env=self.env,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def run(self, command: str, args: list[str]) -> Outcome:
+        if not self._made:
+            if not (self.workspace.folder / "state/.pulumi/stacks").exists():
+                made = self._pulumi("stack", "init", "dev")
+                assert made.returncode == 0, made.stderr
+            self._made = True
+        flags = ["--stack", "dev", "--json", *self.workspace.expand(args)]
+        if command == "preview":
+            return self._preview(flags)
+        flags += ["--yes", "--skip-preview"]
+        if "--parallel" not in flags:
+            flags += ["--parallel", "4"]
+        done = self._pulumi(command, *flags)
+        events = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"sequence"')]
+        steps, changes, messages = _collect(events)
+        messages += done.stderr + done.stdout if not events else done.stderr
+        return Outcome(
+            done.returncode == 0, changes, steps, messages, self.workspace.state(), self.workspace.objects()
+        )
+
+    def _preview(self, flags: list[str]) -> Outcome:
+        done = self._pulumi("preview", *flags)
+        try:
+            digest = json.loads(done.stdout)
+        except ValueError:
+            digest = {}
+        steps = Counter(
+            (s["op"], s["urn"]) for s in digest.get("steps", []) if "pulumi:providers:tp::default" not in s["urn"]
+        )
+        messages = "\n".join(m["message"] for m in digest.get("diagnostics", []) if m["severity"] != "debug")
+        return Outcome(
+            done.returncode == 0,
+            digest.get("changeSummary") or {},
+            steps,
+            messages + done.stderr + ("" if digest else done.stdout),
+            self.workspace.state(),
+            self.workspace.objects(),
+        )
+
+
+def check(spec: StepSpec, outcome: Outcome, where: str) -> None:
+    """The outcome is what the program file says."""
+    detail = f"{where}:{spec.line} {spec.command} {spec.args}\n{outcome.messages}\n{outcome.changes}"
+    assert outcome.ok != spec.fails, detail
+    if spec.changes is not None:
+        assert outcome.changes == spec.changes, detail
+    for text in spec.says:
+        assert text in outcome.messages, detail

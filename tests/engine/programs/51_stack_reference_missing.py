@@ -1,0 +1,3 @@
+#: up -> fail "nowhere"
+import pulumi
+pulumi.StackReference("organization/conf/nowhere")
