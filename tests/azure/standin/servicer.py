@@ -84,7 +84,7 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         token: Token, news: dict[str, Any], olds: dict[str, Any], logical: str, seed: bytes
     ) -> list[tuple[str, str]]:
         """Auto-name as azure-native does: the last path parameter is the logical name and 8 random digits."""
-        *parents, last = token.path
+        *parents, last = [name for name in token.path if not name.startswith("=")]
         if news.get(last) is None:
             suffix = hashlib.sha256(seed or logical.encode()).hexdigest()[:8]
             news[last] = token.fixed_name or olds.get(last) or f"{logical}{suffix}"

@@ -27,13 +27,17 @@ class Token:
     file: str
     """The type file, or "" when there is none."""
     path: tuple[str, ...]
-    """azure-native's names for the path's parameters, resource group first."""
+    """azure-native's names for the path's parameters, resource group first; ``=x`` is always ``x``."""
     create_only: tuple[str, ...] = ()
     """Paths in the body that azure-native replaces for (ARM's ``x-ms-mutability: create, read``)."""
     frozen: tuple[str, ...] = ()
     """Paths in the body whose change the service refuses although azure-native would send it."""
     fixed_name: str = ""
     """The only name there is (``default``)."""
+    renamed: tuple[tuple[str, str], ...] = ()
+    """azure-native's names for properties that the API calls otherwise (``x-ms-client-name``)."""
+    query: tuple[str, ...] = ()
+    """Inputs that go into the request's query."""
     no_delete: bool = False
     """The service keeps it as long as its parent (azure-native then only forgets it)."""
 
@@ -44,7 +48,7 @@ class Token:
 
     def ident(self, subscription: str, inputs: dict[str, Any]) -> str | None:
         """The ARM id, or ``None`` while a part of it is unknown."""
-        values = [reveal(inputs.get(name)) for name in self.path]
+        values = [name[1:] if name.startswith("=") else reveal(inputs.get(name)) for name in self.path]
         if any(isinstance(value, Unknown) or value is None for value in values):
             return None
         if self.arm == "Microsoft.Authorization/roleAssignments":
@@ -54,24 +58,30 @@ class Token:
             return f"/subscriptions/{subscription}/resourceGroups/{values[0]}"
         namespace, *kinds = self.arm.split("/")
         made = f"/subscriptions/{subscription}/resourceGroups/{values[0]}/providers/{namespace}"
-        names = [*values[1:], *([self.fixed_name] if self.fixed_name and len(values) == len(kinds) else [])]
-        return made + "".join(f"/{kind}/{name}" for kind, name in zip(kinds, names, strict=True))
+        return made + "".join(f"/{kind}/{name}" for kind, name in zip(kinds, values[1:], strict=True))
 
     def body(self, inputs: dict[str, Any]) -> dict[str, Any]:
         """The request body for azure-native's inputs: without the path's parameters, envelopes put back."""
+        names = dict(self.renamed)
         own = {
-            key: value
+            names.get(key, key): value
             for key, value in inputs.items()
             # A role assignment is scoped by its path; its other inputs are the body.
-            if key not in self.path and not key.startswith("__")
+            if key not in self.path and key not in self.query and not key.startswith("__")
         }
         type_ = self.body_type
         return type_.unflatten(own) if type_ else own
 
 
-def _ml(kind: str, *path: str, create_only: tuple[str, ...] = (), frozen: tuple[str, ...] = ()) -> Token:
+def _ml(
+    kind: str,
+    *path: str,
+    create_only: tuple[str, ...] = (),
+    frozen: tuple[str, ...] = (),
+    query: tuple[str, ...] = (),
+) -> Token:
     names = ("resourceGroupName", "workspaceName", *path)
-    return Token(f"{_AML}/{kind}", _ML_VERSION, _ML_FILE, names, create_only, frozen)
+    return Token(f"{_AML}/{kind}", _ML_VERSION, _ML_FILE, names, create_only, frozen, query=query)
 
 
 _RG = "resourceGroupName"
@@ -83,6 +93,10 @@ TOKENS: dict[str, Token] = {
         "Microsoft.Storage/storageAccounts", "2024-01-01", "storage", (_RG, "accountName"),
         create_only=("location", "properties.isHnsEnabled", "properties.isNfsV3Enabled", "extendedLocation"),
         frozen=("kind",),
+        renamed=(
+            ("networkRuleSet", "networkAcls"), ("enableHttpsTrafficOnly", "supportsHttpsTrafficOnly"),
+            ("enableNfsV3", "isNfsV3Enabled"),
+        ),
     ),
     "storage:BlobServiceProperties": Token(
         "Microsoft.Storage/storageAccounts/blobServices", "2024-01-01", "storage",
@@ -90,7 +104,7 @@ TOKENS: dict[str, Token] = {
     ),
     "storage:BlobContainer": Token(
         "Microsoft.Storage/storageAccounts/blobServices/containers", "2024-01-01", "storage",
-        (_RG, "accountName", "containerName"),
+        (_RG, "accountName", "=default", "containerName"),
     ),
     "keyvault:Vault": Token(
         "Microsoft.KeyVault/vaults", "2024-11-01", "keyvault", (_RG, "vaultName"), create_only=("location",),
@@ -163,7 +177,7 @@ TOKENS: dict[str, Token] = {
         _AML, _ML_VERSION, _ML_FILE, (_RG, "workspaceName"), create_only=("location",),
         frozen=("properties.storageAccount", "properties.keyVault", "properties.hbiWorkspace"),
     ),
-    "machinelearningservices:Datastore": _ml("datastores", "name"),
+    "machinelearningservices:Datastore": _ml("datastores", "name", query=("skipValidation",)),
     "machinelearningservices:ModelContainer": _ml("models", "name"),
     "machinelearningservices:ModelVersion": _ml(
         "models/versions", "name", "version", frozen=("properties.modelUri", "properties.modelType")

@@ -1,0 +1,21 @@
+"""Resources on Azure that azure-native does not manage: uploaded files, defaults of endpoints, images' presence.
+
+The Azure packages are imported only inside operations, so that a stack without Azure needs none of them.
+"""
+
+from __future__ import annotations
+
+from mldeploy.provider.azure.build_source import BuildSource
+from mldeploy.provider.azure.endpoint_defaults import EndpointDefaults
+from mldeploy.provider.azure.group_shape import GroupShape
+from mldeploy.provider.azure.image_presence import ImagePresence
+from mldeploy.provider.azure.model_files import ModelFiles
+from mldeploy.provider.resource import Resource
+
+AZURE_RESOURCES: tuple[Resource, ...] = (
+    ModelFiles(),
+    ImagePresence(),
+    BuildSource(),
+    EndpointDefaults(),
+    GroupShape(),
+)

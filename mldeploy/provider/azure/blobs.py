@@ -1,0 +1,253 @@
+"""Uploading files to a blob container: parallel blocks, resumable, verified, in little memory."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+from mldeploy.content import Entry, open_regular
+from mldeploy.provider.azure import arm
+from mldeploy.provider.resource import Context, ProvisionError
+
+BLOCK: Final = 8 << 20
+PARALLEL: Final = 6
+# Small files are cheap to send whole; their number is what costs.
+_WHOLE: Final = BLOCK
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder of blobs: ``<account_url>/<container>/<prefix>/``."""
+
+    account_url: str
+    container: str
+    prefix: str
+
+
+def client(account_url: str, container: str) -> Any:
+    """A container client that logs in as :func:`mldeploy.provider.azure.arm.credential` does: never by account key.
+
+    Raises:
+        ProvisionError: azure-storage-blob is not installed.
+    """
+    try:
+        from azure.storage.blob import ContainerClient
+    except ImportError:
+        raise ProvisionError("uploading to Azure needs its packages: pip install 'mldeploy[azure]'") from None
+    return ContainerClient(
+        account_url,
+        container,
+        credential=arm.credential(),
+        max_block_size=BLOCK,
+        max_single_put_size=_WHOLE,
+        connection_timeout=20,
+        read_timeout=120,
+        retry_total=5,
+    )
+
+
+def upload(ctx: Context, place: Place, entries: Sequence[Entry]) -> None:
+    """Make every entry a blob. What is there already with the same size is left alone: the prefix says the content.
+
+    Raises:
+        ProvisionError: a blob could not be written, or is not what was sent.
+    """
+    total, sent = sum(entry.size for entry in entries), 0
+    container = client(place.account_url, place.container)
+
+    def progress(count: int) -> None:
+        nonlocal sent
+        sent += count
+        ctx.status(f"uploading {sent >> 20:,} of {total >> 20:,} MB")
+
+    with _told(place), ThreadPoolExecutor(PARALLEL) as pool:
+        present = {blob.name: blob.size for blob in container.list_blobs(name_starts_with=f"{place.prefix}/")}
+        missing = [entry for entry in entries if present.get(f"{place.prefix}/{entry.name}") != entry.size]
+        small = [entry for entry in missing if entry.size <= _WHOLE]
+        for _ in _bounded(
+            pool, (_task(_send_whole, ctx, container, place, e, progress) for e in small), PARALLEL * 2
+        ):
+            ctx.check_cancelled()
+        for entry in missing:
+            if entry.size > _WHOLE:
+                _send_blocks(
+                    ctx, pool, container.get_blob_client(f"{place.prefix}/{entry.name}"), entry, progress
+                )
+
+
+def missing(place: Place, expected: dict[str, int]) -> list[str]:
+    """Names among ``expected`` (name to bytes) that are gone or have another size; all of them without a container.
+
+    Raises:
+        ProvisionError: the account cannot be asked.
+    """
+    from azure.core.exceptions import ResourceNotFoundError
+
+    with _told(place):
+        try:
+            listed = client(place.account_url, place.container).list_blobs(
+                name_starts_with=f"{place.prefix}/"
+            )
+            present = {blob.name.removeprefix(f"{place.prefix}/"): blob.size for blob in listed}
+        except ResourceNotFoundError:
+            present = {}
+    return sorted(name for name, size in expected.items() if present.get(name) != size)
+
+
+def remove(ctx: Context, place: Place) -> None:
+    """Delete everything under the prefix; nothing there is no error.
+
+    Raises:
+        ProvisionError: refused.
+    """
+    from azure.core.exceptions import ResourceNotFoundError
+
+    with _told(place):
+        container = client(place.account_url, place.container)
+        try:
+            for blob in container.list_blobs(name_starts_with=f"{place.prefix}/"):
+                ctx.check_cancelled()
+                container.delete_blob(blob.name, delete_snapshots="include")
+        except ResourceNotFoundError:
+            return
+
+
+def _send_whole(
+    ctx: Context, container: Any, place: Place, entry: Entry, progress: Callable[[int], None]
+) -> None:
+    from azure.core.exceptions import ResourceExistsError
+    from azure.storage.blob import ContentSettings
+
+    ctx.check_cancelled()
+    with open_regular(entry.path) as file:
+        data = file.read()
+    if len(data) != entry.size:
+        raise ProvisionError(f"{entry.path} changed while it was uploaded: run the update again")
+    digest = hashlib.md5(data, usedforsecurity=False).digest()
+    settings = ContentSettings(content_md5=bytearray(digest))
+    blob = container.get_blob_client(f"{place.prefix}/{entry.name}")
+    try:
+        # The service compares the checksum of what arrived; the condition leaves an equal blob alone.
+        blob.upload_blob(
+            data, length=entry.size, content_settings=settings, validate_content=True, overwrite=False
+        )
+    except ResourceExistsError:
+        found = blob.get_blob_properties()
+        if found.size != entry.size or bytes(found.content_settings.content_md5 or b"") != digest:
+            blob.upload_blob(data, content_settings=settings, validate_content=True, overwrite=True)
+    progress(entry.size)
+
+
+def _send_blocks(
+    ctx: Context, pool: ThreadPoolExecutor, blob: Any, entry: Entry, progress: Callable[[int], None]
+) -> None:
+    """A block's id is its content, so that blocks of an interrupted upload are found again and not sent twice."""
+    from azure.storage.blob import ContentSettings
+
+    known = _staged(blob)
+    order: list[str] = []
+    whole = hashlib.md5(usedforsecurity=False)
+
+    def stage(number: int, data: bytes) -> str:
+        name = base64.b64encode(f"{number:06d}{hashlib.sha256(data).hexdigest()[:26]}".encode()).decode()
+        if known.get(name) != len(data):
+            blob.stage_block(name, data, length=len(data), validate_content=True)
+        progress(len(data))
+        return name
+
+    def tasks() -> Iterator[Callable[[], str]]:
+        size = 0
+        with open_regular(entry.path) as file:
+            number = 0
+            while data := _read(file):
+                size += len(data)
+                whole.update(data)
+                yield _task(stage, number, data)
+                number += 1
+        if size != entry.size:
+            raise ProvisionError(f"{entry.path} changed while it was uploaded: run the update again")
+
+    for name in _bounded(pool, tasks(), PARALLEL):
+        ctx.check_cancelled()
+        order.append(name)
+    blob.commit_block_list(
+        _blocks(sorted(order, key=lambda name: base64.b64decode(name)[:6])),
+        content_settings=ContentSettings(content_md5=bytearray(whole.digest())),
+    )
+    found = blob.get_blob_properties()
+    if found.size != entry.size:
+        raise ProvisionError(f"{blob.url} has {found.size} bytes, not {entry.size}: run the update again")
+
+
+def _read(file: Any) -> bytes:
+    """One full block, or what is left: an unbuffered read may return less than asked for."""
+    parts: list[bytes] = []
+    wanted = BLOCK
+    while wanted and (part := file.read(wanted)):
+        parts.append(part)
+        wanted -= len(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _staged(blob: Any) -> dict[str, int]:
+    from azure.core.exceptions import ResourceNotFoundError
+
+    try:
+        _, uncommitted = blob.get_block_list("all")
+    except ResourceNotFoundError:
+        return {}
+    return {str(block.id): int(block.size) for block in uncommitted}
+
+
+def _blocks(names: Sequence[str]) -> list[Any]:
+    from azure.storage.blob import BlobBlock
+
+    return [BlobBlock(block_id=name) for name in names]
+
+
+def _task(function: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:
+    return lambda: function(*arguments)
+
+
+def _bounded(pool: ThreadPoolExecutor, tasks: Iterator[Callable[[], Any]], most: int) -> Iterator[Any]:
+    """Results as they come, with at most ``most`` tasks under way: that bounds the memory."""
+    running: set[Future[Any]] = set()
+    for task in tasks:
+        running.add(pool.submit(task))
+        if len(running) >= most:
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            yield from (future.result() for future in done)
+    for future in running:
+        yield future.result()
+
+
+class _told:  # noqa: N801 -- reads as a verb where it is used
+    """Turns the SDK's exceptions into ours: what failed, where, and what to do."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if error is None or isinstance(error, ProvisionError):
+            return
+        try:
+            from azure.core.exceptions import AzureError
+        except ImportError:
+            return
+        if isinstance(error, AzureError):
+            where = f"{self._place.account_url}/{self._place.container}"
+            first = (str(error) or type(error).__name__).splitlines()[0]
+            code = cast("Any", error).__dict__.get("error_code")
+            hint = (
+                "; the one who runs `up` needs the role Storage Blob Data Contributor (deployer_principal_id)"
+                if getattr(error, "status_code", None) == 403
+                else ""
+            )
+            raise ProvisionError(f"{where}: {code or type(error).__name__}: {first}{hint}") from None
