@@ -30,8 +30,8 @@ _METHODS = {
     "/score": ("GET", "POST", "OPTIONS"),
 }
 _NOT_FOUND = (
-    "The requested URL was not found on the server. If you entered the URL manually please check your spelling "
-    "and try again."
+    "The requested URL was not found on the server. "
+    "If you entered the URL manually please check your spelling and try again."
 )
 _NOT_ALLOWED = "The method is not allowed for the requested URL."
 _QUIET = ("/", "/livez", "/readyz", "/metrics")
@@ -72,10 +72,9 @@ class App:
         path, prefix = self._route(request)
         request.api_path = path
         request.log_path = prefix + path
-        if refusal is None:
-            refusal = _malformed(request)
-        if refusal is not None:
-            return refusal
+        return refusal or _malformed(request) or self._refusal(request, path)
+
+    def _refusal(self, request: Request, path: str) -> Response | None:
         if not path:
             return messages.error(404, _NOT_FOUND)
         if path not in _OPEN and not self._allowed(request):
@@ -88,9 +87,7 @@ class App:
             return messages.error(405, _NOT_ALLOWED, ("Allow", ", ".join(_METHODS[path])))
         if int(request.headers.get(b"content-length", b"0")) > self.config.body_limit_bytes:
             return self.too_large()
-        if path != "/score":
-            return None
-        if self.state is State.STARTING:
+        if path == "/score" and self.state is State.STARTING:
             return messages.overload(503, "The service is starting", 5)
         return None
 
@@ -140,11 +137,9 @@ class App:
     def _allowed(self, request: Request) -> bool:
         if self._keys is None or request.private:
             return True
-        if request.api_path == "/score" and request.method == "OPTIONS":
-            # Browsers send no key when they ask whether they may; no code of the script runs for these.
-            if self.style is not Style.RAW or (self._cors and is_preflight(request)):
-                return True
-        return self._keys.allow(request)
+        # Browsers send no key when they ask whether they may; no code of the script runs for these.
+        asks = request.api_path == "/score" and request.method == "OPTIONS" and self._answers_options(request)
+        return asks or self._keys.allow(request)
 
     # -- with the body ----
 
@@ -172,19 +167,14 @@ class App:
             return Response(200, b"", [("Content-Type", "text/html; charset=utf-8"), *allow])
         if path == "/livez":
             return _text("Alive")
-        if path == "/readyz":
-            ready = self.state is State.READY
-            return (
-                _text("Ready") if ready else messages.overload(503, f"The service is {self.state.value}", 1)
-            )
         if path == "/metrics":
             body = metrics.render(self._counters.board, self.config.service, self.config.models)
             return Response(200, body, [("Content-Type", "text/plain; version=0.0.4; charset=utf-8")])
-        if self.state is State.STARTING:
-            return messages.overload(503, "The service is starting", 1)
+        if self.state is State.STARTING or (path == "/readyz" and self.state is not State.READY):
+            return messages.overload(503, f"The service is {self.state.value}", 1)
         if path == "/swagger.json":
             return self._document(request)
-        return _text("Healthy")
+        return _text("Ready" if path == "/readyz" else "Healthy")
 
     def _document(self, request: Request) -> Response:
         from urllib.parse import parse_qs

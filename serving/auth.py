@@ -77,13 +77,13 @@ class Keys:
             self._log.info("the keys were read again")
 
     def allow(self, request: Request) -> bool:
-        """Whether the request carries one of the keys: `Authorization: Bearer <key>`, exactly one such header."""
+        """Whether the request carries one of the keys, in exactly one `Authorization: Bearer <key>`."""
         self._refresh()
         value = request.headers.get(b"authorization", b"")
         if b"authorization" in request.repeated or _PROXY_HEADER in request.repeated:
             return False
         if not value and _PROXY_HEADER in request.headers:
-            # The Kubernetes API server's proxy removes `Authorization`; what comes through it has the key here.
+            # The Kubernetes API server's proxy removes `Authorization`; there the key comes here.
             value = b"Bearer " + request.headers[_PROXY_HEADER]
         scheme, _, key = value.partition(b" ")
         if scheme.lower() != b"bearer":

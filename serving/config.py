@@ -87,7 +87,7 @@ class Config:
     max_connections: int = 20_000
     """Open connections of one worker; the longest idle one is closed for a new one."""
     share_model: bool | None = None
-    """Load the model once and fork the workers from it. Default: when that is safe (no threads after `init()`)."""
+    """Load the model once and fork the workers from it. Default: when no threads run after `init()`."""
     batching: Mapping[str, Any] | None = None
     """Micro-batching: `{"enabled": true, "max_batch_size": 32}`."""
 
@@ -130,7 +130,7 @@ def load(path: str | None, environ: Mapping[str, str]) -> tuple[Config, list[str
         if text is not None:
             values[name] = _from_text(name, text)
     unknown = sorted(set(values) - set(_FIELDS))
-    known = {
+    known: dict[str, Any] = {
         name: _checked(name, value) for name, value in values.items() if name in _FIELDS and value is not None
     }
     return _complete(Config(**known), environ), unknown
@@ -179,7 +179,7 @@ def _is_union(hint: Any) -> bool:
 
 def _checked(name: str, value: object) -> object:
     allowed = _allowed(name)
-    accepted = allowed | ({int} if float in allowed else set())
+    accepted = allowed | {int} if float in allowed else allowed
     if type(value) not in accepted:
         names = " or ".join(sorted(t.__name__ for t in allowed))
         raise ConfigError(f"{name}: expected {names}, found {value!r}")

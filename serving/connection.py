@@ -40,7 +40,7 @@ class Phase(Enum):
 _OVER = (Phase.LINGER, Phase.CLOSED)
 
 
-class _Refused(Exception):
+class _RefusedError(Exception):
     """Stops the parser; the reason is in `Connection.refusal`."""
 
 
@@ -48,7 +48,8 @@ class Connection:
     """Lives in the server's loop; every method is for the thread that holds the baton."""
 
     __slots__ = (
-        "_body", "_events", "_fed", "_header_bytes", "_headers", "_incoming", "_out", "_parser", "_refused", "_repeated", "_size", "_url",
+        "_body", "_events", "_fed", "_header_bytes", "_headers", "_incoming", "_out", "_parser", "_refused",
+        "_repeated", "_size", "_url",
         "close_after", "current", "deadline", "eof", "fd", "peer", "phase", "private", "queue", "refusal",
         "scheme", "server", "sock",
     )  # fmt: skip
@@ -153,8 +154,8 @@ class Connection:
         except httptools.HttpParserUpgrade:
             self.close_after = True  # the request itself is answered as plain HTTP/1.1
         except httptools.HttpParserCallbackError as problem:
-            if not isinstance(problem.__context__, _Refused):
-                self.server.log.exception("a connection failed", problem.__context__ or problem)
+            if not isinstance(problem.__context__, _RefusedError):
+                self.server.log.failure("a connection failed", problem.__context__ or problem)
                 self.close()
         except httptools.HttpParserError as problem:
             self.refusal = messages.error(400, f"The request is not valid HTTP/1.1: {problem}")
@@ -193,7 +194,7 @@ class Connection:
 
     def on_message_begin(self) -> None:
         if self.phase in _OVER:
-            raise _Refused
+            raise _RefusedError
         self._header_bytes = 0
         self._url = b""
         self._headers = {}
@@ -207,7 +208,7 @@ class Connection:
         self._header_bytes += size
         if self._header_bytes > self.server.config.header_limit_bytes:
             self.refusal = self._too_many_headers()
-            raise _Refused
+            raise _RefusedError
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._count(len(name) + len(value) + 4)
@@ -222,12 +223,12 @@ class Connection:
             headers[name] = value
             if len(headers) > _MAX_HEADERS:
                 self.refusal = messages.error(431, f"More than {_MAX_HEADERS} request headers")
-                raise _Refused
+                raise _RefusedError
 
     def on_headers_complete(self) -> None:
         if len(self.queue) >= _MAX_PIPELINED:
             self.refusal = messages.error(429, f"More than {_MAX_PIPELINED} pipelined requests")
-            raise _Refused
+            raise _RefusedError
         self._fed = 0
         parser = self._parser
         request = Request(self, parser.get_method().decode("latin-1"), self._url, self._headers)
@@ -250,7 +251,7 @@ class Connection:
             if early.close or (large or expects):
                 # Not worth reading the body: answer now and hang up.
                 self.refusal, self._refused = early, request
-                raise _Refused
+                raise _RefusedError
         elif expects and self.current is None and request.version == "1.1":
             self._write(_CONTINUE)
         if self.current is None and not self.queue:
@@ -264,7 +265,7 @@ class Connection:
             return
         if self._size > self.server.config.body_limit_bytes:
             self.refusal, self._refused = self.server.app.too_large(), request
-            raise _Refused
+            raise _RefusedError
         self._body.append(body)
         if self.phase is Phase.BODY:
             now = self.server.loop.now

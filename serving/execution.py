@@ -19,7 +19,7 @@ INTERRUPT = signal.SIGRTMIN + 6
 
 
 class ScoringTimeout(BaseException):
-    """Raised inside `run()` when its time is over. Not an Exception: scripts that catch those must not stop it."""
+    """Raised inside `run()` when its time is over. Scripts that catch every Exception do not catch it."""
 
 
 class Slot:
@@ -39,9 +39,9 @@ class Execution:
 
     def __init__(self, script: Script, log: Log, counters: metrics.Counters, timeout_ms: int) -> None:
         self.script = script
-        self._log = log
+        self.log = log
         self._row = counters.row
-        self._counters = counters
+        self.counters = counters
         self._timeout_ms = timeout_ms
         self._main: Slot | None = None
         self._lock = threading.Lock()
@@ -85,7 +85,7 @@ class Execution:
         try:
             return [self._one(slot, request)]
         except Exception as problem:
-            self._log.exception("the answer could not be made", problem)
+            self.log.failure("the answer could not be made", problem)
             return [messages.error(500, _INTERNAL)]
         finally:
             current.request_id = ""
@@ -110,14 +110,18 @@ class Execution:
         except ScoringTimeout:
             return self.timed_out()
         except BaseException as problem:
-            row[metrics.RUN_FAILED] += 1
-            self._log.exception("run() raised an exception", problem)
-            return messages.error(500, _SCRIPT, failed=True)
+            return self.script_failed(problem)
         finally:
             seconds = time.perf_counter() - start
             request.run_ms = seconds * 1000
             row[metrics.RUN_SECONDS] += seconds
         return render(result, request.run_ms)
+
+    def script_failed(self, problem: BaseException) -> Response:
+        """The answer when `run()` raised; what it raised is in the log only."""
+        self._row[metrics.RUN_FAILED] += 1
+        self.log.failure("run() raised an exception", problem)
+        return messages.error(500, _SCRIPT, failed=True)
 
     def guarded(self, slot: Slot, function: Any, arguments: dict[str, Any]) -> object:
         """Call the script's code so that `interrupt` can end it.

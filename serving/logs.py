@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from serving.messages import Request
 
 _BUFFER_BYTES = 16 * 1024
+_LEVELS = {name: getattr(logging, name) for name in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")}
 _MAX_PENDING = 4 * 1024 * 1024
 
 
@@ -40,7 +41,7 @@ def timestamp(seconds: float) -> str:
 
 
 class Log:
-    """Writes lines to a descriptor that never blocks: when the reader is too slow, lines are dropped and counted."""
+    """Writes lines without ever blocking: when the reader is too slow, lines are dropped and counted."""
 
     def __init__(self, fd: int, fixed: dict[str, Any]) -> None:
         self._fd = fd
@@ -70,7 +71,7 @@ class Log:
         """A line that somebody should look at."""
         self.write("error", message, **fields)
 
-    def exception(self, message: str, problem: BaseException, **fields: Any) -> None:
+    def failure(self, message: str, problem: BaseException, **fields: Any) -> None:
         """An error with its traceback."""
         text = "".join(traceback.format_exception(type(problem), problem, problem.__traceback__))
         self.write("error", message, traceback=text, **fields)
@@ -80,8 +81,9 @@ class Log:
         ids = {"request_id": request.request_id, "client_request_id": request.client_request_id}
         head = json.dumps({"method": request.method, "path": request.log_path, **ids, "client": request.peer})
         text = (
-            f'{{"time": "{timestamp(time.time())}", "level": "info", "message": "request", "status": {status}, '
-            f'"ms": {seconds * 1000:.3f}, "run_ms": {request.run_ms:.3f}, "bytes": {size}, {head[1:-1]}, {self._fixed}}}\n'
+            f'{{"time": "{timestamp(time.time())}", "level": "info", "message": "request", '
+            f'"status": {status}, "ms": {seconds * 1000:.3f}, "run_ms": {request.run_ms:.3f}, '
+            f'"bytes": {size}, {head[1:-1]}, {self._fixed}}}\n'
         )
         self._append(text.encode(), flush=False)
 
@@ -176,8 +178,7 @@ def capture(log: Log, level: str) -> Callable[[], None]:
     handler = _Handler(log)
     root = logging.getLogger()
     root.addHandler(handler)
-    known = logging.getLevelName(level.upper())
-    root.setLevel(known if isinstance(known, int) else logging.INFO)
+    root.setLevel(_LEVELS.get(level.upper(), logging.INFO))
 
     def undo() -> None:
         sys.stdout, sys.stderr = before

@@ -1,4 +1,4 @@
-"""The supervisor's side of the log: takes the workers' lines and writes them to one rotating file or to stdout."""
+"""The supervisor's side of the log: takes the workers' lines to one rotating file or to stdout."""
 
 from __future__ import annotations
 

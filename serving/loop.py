@@ -1,8 +1,8 @@
 """A readiness loop that either of two threads may run, one at a time.
 
-asyncio binds its loop to a thread: while `run()` works in that thread, nothing else is answered. This one can be taken
-over by another thread in the middle of a `run()`, with every connection it holds (see `baton.py`), so that short calls
-need no hand-over between threads and long ones block nobody.
+asyncio binds its loop to a thread: while `run()` works in that thread, nothing else is answered. This one
+can be taken over by another thread in the middle of a `run()`, with every connection it holds (see
+`baton.py`), so that short calls need no hand-over between threads and long ones block nobody.
 """
 
 from __future__ import annotations

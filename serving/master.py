@@ -49,10 +49,14 @@ class Master:
         os.set_blocking(write, False)
         signal.set_wakeup_fd(write, warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self.stop(self.config.drain_seconds))
-        signal.signal(signal.SIGCHLD, lambda *_: None)
+            signal.signal(number, self._on_signal)
+        signal.signal(signal.SIGCHLD, self._on_signal)
         self.watch(read, lambda: os.read(read, 4096))
         return write
+
+    def _on_signal(self, number: int, _frame: object) -> None:
+        if number != signal.SIGCHLD:
+            self.stop(self.config.drain_seconds)
 
     def watch(self, fd: int, handler: Callable[[], object]) -> None:
         """Call `handler` when `fd` is readable."""
@@ -181,7 +185,7 @@ def _check(settings: Config) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """`python -m serving --config replica.json`; exit codes: 0 stopped, 2 bad configuration, 3 the script failed."""
+    """`python -m serving --config replica.json`; exit code 2: bad configuration, 3: the script failed."""
     parser = argparse.ArgumentParser(
         prog="python -m serving", description="Serve an entry script's init() and run()."
     )

@@ -22,8 +22,9 @@ class Request:
     """One request. `headers` maps lower-case names to values; repeated headers are joined with a comma."""
 
     __slots__ = (
-        "accepted", "api_path", "arrived", "body", "client_request_id", "connection", "early", "finished", "headers",
-        "keep_alive", "legacy_request_id", "log_path", "method", "peer", "private", "query", "repeated", "request_id",
+        "accepted", "api_path", "arrived", "body", "client_request_id", "connection", "early", "finished",
+        "headers", "keep_alive", "legacy_request_id", "log_path", "method", "peer", "private", "query",
+        "repeated", "request_id",
         "run_ms", "scheme", "started", "target", "trace_id", "version",
     )  # fmt: skip
 

@@ -97,7 +97,7 @@ class Counters:
 
 
 def _histogram(
-    board: Board, name: str, text: str, first: int, bounds: Iterable[float], total: int
+    board: Board, name: str, text: str, *, first: int, bounds: Iterable[float], total: int
 ) -> list[str]:
     lines = [f"# HELP {name} {text}", f"# TYPE {name} histogram"]
     seen = 0.0
@@ -159,10 +159,20 @@ def render(board: Board, service: str, models: Mapping[str, str]) -> bytes:
         if count:
             lines.append(f'serving_requests_total{{code="{status or "other"}"}} {count:.0f}')
     lines += _histogram(
-        board, "serving_request_seconds", "Latency of scoring requests.", _LATENCY, BUCKETS, LATENCY_SUM
+        board,
+        "serving_request_seconds",
+        "Latency of scoring requests.",
+        first=_LATENCY,
+        bounds=BUCKETS,
+        total=LATENCY_SUM,
     )
     lines += _histogram(
-        board, "serving_batch_size", "Requests in a micro-batch.", _BATCH, BATCH_BUCKETS, BATCH_SUM
+        board,
+        "serving_batch_size",
+        "Requests in a micro-batch.",
+        first=_BATCH,
+        bounds=BATCH_BUCKETS,
+        total=BATCH_SUM,
     )
     lines += ["# HELP serving_model_info The models served.", "# TYPE serving_model_info gauge"]
     for name, version in models.items():

@@ -25,7 +25,7 @@ _rawHttpRequested = False  # noqa: N816 (the name Microsoft's packages use)
 
 def rawhttp(function: _Function) -> _Function:
     """Mark `run()`: it takes an `AMLRequest` and may return an `AMLResponse`."""
-    global _rawHttpRequested  # noqa: PLW0603, N816
+    global _rawHttpRequested  # noqa: PLW0603
     _rawHttpRequested = True
     return function
 

@@ -1,10 +1,11 @@
 """Who runs what: the requests' line, `run()` in the main thread, and the loop's baton.
 
-v1 called `init()` and `run()` in the process's main thread, one call at a time; scripts rely on it (thread-local state
-of frameworks, SQLite connections, signals). So the main thread runs the script here too. It also runs the loop, as
-long as calls are short: no hand-over between threads. A call that takes longer is noticed by the standby thread, which
-takes the baton and goes on with the loop, so that health checks, refusals and other connections are served meanwhile.
-When calls are known to be long, the baton is given away before.
+v1 called `init()` and `run()` in the process's main thread, one call at a time; scripts rely on it
+(thread-local state of frameworks, SQLite connections, signals). So the main thread runs the script here too.
+It also runs the loop, as long as calls are short: no hand-over between threads. A call that takes longer is
+noticed by the standby thread, which takes the baton and goes on with the loop, so that health checks,
+refusals and other connections are served meanwhile. When calls are known to be long, the baton is given away
+before.
 """
 
 from __future__ import annotations
@@ -233,10 +234,10 @@ class Runner:
             kept = self._main_has_baton
             self._free(slot, requests)
         if not kept:
-            self._answers.extend(zip(requests, responses))
+            self._answers.extend(zip(requests, responses, strict=True))
             self._loop.wake()
             return False
-        for request, response in zip(requests, responses):
+        for request, response in zip(requests, responses, strict=True):
             if not request.finished and request.connection is not None:
                 request.finished = True
                 request.connection.respond(request, response)
@@ -260,11 +261,11 @@ class Runner:
         responses = self.execution.work(slot, requests)
         with self._lock:
             self._free(slot, requests)
-        self._answers.extend(zip(requests, responses))
+        self._answers.extend(zip(requests, responses, strict=True))
         self._loop.wake()
 
     def _serve_detached(self) -> None:
-        """Main thread without the baton: run what is in line, until calls are short enough to have it back."""
+        """Main thread without the baton: run what is in line, until calls are short again."""
         while not self.stopping:
             with self._lock:
                 if self._average <= SHORT:

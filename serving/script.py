@@ -59,6 +59,9 @@ class Script:
         self.run: Callable[..., object] = inner.run
         batch = getattr(inner, "run_batch", None)
         self.run_batch: Callable[[list[Any]], object] | None = batch if callable(batch) else None
+        self.batch_parameter = next(iter(inspect.signature(batch).parameters), "") if callable(batch) else ""
+        declared = getattr(inner, "BATCHING", None)
+        self.batching: dict[str, Any] = cast("dict[str, Any]", declared) if isinstance(declared, dict) else {}
         self.decorated = _is_decorated(self.run)
         self._analyse()
 
@@ -152,11 +155,9 @@ def _is_decorated(function: Callable[..., object]) -> bool:
     # Only a script that imported it can have decorated anything, and the import is not free.
     if "inference_schema.schema_decorators" not in sys.modules:
         return False
-    from inference_schema.schema_util import (
-        is_schema_decorated,  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
-    )
+    from inference_schema import schema_util  # pyright: ignore[reportMissingTypeStubs]
 
-    return bool(is_schema_decorated(function))
+    return bool(cast("Any", schema_util).is_schema_decorated(function))
 
 
 def _is_raw() -> bool:
@@ -178,7 +179,7 @@ def _is_json(content_type: str) -> bool:
 
 
 def query_values(query: bytes) -> dict[str, Any]:
-    """`?a=1&b=[1,2]&c=x&c=y` as `{"a": 1, "b": [1, 2], "c": ["x", "y"]}`: values are JSON where they can be."""
+    """`?a=1&b=[1,2]&c=x&c=y` as `{"a": 1, "b": [1, 2], "c": ["x", "y"]}`: JSON where it is JSON."""
     pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True, errors="replace")
     found: dict[str, list[Any]] = {}
     for name, text in pairs:

@@ -44,7 +44,7 @@ class Server:
     # -- listeners ----
 
     def listen(self, sock: socket.socket, *, private: bool) -> None:
-        """Accept connections on a listening socket. Another public socket takes the place of the one before."""
+        """Accept connections on a listening socket. Another public socket replaces the one before."""
         sock.setblocking(False)
         if private:
             self._private = sock
@@ -81,7 +81,7 @@ class Server:
                 self._start_listening(sock, private=private)
 
     def release(self) -> None:
-        """Give the public socket up. Open connections get their answers, the next one with `Connection: close`."""
+        """Give the public socket up. Open connections get one more answer, with `Connection: close`."""
         self._stop_listening(self._public)
         self._public = None
         self.releasing = True
@@ -125,7 +125,7 @@ class Server:
         self.connections[connection.fd] = connection
 
     def _make_room(self) -> None:
-        """Close the connection that has been idle longest (the earliest opened of those without a request)."""
+        """Close the earliest opened of the connections without a request."""
         for connection in self.connections.values():
             if connection.idle:
                 connection.close()

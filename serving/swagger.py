@@ -24,7 +24,7 @@ class Swagger:
     """The documents of one script, made once."""
 
     def __init__(self, script: Script, service: str, folder: str) -> None:
-        """Make them. A `swagger.json`, `swagger2.json`, `swagger3.json` or `swagger3.1.json` beside the script wins.
+        """Make them. A `swagger.json`, `swagger2.json`, `swagger3.json` or `swagger3.1.json` there wins.
 
         Raises:
             ValueError: such a file is no JSON object.

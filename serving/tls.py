@@ -12,7 +12,7 @@ _CHECK_SECONDS = 1.0
 
 
 class Certificates:
-    """A TLS context of the current certificate. Files that become unusable leave the last good one in force."""
+    """A TLS context of the current certificate. Files that become unusable leave the last one in force."""
 
     def __init__(self, cert_file: str, key_file: str, log: Log) -> None:
         """Load the certificate.

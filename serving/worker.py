@@ -16,6 +16,7 @@ from typing import Any
 from serving import channel, config, metrics
 from serving.app import App, State
 from serving.auth import Keys
+from serving.batching import limit
 from serving.config import Config
 from serving.execution import Execution
 from serving.logs import Log, capture
@@ -86,12 +87,8 @@ class Worker:
         script = self._load()
         if script is None:
             return SCRIPT_FAILED
-        swagger = Swagger(
-            script, os.environ.get("SERVICE_NAME", self.config.service), self.config.source_directory
-        )
         execution = Execution(script, self.log, self.counters, self.config.scoring_timeout_ms)
         self.app.style = script.style
-        self.app.swagger = swagger
         if self.app.state is State.STARTING:
             self.app.state = State.READY
         self.log.info(f"ready; run() takes {script.style.value}")
@@ -104,8 +101,11 @@ class Worker:
         start = time.monotonic()
         try:
             script = Script(self.config.entry_script)
+            self.runner.batch_limit = limit(script, self.config.batching)
             imported = time.monotonic()
             script.init()
+            service = os.environ.get("SERVICE_NAME", self.config.service)
+            self.app.swagger = Swagger(script, service, self.config.source_directory)
         except BaseException as problem:
             self._report(problem)
             return None

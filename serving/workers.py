@@ -87,7 +87,7 @@ class Workers:
         theirs.close()
         sources = [
             Source(pipe[0], self._master.sink, stream)
-            for pipe, stream in zip(pipes, ("", "stdout", "stderr"))
+            for pipe, stream in zip(pipes, ("", "stdout", "stderr"), strict=True)
         ]
         for pipe in pipes:
             os.close(pipe[1])

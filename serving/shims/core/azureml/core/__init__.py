@@ -2,8 +2,6 @@
 
 from typing import Any
 
-__all__ = ["Model"]
-
 
 def __getattr__(name: str) -> Any:
     if name == "Model":
@@ -11,6 +9,6 @@ def __getattr__(name: str) -> Any:
 
         return Model
     raise AttributeError(
-        f"azureml.core.{name} is not there: the scoring server brings only azureml.core.model.Model.get_model_path. "
+        f"azureml.core.{name} is not there: the scoring server brings only Model.get_model_path. "
         "Add azureml-core to the conda file to have all of it."
     )

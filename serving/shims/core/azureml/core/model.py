@@ -23,7 +23,7 @@ def _number(version: str) -> tuple[bool, int, str]:
 class _ModelType(type):
     def __getattr__(cls, name: str) -> NoReturn:
         raise AttributeError(
-            f"azureml.core.model.Model.{name} is not there: the scoring server brings only Model.get_model_path. "
+            f"azureml.core.model.Model.{name} is not there: the scoring server brings only get_model_path. "
             "Add azureml-core to the conda file to have all of it."
         )
 
