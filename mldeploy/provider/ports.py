@@ -11,10 +11,14 @@ from mldeploy.provider.runs import Run, runs
 _LISTENING = "0A"
 
 
-def replica_with(port: int, scope: str) -> Run | None:
-    """A living replica of a project's stack that still accepts on the port."""
+def abandoned_replica(port: int, scope: str, service: str) -> Run | None:
+    """A living replica of a service that accepts on the port, while the supervisor that gave it is dead."""
+    if any(run.about().get("port") == port and run.alive() for run in runs("listeners")):
+        return None
     for run in runs("replicas"):
-        if run.about().get("scope") == scope and listening_port(run) == port and run.alive():
+        about = run.about()
+        mine = (about.get("scope"), about.get("service")) == (scope, service)
+        if mine and listening_port(run) == port and run.alive():
             return run
     return None
 

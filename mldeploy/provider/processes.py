@@ -87,6 +87,13 @@ def wait_gone(pid: int, born: str, seconds: float) -> bool:
     return True
 
 
+def terminate(pid: int, born: str) -> None:
+    """Ask a process to end."""
+    if alive(pid, born):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+
+
 def kill_group(pid: int, born: str) -> None:
     """Kill a process and what it started in its session, workers included."""
     if alive(pid, born):

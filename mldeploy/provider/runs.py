@@ -7,7 +7,6 @@ import os
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -102,8 +101,10 @@ class Run:
             return
         pid, born = found
         if processes.alive(pid, born):
-            with suppress(control.ControlError):
+            try:
                 self.call("stop", timeout=min(patience, 5.0) or 0.1)
+            except control.ControlError:
+                processes.terminate(pid, born)
             if not processes.wait_gone(pid, born, patience):
                 processes.kill_group(pid, born)
         if processes.birth(pid) is None:  # not when the id belongs to somebody else by now

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sys
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from google.protobuf import struct_pb2
 from pulumi.runtime.proto import provider_pb2
 
-from mldeploy.provider import environments
+from mldeploy.provider import environments, processes
 from mldeploy.provider.runs import runs
 from mldeploy.provider.servicer import Provider, ProviderFailure
 from mldeploy.provider.values import decode, encode
@@ -36,6 +37,13 @@ def own_home(tmp_path, monkeypatch):
 def fake_serving(monkeypatch):
     """Replicas run the stand-in for the scoring server."""
     monkeypatch.setattr(environments, "serving_package", lambda: FAKE)
+
+
+@pytest.fixture
+def real_serving(monkeypatch):
+    """Replicas run the real scoring server, with this environment's packages: nothing is installed."""
+    monkeypatch.setattr(environments, "serving_requirements", list)
+    monkeypatch.setattr(environments.Environments, "python", lambda _self, _digest: Path(sys.executable))
 
 
 @pytest.fixture
@@ -250,5 +258,14 @@ def stack(record, port, fake_serving):
     made.down()
 
 
+@pytest.fixture
+def real_stack(record, port, real_serving):
+    made = Stack(record, port)
+    yield made
+    made.down()
+
+
 def kill(pid: int) -> None:
+    born = processes.birth(pid)
     os.kill(pid, signal.SIGKILL)
+    assert born and processes.wait_gone(pid, born, 10)

@@ -106,7 +106,11 @@ def test_what_the_server_stands_in_for(tmp_path):
         tmp_path,
         """
         dependencies:
-          - pip: [azureml-defaults==1.50, azureml_contrib_services, azureml-core, "inference-schema[numpy-support]==1.3"]
+          - pip:
+              - azureml-defaults==1.50
+              - azureml_contrib_services
+              - azureml-core
+              - inference-schema[numpy-support]==1.3
         """,
     )
     assert lines(found) == ["azureml-core", "inference-schema[numpy-support]"]

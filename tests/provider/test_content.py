@@ -1,4 +1,4 @@
-"""Content digests: the same content has the same digest everywhere, other content another, and nothing hangs."""
+"""Content digests: equal exactly when contents are, on every machine; and nothing hangs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Environments: built by uv, shared by digest, verified, with uv's own words when it fails. No index is needed."""
+"""Environments: built by uv, shared by digest, verified; failures in uv's own words. No index is needed."""
 
 from __future__ import annotations
 
@@ -154,8 +154,12 @@ def test_a_package_that_is_nowhere_fails_with_the_file_and_uvs_words(project, re
 
 def test_a_python_that_is_not_here_fails_with_what_is(project, record, monkeypatch):
     conda_file(project, "python=3.13.0")
-    monkeypatch.setattr(environments.subprocess, "run", lambda command, **_: subprocess.CompletedProcess(
-        command, 0 if "list" in command else 2, '[{"version": "3.11.2"}, {"version": "3.12.1"}]', ""))  # fmt: skip
+    there = '[{"version": "3.11.2"}, {"version": "3.12.1"}]'
+
+    def run(command, **_):
+        return subprocess.CompletedProcess(command, 0 if "list" in command else 2, there, "")
+
+    monkeypatch.setattr(environments.subprocess, "run", run)
     with pytest.raises(Failed, match=r"asks for Python ==3.13.0.\*; on this machine there is 3.11.2, 3.12.1"):
         record(TOKEN).create(**inputs())
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from mldeploy.provider.azure import AZURE_RESOURCES
 from mldeploy.provider.edge.deployment import EdgeDeployment
+from mldeploy.provider.kubernetes.gate import KubernetesGate
+from mldeploy.provider.kubernetes.rollout import Rollout
 from mldeploy.provider.resource import Resource
 from mldeploy.provider.resources.environment import Environment
 from mldeploy.provider.resources.gate import Gate
@@ -21,5 +24,8 @@ RESOURCES: dict[str, Resource] = {
         Gate(),
         Listener(),
         EdgeDeployment(),
+        KubernetesGate(),
+        Rollout(),
+        *AZURE_RESOURCES,
     )
 }

@@ -15,7 +15,7 @@ from typing import Any
 from mldeploy.provider import processes, supervisor
 from mldeploy.provider.claims import write_json
 from mldeploy.provider.control import ControlError
-from mldeploy.provider.ports import listening_port, owner, replica_with
+from mldeploy.provider.ports import abandoned_replica, listening_port, owner
 from mldeploy.provider.resource import Context, Diff, Field, ProvisionError, Resource
 from mldeploy.provider.runs import Run, runs, sweep
 from mldeploy.provider.values import UNKNOWN
@@ -144,7 +144,7 @@ class Listener(Resource):
         run = Run("listeners", ident)
         run.stop(_START_SECONDS)
         run.remove()
-        replica = replica_with(int(state["port"]), ctx.scope)
+        replica = abandoned_replica(int(state["port"]), ctx.scope, str(state["service"]))
         if replica is not None:  # the supervisor was dead, so it could not say so
             with suppress(ControlError):
                 replica.call("release")
@@ -169,7 +169,7 @@ def _active(run: Run) -> str | None:
 
 def _start(ctx: Context, run: Run, inputs: Mapping[str, Any]) -> int:
     port = int(inputs["port"])
-    holder = replica_with(port, ctx.scope)
+    holder = abandoned_replica(port, ctx.scope, str(inputs["service"]))
     error_file = run.path / "error.json"
     error_file.unlink(missing_ok=True)
     config = {
