@@ -1,0 +1,344 @@
+"""A cluster's API as plain JSON over the official client's connection (authentication, TLS, exec plugins are its work)."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, cast
+from urllib.parse import quote, urlencode
+
+import yaml
+
+from mldeploy.provider.resource import ProvisionError
+
+FIELD_MANAGER = "mldeploy-rollout"
+KEY_HEADER = "X-Mldeploy-Key"
+_APPLY = "application/apply-patch+yaml"
+_MERGE = "application/merge-patch+json"
+_CONNECT_SECONDS = 10.0
+_READ_SECONDS = 60.0
+_RETRIES = 5
+_FIRST_PAUSE = 0.25
+_CONNECTION_STATES = frozenset({429, 500, 502, 503, 504})
+_POOL = 16
+
+PATHS = {
+    "Deployment": "apis/apps/v1",
+    "ReplicaSet": "apis/apps/v1",
+    "Pod": "api/v1",
+    "Service": "api/v1",
+    "Event": "api/v1",
+    "Namespace": "api/v1",
+    "ResourceQuota": "api/v1",
+    "Secret": "api/v1",
+    "Node": "api/v1",
+    "HorizontalPodAutoscaler": "apis/autoscaling/v2",
+    "PodDisruptionBudget": "apis/policy/v1",
+    "HTTPRoute": "apis/gateway.networking.k8s.io/v1",
+    "Gateway": "apis/gateway.networking.k8s.io/v1",
+}
+_UNSPACED = frozenset({"Namespace", "Node"})
+
+
+class ClusterError(ProvisionError):
+    """The API server refused, or cannot be reached (``status`` 0). The message says what, where and why."""
+
+    def __init__(self, message: str, status: int = 0, reason: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer that came through the API server's proxy. ``seconds`` is the whole exchange."""
+
+    status: int
+    content_type: str
+    body: bytes
+    seconds: float
+
+    @property
+    def text(self) -> str:
+        """The body for a message: at most 2000 characters."""
+        return self.body.decode(errors="replace")[:2000]
+
+
+def path_of(kind: str, namespace: str | None, name: str | None = None, sub: str = "") -> str:
+    """The URL path of an object, or of a kind's list."""
+    plural = f"{kind.lower()}s" if not kind.endswith("y") else f"{kind.lower()[:-1]}ies"
+    parts = [PATHS[kind]]
+    if kind not in _UNSPACED and namespace:
+        parts += ["namespaces", quote(namespace)]
+    parts.append(plural)
+    if name:
+        parts.append(quote(name))
+    return "/" + "/".join(parts) + (f"/{sub}" if sub else "")
+
+
+class Cluster:
+    """One cluster, by its kubeconfig. Thread-safe; connections are pooled.
+
+    Args:
+        kubeconfig: YAML text with one current context.
+
+    Raises:
+        ClusterError: the kubeconfig cannot be used, or the extra is not installed.
+    """
+
+    def __init__(self, kubeconfig: str) -> None:
+        try:
+            from kubernetes import client, config
+        except ImportError as error:
+            raise ClusterError(
+                "the Kubernetes client is not installed: install mldeploy[kubernetes] (`make setup-cloud`)"
+            ) from error
+        the_client, the_config = cast("Any", client), cast("Any", config)
+        try:
+            document: Any = yaml.safe_load(kubeconfig)
+            configuration = the_client.Configuration()
+            configuration.connection_pool_maxsize = _POOL
+            self._api: Any = the_config.new_client_from_config_dict(
+                document, client_configuration=configuration, persist_config=False
+            )
+        except (the_config.ConfigException, yaml.YAMLError, AttributeError, TypeError, KeyError) as error:
+            raise ClusterError(f"the kubeconfig cannot be used: {error}") from None
+        self.server: str = self._api.configuration.host
+
+    # --- requests ------------------------------------------------------------------------------------------------
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any] | None = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float = _READ_SECONDS,
+        stream: bool = False,
+    ) -> Any:
+        import urllib3
+
+        sent = {"Accept": "application/json", **(headers or {})}
+        for setting in self._api.configuration.auth_settings().values():
+            if setting["in"] == "header":
+                sent[setting["key"]] = setting["value"]
+        url = self.server + path + (f"?{urlencode(query)}" if query else "")
+        try:
+            return self._api.rest_client.pool_manager.request(
+                method,
+                url,
+                body=body,
+                headers=sent,
+                retries=False,
+                preload_content=not stream,
+                timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=timeout),
+            )
+        except urllib3.exceptions.HTTPError as error:
+            raise ClusterError(f"the API server {self.server} cannot be reached: {error}") from None
+
+    def _json(self, method: str, path: str, *, again: bool = True, **options: Any) -> dict[str, Any]:
+        pause = _FIRST_PAUSE
+        for attempt in range(_RETRIES + 1):
+            try:
+                response = self._send(method, path, **options)
+                if response.status < 400:
+                    return cast("dict[str, Any]", json.loads(response.data or b"{}"))
+                raise _refusal(method, path, response)
+            except ClusterError as error:
+                passing = error.status == 0 or error.status in _CONNECTION_STATES
+                if not (again and passing) or attempt == _RETRIES:
+                    raise
+            time.sleep(pause)
+            pause *= 2
+        raise AssertionError("unreachable")
+
+    def get(self, kind: str, namespace: str | None, name: str) -> dict[str, Any] | None:
+        """The object, or None when there is none."""
+        try:
+            return self._json("GET", path_of(kind, namespace, name))
+        except ClusterError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    def list(
+        self, kind: str, namespace: str | None, *, labels: str = "", fields: str = ""
+    ) -> list[dict[str, Any]]:
+        """Every object of a kind that the selectors match."""
+        query = {key: value for key, value in (("labelSelector", labels), ("fieldSelector", fields)) if value}
+        return self._json("GET", path_of(kind, namespace), query=query).get("items") or []
+
+    def apply(self, kind: str, body: Mapping[str, Any], *, force: bool = True) -> dict[str, Any]:
+        """Server-side apply with strict field validation, as the field manager ``mldeploy-rollout``."""
+        meta = cast("Mapping[str, Any]", body["metadata"])
+        group = PATHS[kind].split("/", 1)[1]
+        whole = {"apiVersion": group, "kind": kind, **body}
+        query = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict", "force": str(force).lower()}
+        return self._json(
+            "PATCH",
+            path_of(kind, meta.get("namespace"), str(meta["name"])),
+            query=query,
+            body=json.dumps(whole).encode(),
+            headers={"Content-Type": _APPLY},
+        )
+
+    def merge(self, kind: str, namespace: str, name: str, patch: Mapping[str, Any]) -> dict[str, Any]:
+        """A JSON merge patch."""
+        return self._json(
+            "PATCH",
+            path_of(kind, namespace, name),
+            query={"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict"},
+            body=json.dumps(patch).encode(),
+            headers={"Content-Type": _MERGE},
+        )
+
+    def delete(self, kind: str, namespace: str | None, name: str) -> bool:
+        """Delete an object and what it owns, in the background; False when it was gone already."""
+        body = json.dumps({"propagationPolicy": "Background"}).encode()
+        headers = {"Content-Type": "application/json"}
+        try:
+            self._json("DELETE", path_of(kind, namespace, name), body=body, headers=headers)
+        except ClusterError as error:
+            if error.status == 404:
+                return False
+            raise
+        return True
+
+    # --- through the API server ----------------------------------------------------------------------------------
+
+    def proxy(
+        self,
+        method: str,
+        kind: str,
+        namespace: str,
+        target: str,
+        path: str,
+        *,
+        body: bytes | None = None,
+        content_type: str | None = None,
+        key: str | None = None,
+        timeout: float = _READ_SECONDS,
+    ) -> Reply:
+        """A request to a Service's or Pod's port, which the API server passes on.
+
+        Args:
+            method: HTTP method.
+            kind: `Service` or `Pod`.
+            namespace: where it is.
+            target: `[https:]name:port`.
+            path: the path at the server, with its leading slash.
+            body: the request's body.
+            content_type: the body's.
+            key: the service's key. It travels in its own header: the API server takes `Authorization` for itself.
+            timeout: seconds between two packets.
+
+        Raises:
+            ClusterError: the API server cannot be reached or does not pass it on (no endpoints: status 503).
+        """
+        headers = {"Accept": "*/*"}
+        if content_type:
+            headers["Content-Type"] = content_type
+        if key:
+            headers[KEY_HEADER] = key
+        full = path_of(kind, namespace, target, "proxy") + path
+        started = time.monotonic()
+        response = self._send(method, full, body=body, headers=headers, timeout=timeout)
+        seconds = time.monotonic() - started
+        kind_of_body = str(response.headers.get("content-type", ""))
+        if response.status >= 400 and _is_status(response.data):
+            raise _refusal(method, full, response)
+        return Reply(response.status, kind_of_body, bytes(response.data), seconds)
+
+    def logs(
+        self,
+        namespace: str,
+        pod: str,
+        *,
+        container: str | None = None,
+        lines: int = 100,
+        previous: bool = False,
+        follow: bool = False,
+    ) -> Iterator[str]:
+        """A container's log, line by line.
+
+        Raises:
+            ClusterError: there is no log (not started, node away).
+        """
+        query: dict[str, Any] = {
+            "tailLines": lines,
+            "previous": str(previous).lower(),
+            "follow": str(follow).lower(),
+        }
+        if container:
+            query["container"] = container
+        path = path_of("Pod", namespace, pod, "log")
+        response = self._send(
+            "GET", path, query=query, stream=True, timeout=3600.0 if follow else _READ_SECONDS
+        )
+        try:
+            if response.status >= 400:
+                raise _refusal("GET", path, response)
+            rest = b""
+            for chunk in response.stream(4096):
+                *whole, rest = (rest + chunk).split(b"\n")
+                yield from (line.decode(errors="replace") for line in whole)
+            if rest:
+                yield rest.decode(errors="replace")
+        finally:
+            response.release_conn()
+
+
+def _is_status(body: bytes) -> bool:
+    try:
+        found: Any = json.loads(body)
+    except ValueError:
+        return False
+    return isinstance(found, dict) and cast("dict[str, Any]", found).get("kind") == "Status"
+
+
+def _refusal(method: str, path: str, response: Any) -> ClusterError:
+    data: bytes = response.data if response.data is not None else b""
+    try:
+        status = cast("dict[str, Any]", json.loads(data))
+        message, reason = str(status.get("message", "")), str(status.get("reason", ""))
+    except (ValueError, AttributeError):
+        message, reason = data.decode(errors="replace")[:500], ""
+    return ClusterError(
+        f"{method} {path}: {response.status} {reason}: {message}", int(response.status), reason
+    )
+
+
+@lru_cache(maxsize=8)
+def cluster(kubeconfig: str) -> Cluster:
+    """The cluster of a kubeconfig; resources of one update share its connections."""
+    return Cluster(kubeconfig)
+
+
+def server_of(kubeconfig: str) -> str:
+    """The API server's URL in a kubeconfig: what tells clusters apart while tokens and certificates change."""
+    try:
+        document = cast("dict[str, Any]", yaml.safe_load(kubeconfig))
+        context = next(
+            item["context"] for item in document["contexts"] if item["name"] == document["current-context"]
+        )
+        return str(
+            next(c["cluster"]["server"] for c in document["clusters"] if c["name"] == context["cluster"])
+        )
+    except (yaml.YAMLError, KeyError, TypeError, StopIteration, AttributeError):
+        return ""
+
+
+def until(check: Callable[[], bool], seconds: float, every: float, stop: Callable[[], None]) -> bool:
+    """Ask ``check`` until it is true; False when ``seconds`` are over. ``stop`` raises to give up."""
+    deadline = time.monotonic() + seconds
+    while not check():
+        stop()
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(min(every, max(0.05, deadline - time.monotonic())))
+    return True

@@ -1,0 +1,224 @@
+"""Gate on Kubernetes: a new version gets ready and answers its golden requests before the route knows of it."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mldeploy.provider.golden import mismatch
+from mldeploy.provider.kubernetes import explain
+from mldeploy.provider.kubernetes.client import ClusterError, Reply
+from mldeploy.provider.kubernetes.fields import KEY, PLACE, place, without_credentials
+from mldeploy.provider.kubernetes.route import Route
+from mldeploy.provider.kubernetes.versions import VERSION_LABEL, Service, ensure_ready
+from mldeploy.provider.resource import Context, Diff, Field, ProvisionError, Resource
+from mldeploy.provider.resources.gate import DEFAULT_TOLERANCE, GOLDEN, golden_digest, golden_requests
+from mldeploy.sources import inside
+
+_REQUEST_SECONDS = 120.0
+_LATENCY_ROUNDS = 15
+_WARM_UP_ROUNDS = 3
+# Below this, a ratio of medians is about the network and not the model.
+_LATENCY_FLOOR_SECONDS = 0.005
+# Endpoints follow readiness a moment later; until then the proxy has nowhere to pass a request on to.
+_ENDPOINT_TRIES = 20
+_ENDPOINT_PAUSE = 0.5
+
+
+class KubernetesGate(Resource):
+    """Scores a version through the API server's service proxy: no public path is needed."""
+
+    token = "mldeploy:kubernetes:Gate"  # noqa: S105
+    description = "Golden requests that a new version must answer before traffic moves to it."
+    inputs = {
+        **PLACE,
+        "version": Field(
+            kind="string", required=True, replaces=False, description="The version, as in its label."
+        ),
+        "replicas": Field(
+            kind="integer",
+            required=True,
+            minimum=1,
+            replaces=False,
+            description="How many pods must be ready.",
+        ),
+        "tls": Field(kind="boolean", replaces=False, description="Whether the pods speak TLS."),
+        "key": KEY,
+        "golden": Field(kind="array", items=GOLDEN, replaces=False, description="The requests."),
+        "max_latency_ratio": Field(
+            kind="number",
+            minimum=1,
+            replaces=False,
+            description="How many times as long as the serving version's a golden answer may take.",
+        ),
+        "golden_digest": Field(
+            kind="string", computed=True, replaces=False, description="Digest of their content."
+        ),
+    }
+    outputs = {
+        "passed": Field(kind="integer", description="How many requests were answered as expected."),
+        "seconds": Field(kind="number", description="How long getting ready and answering took."),
+    }
+
+    def check(self, ctx: Context, olds: Mapping[str, Any], news: dict[str, Any]) -> dict[str, Any]:
+        """The golden files are there."""
+        return {"golden_digest": golden_digest(ctx, news)}
+
+    def diff(
+        self,
+        ctx: Context,
+        ident: str,
+        state: Mapping[str, Any],
+        olds: Mapping[str, Any],
+        news: Mapping[str, Any],
+    ) -> Diff:
+        """A renewed credential is no reason to score again."""
+        return without_credentials(super().diff(ctx, ident, state, olds, news), olds, news)
+
+    def create(self, ctx: Context, inputs: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+        """Wait until it is ready, then score it."""
+        return f"{inputs['namespace']}/{inputs['service']}", _pass(ctx, inputs)
+
+    def read(
+        self, ctx: Context, ident: str, state: Mapping[str, Any], inputs: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """What was passed was passed."""
+        return dict(state), {}
+
+    def update(
+        self,
+        ctx: Context,
+        ident: str,
+        state: Mapping[str, Any],
+        olds: Mapping[str, Any],
+        news: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        """The same for the new version."""
+        return _pass(ctx, news)
+
+    def delete(self, ctx: Context, ident: str, state: Mapping[str, Any]) -> None:
+        """Nothing is left of it."""
+
+
+def _pass(ctx: Context, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    service, version, started = place(inputs), str(inputs["version"]), time.monotonic()
+    ensure_ready(ctx, service, version, int(inputs["replicas"]), ctx.timeout)
+    golden = golden_requests(inputs)
+    for number, item in enumerate(golden, 1):
+        ctx.check_cancelled()
+        ctx.status(f"golden request {number} of {len(golden)}")
+        _check_answer(ctx, service, item, inputs)
+    if golden and inputs.get("max_latency_ratio"):
+        _compare_latency(ctx, service, golden[0], inputs)
+    return {"passed": len(golden), "seconds": round(time.monotonic() - started, 3)}
+
+
+def _check_answer(ctx: Context, service: Service, item: Mapping[str, Any], inputs: Mapping[str, Any]) -> None:
+    request, version = str(item["request"]), str(inputs["version"])
+    answer = _score(ctx, service, version, item, inputs)
+    if answer.status != 200:
+        raise _failure(service, inputs, f"{request}: status {answer.status}: {answer.text}")
+    if item.get("response") is None:
+        return
+    expected = inside(str(item["response"]), ctx.root).read_bytes()
+    tolerance = item.get("tolerance")
+    found = mismatch(expected, answer.body, DEFAULT_TOLERANCE if tolerance is None else float(tolerance))
+    if found:
+        raise _failure(service, inputs, f"{request}: not the answer in {item['response']}: {found}")
+
+
+def _score(
+    ctx: Context, service: Service, version: str, item: Mapping[str, Any], inputs: Mapping[str, Any]
+) -> Reply:
+    request = str(item["request"])
+    body = inside(request, ctx.root).read_bytes()
+    default = "application/json" if Path(request).suffix == ".json" else "application/octet-stream"
+    target = f"{'https:' if inputs.get('tls') else ''}{service.object_name(version)}:80"
+    for attempt in range(_ENDPOINT_TRIES):
+        try:
+            return service.cluster.proxy(
+                "POST",
+                "Service",
+                service.namespace,
+                target,
+                "/score",
+                body=body,
+                content_type=str(item.get("content_type") or default),
+                key=inputs.get("key"),
+                timeout=_REQUEST_SECONDS,
+            )
+        except ClusterError as error:
+            if error.status != 503 or attempt == _ENDPOINT_TRIES - 1:
+                raise _failure(service, inputs, f"{request}: no answer: {error}") from None
+        ctx.check_cancelled()
+        time.sleep(_ENDPOINT_PAUSE)
+    raise AssertionError("unreachable")
+
+
+def _compare_latency(
+    ctx: Context, service: Service, item: Mapping[str, Any], inputs: Mapping[str, Any]
+) -> None:
+    """The same request to the serving version and to the new one, in turns; medians are compared."""
+    version, limit = str(inputs["version"]), float(inputs["max_latency_ratio"])
+    serving = _serving(service, version)
+    if serving is None:
+        return
+    times: dict[str, list[float]] = {version: [], serving: []}
+    for number in range(_WARM_UP_ROUNDS + _LATENCY_ROUNDS):
+        ctx.check_cancelled()
+        for name, taken in times.items():
+            answer = _score(ctx, service, name, item, inputs)
+            if name == serving and answer.status != 200:
+                ctx.warn(f"latency was not compared: version {serving} answers with status {answer.status}")
+                return
+            if number >= _WARM_UP_ROUNDS:
+                taken.append(answer.seconds)
+    mine, its = statistics.median(times[version]), statistics.median(times[serving])
+    if mine > limit * its and mine - its > _LATENCY_FLOOR_SECONDS:
+        raise _failure(
+            service,
+            inputs,
+            f"{item['request']} takes {mine * 1000:.1f} ms, {mine / its:.1f} times as long as the serving version "
+            f"{serving} ({its * 1000:.1f} ms); allowed: max_latency_ratio {limit:g}",
+        )
+
+
+def _serving(service: Service, version: str) -> str | None:
+    """The version that takes most of the traffic now, when it is another one and can answer."""
+    routes = (Route(service=service, gateway={"name": "any"}), Route(service=service))
+    nowhere: dict[str, int] = {}
+    weights = next((found for route in routes if (found := _weights_or_none(route))), nowhere)
+    others = {name: weight for name, weight in weights.items() if name != version}
+    if not others:
+        return None
+    name = max(others, key=lambda key: others[key])
+    return name if service.cluster.get("Service", service.namespace, service.object_name(name)) else None
+
+
+def _weights_or_none(route: Route) -> dict[str, int]:
+    try:
+        return route.weights()
+    except ClusterError as error:
+        if error.status in (403, 404):  # no Gateway API in this cluster, or no right to it
+            return {}
+        raise
+
+
+def _failure(service: Service, inputs: Mapping[str, Any], reason: str) -> ProvisionError:
+    version = inputs["version"]
+    selector = f"{service.selector},{VERSION_LABEL}={version}"
+    facts = explain.gather(service.cluster, service.namespace, selector, logs=False)
+    lines = [f"service {service.name}: the gate of version {version} failed: {reason}"]
+    tails: list[str] = []
+    for pod in facts.pods[:1]:
+        try:
+            tails = list(service.cluster.logs(service.namespace, str(pod["metadata"]["name"]), lines=20))
+        except ClusterError as error:
+            tails = [f"(no log: {error})"]
+    if tails:
+        lines += ["  the end of the replica's log:", *(f"    {line[:500]}" for line in tails)]
+    lines.append("  traffic was not moved; the version's pods are still there to look at")
+    return ProvisionError("\n".join(lines))
