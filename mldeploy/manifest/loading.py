@@ -7,6 +7,8 @@ import stat
 from pathlib import Path
 from typing import Any, cast
 
+from pydantic import BaseModel
+
 from mldeploy.manifest.azure import Azure
 from mldeploy.manifest.defaults import resolve
 from mldeploy.manifest.document import Manifest
@@ -18,12 +20,13 @@ from mldeploy.manifest.nodes import Node, Scalar, Table, dotted, locate, plain
 from mldeploy.manifest.nodes import Path as NodePath
 from mldeploy.manifest.rules import Draft, check
 from mldeploy.manifest.service import Service
-from mldeploy.manifest.targets import TARGET_TYPES
+from mldeploy.manifest.targets import TARGET_TYPES, LocalTarget
 from mldeploy.manifest.validation import Fault, validate
 from mldeploy.manifest.yaml_text import MAX_BYTES, parse
 
 BASE = "manifest.yaml"
 SECTIONS = ("models", "images", "targets", "services")
+_KINDS: dict[str, type[BaseModel]] = {"models": Model, "images": Image, "services": Service}
 _STACK = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
@@ -156,36 +159,30 @@ def _validate(raw: dict[str, Any]) -> tuple[Draft, list[Fault]]:
 
 def _entry(draft: Draft, section: str, name: str, value: Any) -> list[Fault]:
     path: NodePath = (section, name)
-    if section == "models":
-        checked = validate(Model, value, path)
-        draft.models |= {name: checked.value} if checked.value else {}
-        return checked.faults
-    if section == "images":
-        image = validate(Image, value, path)
-        draft.images |= {name: image.value} if image.value else {}
-        return image.faults
-    if section == "services":
-        service = validate(Service, value, path)
-        draft.services |= {name: service.value} if service.value else {}
-        return service.faults
-    return _target(draft, name, value)
-
-
-def _target(draft: Draft, name: str, value: Any) -> list[Fault]:
-    path: NodePath = ("targets", name)
-    if isinstance(value, dict):
-        given = cast("dict[str, Any]", value)
-        if "type" not in given:
-            return [Fault((*path, "type"), f"is missing; allowed: {', '.join(TARGET_TYPES)}")]
-        kind = given["type"]
-        if not isinstance(kind, str) or kind not in TARGET_TYPES:
-            return [Fault((*path, "type"), _unknown_type(kind))]
-        draft.target_types[name] = kind
-        checked = validate(TARGET_TYPES[kind], given, path)
-    else:
-        checked = validate(TARGET_TYPES["local"], value, path)
-    draft.targets |= {name: checked.value} if checked.value else {}
+    kind = _KINDS.get(section)
+    if kind is None:
+        kind, faults = _target_kind(draft, name, value)
+        if kind is None:
+            return faults
+    checked = validate(kind, value, path)
+    if checked.value is not None:
+        entries: dict[str, Any] = getattr(draft, section)
+        entries[name] = checked.value
+        draft.left_out[section, name] = checked.left_out
     return checked.faults
+
+
+def _target_kind(draft: Draft, name: str, value: Any) -> tuple[type[BaseModel] | None, list[Fault]]:
+    path: NodePath = ("targets", name, "type")
+    if not isinstance(value, dict):
+        return LocalTarget, []  # which says that it must be a mapping
+    kind: Any = cast("dict[str, Any]", value).get("type")
+    if kind is None:
+        return None, [Fault(path, f"is missing; allowed: {', '.join(TARGET_TYPES)}")]
+    if not isinstance(kind, str) or kind not in TARGET_TYPES:
+        return None, [Fault(path, _unknown_type(kind))]
+    draft.target_types[name] = kind
+    return TARGET_TYPES[kind], []
 
 
 def _unknown_type(kind: object) -> str:

@@ -30,6 +30,8 @@ class Checked(Generic[S]):
     value: S | None
     """The model; where fields were faulty, one made from the others if that was possible."""
     faults: list[Fault] = field(default_factory=list[Fault])
+    left_out: set[str] = field(default_factory=set[str])
+    """The faulty keys that it was made without."""
 
 
 def validate(kind: type[S], raw: Any, path: Path) -> Checked[S]:
@@ -47,9 +49,9 @@ def validate(kind: type[S], raw: Any, path: Path) -> Checked[S]:
     except ValidationError as error:
         details = error.errors(include_url=False)
         faults = [Fault(path + tuple(d["loc"]), _message(kind, d)) for d in details]  # type: ignore[arg-type]
-        bad = {d["loc"][0] for d in details if d["loc"]}
+        bad = {str(d["loc"][0]) for d in details if d["loc"]}
     try:
-        return Checked(kind.model_validate({k: v for k, v in given.items() if k not in bad}), faults)
+        return Checked(kind.model_validate({k: v for k, v in given.items() if k not in bad}), faults, bad)
     except ValidationError:
         return Checked(None, faults)
 

@@ -4,11 +4,37 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mldeploy.manifest.rules import references
+from mldeploy.manifest.rules import (
+    applicability,
+    azure,
+    clear_text,
+    clusters,
+    images,
+    models,
+    names,
+    paths,
+    ports,
+    references,
+    services,
+    targets,
+)
 from mldeploy.manifest.rules.draft import Draft
 from mldeploy.manifest.validation import Fault
 
-_RULES = (references.check,)
+_RULES = (
+    names.check,
+    references.check,
+    models.check,
+    images.check,
+    paths.check,
+    clusters.check,
+    targets.check,
+    azure.check,
+    applicability.check,
+    services.check,
+    ports.check,
+    clear_text.check,
+)
 
 __all__ = ["Draft", "check"]
 

@@ -1,0 +1,90 @@
+"""Resource ids of the right type, and tags that Azure takes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from mldeploy.manifest.errors import shown
+from mldeploy.manifest.nodes import Path as NodePath
+from mldeploy.manifest.rules.draft import Draft
+from mldeploy.manifest.targets import AciTarget, AksTarget, BatchTarget
+from mldeploy.manifest.validation import Fault
+
+_PARTS: Final = {
+    "resource_group": "",
+    "workspace": "Microsoft.MachineLearningServices/workspaces",
+    "storage": "Microsoft.Storage/storageAccounts",
+    "key_vault": "Microsoft.KeyVault/vaults",
+    "registry": "Microsoft.ContainerRegistry/registries",
+    "app_insights": "Microsoft.Insights/components",
+    "log_analytics": "Microsoft.OperationalInsights/workspaces",
+}
+_SUBNET: Final = "Microsoft.Network/virtualNetworks/subnets"
+_COMPUTE: Final = "Microsoft.MachineLearningServices/workspaces/computes"
+_TAG_LIMIT, _NAME_LIMIT, _VALUE_LIMIT = 50, 512, 256
+_RESERVED = re.compile(r"(microsoft|azure|windows)", re.IGNORECASE)
+
+
+def check(draft: Draft, root: Path) -> Iterator[Fault]:  # noqa: ARG001
+    """The foundation's existing parts, subnets, and the tags of everything that becomes an Azure resource."""
+    for part, kind in _PARTS.items():
+        existing = getattr(draft.azure, part).existing
+        yield from _typed(("azure", part, "existing"), existing, kind)
+        settings = getattr(draft.azure, part).model_fields_set - {"existing"}
+        for key in sorted(settings if existing else ()):
+            yield Fault(("azure", part, key), "has no effect on an existing one")
+    yield from _tags(("azure", "tags"), draft.azure.tags)
+    for name, target in draft.targets.items():
+        path: NodePath = ("targets", name)
+        if isinstance(target, AciTarget | BatchTarget):
+            yield from _typed((*path, "subnet_id"), target.subnet_id, _SUBNET)
+            yield from _tags((*path, "tags"), target.tags)
+        if isinstance(target, BatchTarget):
+            yield from _typed((*path, "existing"), target.existing, _COMPUTE)
+        if isinstance(target, AksTarget):
+            yield from _tags((*path, "tags"), target.tags)
+            if target.create is not None:
+                yield from _typed((*path, "create", "subnet_id"), target.create.subnet_id, _SUBNET)
+                yield from _tags((*path, "create", "tags"), target.create.tags)
+    for name, service in draft.services.items():
+        if draft.type_of(service) in ("aci", "aks", "batch"):
+            yield from _tags(("services", name, "tags"), service.tags)
+
+
+def _typed(path: NodePath, ident: str | None, kind: str) -> Iterator[Fault]:
+    if ident is None:
+        return
+    parts = ident.strip("/").split("/")
+    # subscriptions/<id>/resourceGroups/<name>/providers/<namespace>/<type>/<name>/<type>/<name>…
+    found = (
+        "/".join([*parts[5:6], *parts[6::2]])
+        if len(parts) > 4
+        else ("" if len(parts) == 4 else "a subscription")
+    )
+    if found.lower() != kind.lower():
+        wanted = kind or "a resource group"
+        yield Fault(
+            path, f"{shown(found or 'a resource group')} is the type of another resource; allowed: {wanted}"
+        )
+
+
+def _tags(path: NodePath, tags: Mapping[str, str]) -> Iterator[Fault]:
+    if len(tags) > _TAG_LIMIT:
+        yield Fault(path, f"has {len(tags)} tags; Azure takes {_TAG_LIMIT}")
+    for name, value in tags.items():
+        if not name or len(name) > _NAME_LIMIT or re.search(r"[<>%&\\?/]", name):
+            yield Fault(
+                (*path, name), f"is no name of a tag; allowed: 1 to {_NAME_LIMIT} characters without <>%&\\?/"
+            )
+        elif _RESERVED.match(name):
+            yield Fault(
+                (*path, name),
+                "is no name of a tag; names that begin with microsoft, azure, windows are reserved",
+            )
+        if len(value) > _VALUE_LIMIT:
+            yield Fault(
+                (*path, name), f"has {len(value)} characters; a tag's value has at most {_VALUE_LIMIT}"
+            )

@@ -1,0 +1,49 @@
+"""Where models come from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from mldeploy.manifest.errors import shown
+from mldeploy.manifest.rules.draft import Draft
+from mldeploy.manifest.validation import Fault
+
+_RUN = re.compile(r"runs:/[A-Za-z0-9_.-]+/[^/].*")
+_JOB = re.compile(r"azureml://jobs/[A-Za-z0-9_.-]+/outputs/[^/].*")
+_ALLOWED = "allowed: a path in the project, runs:/<run id>/<path>, azureml://jobs/<job>/outputs/<path>"
+
+
+def check(draft: Draft, root: Path) -> Iterator[Fault]:  # noqa: ARG001
+    """Sources of a known form, and usable where they are used."""
+    for name, model in draft.models.items():
+        message = _source(model.source)
+        if message:
+            yield Fault(("models", name, "source"), message)
+    for name, service in draft.services.items():
+        image = draft.images.get(service.image)
+        if image is None or draft.type_of(service) != "local":
+            continue
+        for model in image.models:
+            source = draft.models[model].source if model in draft.models else ""
+            if source.startswith("azureml:"):
+                yield Fault(
+                    ("services", name, "target"),
+                    f"image {shown(service.image)} has model {shown(model)} from an Azure ML job, which only Azure "
+                    f"targets can read; download it and give its path",
+                )
+
+
+def _source(source: str) -> str | None:
+    if source.startswith("runs:"):
+        if _RUN.fullmatch(source) and ".." not in source.split("/"):
+            return None
+        return f"{shown(source)} names no output of a run; allowed: runs:/<run id>/<path>"
+    if source.startswith("azureml:"):
+        if _JOB.fullmatch(source) and ".." not in source.split("/"):
+            return None
+        return f"{shown(source)} names no output of a job; allowed: azureml://jobs/<job>/outputs/<path>"
+    if "://" in source:
+        return f"{shown(source)} is no source; {_ALLOWED}"
+    return None

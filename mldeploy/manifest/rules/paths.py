@@ -1,0 +1,110 @@
+"""Files and folders that the manifest names: there, of the right kind, and inside the project."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from mldeploy.manifest.errors import shown, suggestion
+from mldeploy.manifest.nodes import Path as NodePath
+from mldeploy.manifest.rules.draft import Draft
+from mldeploy.manifest.validation import Fault
+
+Wanted = Literal["file", "folder", "either"]
+_REMOTE = ("runs:", "azureml:")
+
+
+def check(draft: Draft, root: Path) -> Iterator[Fault]:
+    """Sources of models, folders and files of images, golden requests of services."""
+    base = root.resolve()
+    for name, model in draft.models.items():
+        if "://" not in model.source and not model.source.startswith(_REMOTE):
+            yield from _faults(base, "", model.source, "either", ("models", name, "source"))
+    for name, image in draft.images.items():
+        path: NodePath = ("images", name)
+        folder = list(_faults(base, "", image.source_directory, "folder", (*path, "source_directory")))
+        yield from folder
+        if folder:
+            continue
+        for key, value in (("entry_script", image.entry_script), ("conda_file", image.conda_file)):
+            if value is not None:
+                yield from _faults(base, image.source_directory, value, "file", (*path, key))
+    for name, service in draft.services.items():
+        for index, golden in enumerate(service.golden):
+            for key, value in (("request", golden.request), ("response", golden.response)):
+                if value is not None:
+                    yield from _faults(base, "", value, "file", ("services", name, "golden", index, key))
+
+
+def _faults(root: Path, folder: str, value: str, wanted: Wanted, where: NodePath) -> Iterator[Fault]:
+    message = problem(root, folder, value, wanted)
+    if message:
+        yield Fault(where, message)
+
+
+@lru_cache(maxsize=4096)
+def _form(folder: str, value: str) -> str | None:
+    """What is wrong with a path before looking at the disk."""
+    start = f"folder {shown(folder)}" if folder else "the project"
+    if "\0" in value or any(not c.isprintable() for c in value):
+        return f"{shown(value)} has characters that no path of a project has"
+    if "\\" in value:
+        return f"{shown(value)} has a backslash; write {shown(value.replace(chr(92), '/'))}"
+    if value.startswith(("/", "~")) or value[1:2] == ":":
+        return f"{shown(value)} is not relative to {start}; copy it into the project and write its path there"
+    if os.path.normpath(value).split("/")[0] == "..":
+        return f"{shown(value)} leaves {start}; allowed: a path inside it"
+    return None
+
+
+def problem(root: Path, folder: str, value: str, wanted: Wanted) -> str | None:
+    """What is wrong with a path of the manifest.
+
+    Args:
+        root: the project's folder, links resolved.
+        folder: the folder that ``value`` is relative to, itself relative to ``root``; empty for the project.
+        value: the path as written.
+        wanted: what must be there.
+    """
+    fault = _form(folder, value)
+    if fault:
+        return fault
+    path = root / folder / value
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        if path.is_symlink():
+            return f"{shown(value)} is a dangling link to {shown(os.readlink(path))}"
+        return f"{shown(value)} does not exist{_near(root, path, value)}"
+    except OSError as error:
+        return f"{shown(value)} cannot be read: {error.strerror}"
+    if not Path(os.path.realpath(path)).is_relative_to(root):
+        return f"{shown(value)} leads out of the project through a link; copy it into the project"
+    return _kind(found.st_mode, value, wanted)
+
+
+def _kind(mode: int, value: str, wanted: Wanted) -> str | None:
+    if stat.S_ISDIR(mode):
+        return f"{shown(value)} is a folder; allowed: a file" if wanted == "file" else None
+    if not stat.S_ISREG(mode):
+        return f"{shown(value)} is neither a file nor a folder"
+    return f"{shown(value)} is a file; allowed: a folder" if wanted == "folder" else None
+
+
+def _near(root: Path, path: Path, value: str) -> str:
+    """A file that is there and was perhaps meant."""
+    try:
+        names = sorted(entry.name for entry in path.parent.iterdir())[:500]
+    except OSError:
+        missing = path.parent
+        while not missing.parent.exists():
+            missing = missing.parent
+        return f': there is no folder "{missing.relative_to(root).as_posix()}"' if missing != root else ""
+    close = suggestion(path.name, names)
+    if close is None:
+        return ""
+    return f" (did you mean {shown((Path(value).parent / close).as_posix())}?)"
