@@ -72,6 +72,10 @@ class AciEndpointArgs:
     """The server's limits and options, by their names in the manifest (`scoring_timeout_ms`, …)."""
     environment_variables: Mapping[str, str] = field(default_factory=dict[str, str])
     """Variables for the script."""
+    collect_model_data: Mapping[str, Any] | None = None
+    """Data collection settings, as in the manifest."""
+    collect_destination: pulumi.Input[str] | None = None
+    """The blob container that collected data goes to."""
     app_insights_connection: pulumi.Input[str] | None = None
     """Where telemetry goes. Default: nowhere."""
     log_analytics_id: pulumi.Input[str] | None = None
@@ -184,6 +188,13 @@ class AciEndpoint(Component):
             aci.EnvironmentVariableArgs(name=key, value=value) for key, value in sorted(plain.items())
         ]
         variables.append(aci.EnvironmentVariableArgs(name="AZURE_CLIENT_ID", value=args.identity_client_id))
+        if args.collect_model_data is not None:
+            collect = pulumi.Output.from_input(args.collect_destination).apply(
+                lambda where: json.dumps(
+                    {**(args.collect_model_data or {}), "destination": where}, sort_keys=True
+                )
+            )
+            variables.append(aci.EnvironmentVariableArgs(name="SERVING_COLLECT_MODEL_DATA", value=collect))
         if args.app_insights_connection is not None:
             connection = pulumi.Output.secret(args.app_insights_connection)
             variables.append(

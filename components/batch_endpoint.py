@@ -48,12 +48,16 @@ class BatchEndpointArgs:
     """Its resource id."""
     identity_id: pulumi.Input[str]
     """The user-assigned identity of the nodes."""
+    identity_client_id: pulumi.Input[str]
+    """Its client id, for `DefaultAzureCredential` in the script."""
     identity_principal_id: pulumi.Input[str]
     """Its principal id, for the roles."""
     endpoint_name: str
     """The endpoint's name: 3-32 letters, digits and hyphens; one a region."""
     compute_name: str
     """The cluster's name."""
+    compute_id: pulumi.Input[str] | None = None
+    """The resource id of an existing cluster to use instead."""
     vm_size: str = "Standard_DS3_v2"
     """The nodes' VM size."""
     vm_priority: str = "dedicated"
@@ -76,8 +80,18 @@ class BatchEndpointArgs:
     """Attempts for a failed mini batch."""
     timeout_seconds: int = 300
     """For one mini batch."""
+    instance_count: int = 1
+    """Nodes of one job."""
+    output_action: str = "AppendRow"
+    """`AppendRow`: one file with all answers; `SummaryOnly`: the script writes its own."""
+    output_file_name: str = "predictions.csv"
+    """The file of `AppendRow`."""
+    logging_level: str = "Info"
+    """`Debug`, `Info` or `Warning`."""
     schedule: str | None = None
-    """A cron expression (UTC) at which the endpoint is invoked on `schedule_input`."""
+    """A cron expression at which the endpoint is invoked on `schedule_input`."""
+    schedule_time_zone: str = "UTC"
+    """The time zone of `schedule`."""
     schedule_input: str | None = None
     """The folder to score then, `azureml://datastores/…/paths/…`."""
     description: str = ""
@@ -109,7 +123,7 @@ class BatchEndpoint(Component):
             "workspace_name": args.workspace,
         }
         roles = self._roles()
-        compute = self._compute()
+        compute_id = pulumi.Output.from_input(args.compute_id) if args.compute_id else self._compute().id
         environment = self._environment()
         code = self._code()
         endpoint = ml.BatchEndpoint(
@@ -123,7 +137,7 @@ class BatchEndpoint(Component):
             # The default deployment is set by a resource of its own, after the deployment exists.
             opts=self.child(ignore_changes=["properties.defaults"]),
         )
-        deployment = self._deployment(endpoint, compute, environment, code, roles)
+        deployment = self._deployment(endpoint, compute_id, environment, code, roles)
         defaults = EndpointDefaults(
             f"{name}-default", endpoint_id=endpoint.id, deployment=deployment.name, opts=self.child()
         )
@@ -134,7 +148,7 @@ class BatchEndpoint(Component):
                 "scoring_uri": endpoint.properties.apply(lambda found: str(found.scoring_uri or "")),
                 "endpoint_id": endpoint.id,
                 "deployment": deployment.name,
-                "compute_id": compute.id,
+                "compute_id": compute_id,
             }
         )
 
@@ -237,7 +251,7 @@ class BatchEndpoint(Component):
     def _deployment(
         self,
         endpoint: ml.BatchEndpoint,
-        compute: ml.Compute,
+        compute_id: pulumi.Output[str],
         environment: ml.EnvironmentVersion,
         code: ml.CodeVersion,
         roles: list[pulumi.Resource],
@@ -253,9 +267,12 @@ class BatchEndpoint(Component):
             location=args.location,
             properties=ml.BatchDeploymentPropertiesArgs(
                 description=args.description,
-                compute=compute.id,
+                compute=compute_id,
                 environment_id=environment.id,
-                environment_variables={"MLDEPLOY_MODEL": args.model_name},
+                environment_variables={
+                    "MLDEPLOY_MODEL": args.model_name,
+                    "AZURE_CLIENT_ID": args.identity_client_id,
+                },
                 code_configuration=ml.CodeConfigurationArgs(
                     code_id=code.id, scoring_script="batch_adapter.py"
                 ),
@@ -266,10 +283,10 @@ class BatchEndpoint(Component):
                 retry_settings=ml.BatchRetrySettingsArgs(
                     max_retries=args.max_retries, timeout=f"PT{args.timeout_seconds}S"
                 ),
-                resources=ml.DeploymentResourceConfigurationArgs(instance_count=max(args.max_nodes, 1)),
-                output_action="AppendRow",
-                output_file_name="predictions.jsonl",
-                logging_level="Info",
+                resources=ml.DeploymentResourceConfigurationArgs(instance_count=args.instance_count),
+                output_action=args.output_action,
+                output_file_name=args.output_file_name,
+                logging_level=args.logging_level,
             ),
             tags=dict(args.tags),
             opts=self.child(depends_on=roles, delete_before_replace=False),
@@ -285,7 +302,7 @@ class BatchEndpoint(Component):
                 display_name=self._name,
                 is_enabled=True,
                 trigger=ml.CronTriggerArgs(
-                    trigger_type="Cron", expression=args.schedule or "", time_zone="UTC"
+                    trigger_type="Cron", expression=args.schedule or "", time_zone=args.schedule_time_zone
                 ),
                 action=ml.EndpointScheduleActionArgs(
                     action_type="InvokeBatchEndpoint",
@@ -333,6 +350,7 @@ def validate(name: str, args: BatchEndpointArgs) -> None:
         "min_nodes": (args.min_nodes, 0),
         "max_nodes": (args.max_nodes, max(args.min_nodes, 1)),
         "idle_seconds": (args.idle_seconds, 0),
+        "instance_count": (args.instance_count, 1),
         "mini_batch_size": (args.mini_batch_size, 1),
         "max_concurrency_per_instance": (args.max_concurrency_per_instance, 1),
         "error_threshold": (args.error_threshold, -1),
@@ -342,6 +360,10 @@ def validate(name: str, args: BatchEndpointArgs) -> None:
     for what, (value, least) in limits.items():
         if value < least:
             raise ValueError(f"service {name!r}: {what} is {value}; allowed: at least {least}")
+    if args.output_action not in ("AppendRow", "SummaryOnly"):
+        raise ValueError(
+            f"service {name!r}: output_action {args.output_action!r}; allowed: AppendRow, SummaryOnly"
+        )
     if args.schedule is not None:
         if len(args.schedule.split()) != _CRON_FIELDS:
             raise ValueError(

@@ -23,6 +23,7 @@ from components.azure_roles import PrincipalType, grant
 from components.base import Component
 
 MODELS_CONTAINER = "models"
+COLLECTED_CONTAINER = "modeldata"
 DATASTORE = "mldeploy"
 _EXISTING = {
     "resource_group": "",
@@ -58,6 +59,8 @@ class FoundationArgs:
     """`Basic`, `Standard` or `Premium` (private networks, zones)."""
     log_retention_days: int = 30
     """How long logs are kept, 30 to 730 days."""
+    collected_data: bool = False
+    """Whether services collect data: a container for it, and the right to write there."""
     protect: bool = False
     """Whether storage, vault, registry and workspace refuse to be deleted."""
 
@@ -85,6 +88,7 @@ class Foundation(Component):
     workspace: pulumi.Output[str]
     workspace_id: pulumi.Output[str]
     datastore_uri: pulumi.Output[str]
+    collected_data_url: pulumi.Output[str]
     identity_id: pulumi.Output[str]
     identity_client_id: pulumi.Output[str]
     identity_principal_id: pulumi.Output[str]
@@ -107,6 +111,7 @@ class Foundation(Component):
             opts=self.child(),
         )
         account, account_id, blobs = self._storage()
+        collected = self._collected(account, identity.principal_id) if args.collected_data else ""
         vault_id, vault_uri = self._vault(identity.tenant_id)
         registry, registry_id = self._registry()
         workspace, workspace_id = self._workspace(insights_id, account_id, vault_id, registry_id)
@@ -135,6 +140,7 @@ class Foundation(Component):
                 "workspace": workspace,
                 "workspace_id": workspace_id,
                 "datastore_uri": datastore,
+                "collected_data_url": collected,
                 # Whoever uses the identity also waits for its right to pull.
                 "identity_id": pulumi.Output.all(identity.id, pull.id).apply(lambda pair: pair[0]),
                 "identity_client_id": identity.client_id,
@@ -243,6 +249,28 @@ class Foundation(Component):
                 opts=self.child(),
             )
         return account, account_id, container
+
+    def _collected(self, account: pulumi.Output[str], principal: pulumi.Input[str]) -> pulumi.Output[str]:
+        """A container for collected inputs and outputs; returns its address, known once services may write there."""
+        given = self._args.existing.get("storage")
+        container = storage.BlobContainer(
+            f"{self._name}-collected",
+            resource_group_name=azure_ids.parse(given).group if given else self._group,
+            account_name=account,
+            container_name=COLLECTED_CONTAINER,
+            public_access=storage.PublicAccess.NONE,
+            opts=self._kept(),
+        )
+        allowed = grant(
+            f"{self._name}-collect",
+            "Storage Blob Data Contributor",
+            scope=container.id,
+            principal_id=principal,
+            opts=self.child(),
+        )
+        return pulumi.Output.all(account, allowed.id).apply(
+            lambda pair: f"https://{pair[0]}.blob.core.windows.net/{COLLECTED_CONTAINER}"
+        )
 
     def _storage_account(self) -> storage.StorageAccount:
         made = storage.StorageAccount(

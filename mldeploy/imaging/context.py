@@ -54,6 +54,8 @@ class ContextSpec:
     """Default: the slim Python image of the version that the conda file asks for."""
     wheels: str | None = None
     """A folder with all packages as wheels, for builds without a network."""
+    extra_requirements: Sequence[str] = ()
+    """What the target needs besides, as pip requirements."""
     build_secrets: bool = True
     """Whether the builder is BuildKit, which can mount a `pip.conf` as a secret."""
     environment_variables: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -107,7 +109,9 @@ def render(root: Path, spec: ContextSpec) -> BuildContext:
 
 def _packages(root: Path, spec: ContextSpec, wanted: dict[str, Entry | str]) -> dockerfile.Recipe:
     """Add the requirement files; say how to install them."""
-    wanted["serving-requirements.txt"] = "".join(f"{line}\n" for line in serving_requirements())
+    wanted["serving-requirements.txt"] = "".join(
+        f"{line}\n" for line in (*serving_requirements(), *spec.extra_requirements)
+    )
     wanted["check_base.py"] = (_SCRIPTS / "check_base.py").read_text("utf-8")
     wanted["sbom.py"] = (_SCRIPTS / "sbom.py").read_text("utf-8")
     names = {model.name: model.version for model in spec.models}

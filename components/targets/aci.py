@@ -1,0 +1,114 @@
+"""`type: aci`: services on Azure Container Instances."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import cast
+
+import pulumi
+
+from components import azure_ids, naming, secrets
+from components.aci_endpoint import AciEndpoint, AciEndpointArgs
+from components.aci_rules import validate
+from components.targets import azure_parts
+from components.targets.azure_parts import register_model
+from components.targets.context import Context, Endpoint
+from mldeploy.manifest import AciTarget, SecretRef, Service
+
+__all__ = ["deploy", "register_model"]
+_SETTINGS = (
+    "scoring_timeout_ms",
+    "replica_max_concurrent_requests",
+    "max_request_wait_time",
+    "enable_app_insights",
+)
+
+
+def deploy(
+    context: Context, name: str, target: AciTarget, services: Mapping[str, Service]
+) -> dict[str, Endpoint]:
+    """One :class:`AciEndpoint` a service. The limits of all of them are checked before anything is registered.
+
+    Raises:
+        pulumi.RunError: the manifest asks for something that Container Instances do not have.
+    """
+    where = azure_parts.location(context, target.location, f"targets.{name}")
+    for key, service in services.items():
+        try:
+            validate(key, _plain(context, key, target, service, where))
+        except ValueError as error:
+            raise pulumi.RunError(str(error)) from None
+    return {key: _endpoint(context, key, target, service, where) for key, service in services.items()}
+
+
+def _plain(context: Context, name: str, target: AciTarget, service: Service, where: str) -> AciEndpointArgs:
+    """The arguments with nothing in them that needs a resource."""
+    private = target.subnet_id is not None
+    label = service.dns_name_label or naming.dns_label(context.project, context.stack, name, limit=63)
+    generation = service.key_generation
+    return AciEndpointArgs(
+        image="",
+        registry_server="",
+        identity_id="",
+        identity_client_id="",
+        resource_group="",
+        location=where,
+        group_name=naming.dns_label(name, limit=63),
+        cpu_cores=service.cpu_cores or 1.0,
+        memory_gb=service.memory_gb or 1.0,
+        dns_label=None if private else label,
+        auth_enabled=service.auth_enabled,
+        key_generation=(generation.primary, generation.secondary),
+        ssl_host=service.ssl.cname if service.ssl and service.ssl.enabled else None,
+        settings={key: getattr(service, key) for key in _SETTINGS},
+        subnet_id=target.subnet_id,
+        zone=target.zone,
+        tags=azure_ids.standard_tags(
+            context.project,
+            context.stack,
+            context.manifest.azure.tags,
+            target.tags,
+            service.tags,
+            {"service": name},
+        ),
+    )
+
+
+def _endpoint(context: Context, name: str, target: AciTarget, service: Service, where: str) -> Endpoint:
+    for model in context.manifest.images[service.image].models:
+        register_model(context, model)
+    base, image = azure_parts.foundation(context), azure_parts.container_image(context, service.image)
+    plain = _plain(context, name, target, service, where)
+    collect = service.collect_model_data
+    values = {field: getattr(plain, field) for field in plain.__dataclass_fields__}
+    values |= {
+        "image": image.reference,
+        "registry_server": base.registry_server,
+        "identity_id": base.identity_id,
+        "identity_client_id": base.identity_client_id,
+        "resource_group": base.resource_group,
+        "primary_key": _secret(service.primary_key),
+        "secondary_key": _secret(service.secondary_key),
+        "ssl": _ssl(service),
+        "app_insights_connection": base.app_insights_connection if service.enable_app_insights else None,
+    }
+    if collect is not None and collect.enabled:
+        values["collect_model_data"] = collect.model_dump(exclude_none=True)
+        values["collect_destination"] = collect.destination or base.collected_data_url
+    endpoint = AciEndpoint(name, AciEndpointArgs(**values))
+    if not service.auth_enabled:
+        return Endpoint(endpoint.scoring_uri, endpoint.swagger_uri)
+    primary = cast("pulumi.Output[str]", endpoint.primary_key)
+    secondary = cast("pulumi.Output[str]", endpoint.secondary_key)
+    return Endpoint(endpoint.scoring_uri, endpoint.swagger_uri, primary, secondary)
+
+
+def _secret(reference: SecretRef | None) -> pulumi.Output[str] | None:
+    return None if reference is None else secrets.resolve(reference)
+
+
+def _ssl(service: Service) -> dict[str, pulumi.Output[str]] | None:
+    ssl = service.ssl
+    if ssl is None or not ssl.enabled or ssl.cert is None or ssl.key is None:
+        return None
+    return {"cert": secrets.resolve(ssl.cert), "key": secrets.resolve(ssl.key)}
