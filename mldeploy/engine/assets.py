@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mldeploy.engine.errors import EngineError, UnsupportedError
-from mldeploy.engine.property_value import Archive, Asset, PropertyMap, Value
+from mldeploy.engine.property_value import Archive, Asset, PropertyMap, Value, is_list, is_map
 
 _ARCHIVE_SUFFIXES = (".tar", ".tgz", ".tar.gz", ".zip", ".jar")
 _CHUNK = 1 << 20
@@ -35,11 +35,11 @@ def _visit(value: Value, root: Path) -> None:
             _visit(child, root)
         if not value.hash:
             value.hash = _archive_hash(value, root)
-    elif isinstance(value, dict):
+    elif is_map(value):
         items: dict[str, Any] = value
         for child in items.values():
             _visit(child, root)
-    elif isinstance(value, list):
+    elif is_list(value):
         elements: list[Any] = value
         for child in elements:
             _visit(child, root)
@@ -109,7 +109,7 @@ def tar_entry(name: str, data: bytes) -> bytes:
     return header + data + b"\0" * (-len(data) % 512)
 
 
-def _archive_files(archive: Archive, root: Path) -> Iterator[tuple[str, bytes]]:
+def _archive_files(archive: Archive, root: Path) -> Iterator[tuple[str, bytes]]:  # noqa: PLR0912
     """Every file of the archive by name, in the order Pulumi writes them."""
     if archive.assets is not None:
         for key in sorted(archive.assets):

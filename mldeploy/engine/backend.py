@@ -23,6 +23,7 @@ import yaml
 
 from mldeploy.engine.errors import EngineError, StateError, UnsupportedError
 from mldeploy.engine.files import put_blob, remove_blob
+from mldeploy.engine.property_value import is_map
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ class FileBackend:
             return 0 if any(self._stack_files(self.root / "stacks")) else 1
         except (OSError, yaml.YAMLError) as error:
             raise StateError(f"cannot read {meta}: {error}") from None
-        if not isinstance(data, dict) or not isinstance(data.get("version"), int):  # pyright: ignore
+        if not is_map(data) or not isinstance(data.get("version"), int):
             raise StateError(f"{meta}: corrupt, 'version' is missing")
         version: int = data["version"]
         if version not in (0, 1):

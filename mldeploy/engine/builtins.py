@@ -1,5 +1,7 @@
 """The `pulumi` package's own resources and functions: stack references and resource lookups."""
 
+# ruff: noqa: ARG002, S105 - the signatures are those of providers, "token" is a function's name
+
 from __future__ import annotations
 
 import uuid
@@ -14,8 +16,9 @@ from mldeploy.engine.property_value import (
     deep_equals,
     strip_secrets,
 )
-from mldeploy.engine.provider import DIFF_NONE, DIFF_SOME, Diff, Failure, Provider, ReadResult, Transport
+from mldeploy.engine.provider import DIFF_NONE, DIFF_SOME, Diff, Failure, Provider, ReadResult
 from mldeploy.engine.state import ResourceState
+from mldeploy.engine.transport import Transport
 from mldeploy.engine.urn import urn_type
 
 STACK_REFERENCE = "pulumi:pulumi:StackReference"

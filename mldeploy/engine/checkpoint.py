@@ -13,6 +13,7 @@ from typing import Any
 
 from mldeploy.engine import files
 from mldeploy.engine.errors import StateError, UnsupportedError
+from mldeploy.engine.property_value import is_map
 from mldeploy.engine.secrets import SecretsManager
 from mldeploy.engine.serde import SUPPORTED_FEATURES, Deserializer, dumps
 from mldeploy.engine.state import Operation, ResourceState
@@ -106,7 +107,7 @@ def parse(data: bytes, what: str) -> tuple[dict[str, Any], int]:
         outer = json.loads(data)
     except ValueError as error:
         raise StateError(f"{what}: the state is not valid JSON ({error}); a copy is in {what}.bak") from None
-    if not isinstance(outer, dict) or not isinstance(outer.get("checkpoint"), dict):  # pyright: ignore
+    if not is_map(outer) or not is_map(outer.get("checkpoint")):
         raise StateError(f"{what}: this is no checkpoint ('checkpoint' is missing); a copy is in {what}.bak")
     wrapper: dict[str, Any] = outer
     check_version(wrapper, what)
@@ -120,7 +121,8 @@ def check_version(wrapper: dict[str, Any], what: str) -> None:
     if version not in (3, 4):
         age = "newer" if isinstance(version, int) and version > 4 else "older"
         raise UnsupportedError(
-            f"{what}: the state has format version {version}, {age} than this engine reads (3, 4); use the pulumi CLI"
+            f"{what}: the state has format version {version}, {age} than this engine reads (3, 4);"
+            " use the pulumi CLI"
         )
     features: list[str] = wrapper.get("features") or []
     foreign = sorted(set(features) - SUPPORTED_FEATURES)
@@ -135,15 +137,18 @@ def load_deployment(deployment: dict[str, Any], manager_for: Any) -> Snapshot:
     if secrets_state and secrets_state.get("type"):
         if secrets_state["type"] != "passphrase":
             raise UnsupportedError(
-                f"the state's secrets provider is {secrets_state['type']!r}; the embedded engine knows 'passphrase' only"
+                f"the state's secrets provider is {secrets_state['type']!r}; the embedded engine knows"
+                " 'passphrase' only"
             )
         manager = manager_for(secrets_state["state"]["salt"])
     if deployment.get("snippets") or deployment.get("extensions"):
         raise UnsupportedError("the state uses snippets or extension packages; use the pulumi CLI")
     reader = Deserializer(manager)
+    resources: list[dict[str, Any]] = deployment.get("resources") or []
+    operations: list[dict[str, Any]] = deployment.get("pending_operations") or []
     return Snapshot(
-        [reader.resource(item) for item in deployment.get("resources") or []],
-        [reader.operation(item) for item in deployment.get("pending_operations") or []],
+        [reader.resource(item) for item in resources],
+        [reader.operation(item) for item in operations],
         secrets_state,
         exists=True,
     )

@@ -129,8 +129,8 @@ def _refuse_unspecified(deployment: Deployment, generator: StepGenerator, delete
         if not targets.contains(step.urn):
             refused = True
             deployment.error(
-                f"Resource '{step.urn}' will be destroyed but was not specified in --target list.\nEither include"
-                " resource in --target list or pass --target-dependents to proceed.",
+                f"Resource '{step.urn}' will be destroyed but was not specified in --target list.\n"
+                "Either include resource in --target list or pass --target-dependents to proceed.",
                 step.urn,
             )
     if refused:

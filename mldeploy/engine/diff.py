@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mldeploy.engine.property_path import Path, format_path, parse_path, path_contains
-from mldeploy.engine.property_value import PropertyMap, Secret, Value, deep_equals
+from mldeploy.engine.property_value import PropertyMap, Secret, Value, deep_equals, is_list, is_map
 from mldeploy.engine.provider import DIFF_NONE, DIFF_SOME, DIFF_UNKNOWN, Diff
 
 _INTERNAL = "__"
@@ -59,9 +59,9 @@ def _diff_value(path: Path, old: Value, new: Value, out: ObjectDiff, internal: b
                 before if before is None else Secret(before),
                 after if after is None else Secret(after),
             )
-    elif isinstance(old, dict) and isinstance(new, dict):
-        _diff_map(path, old, new, out, internal)  # pyright: ignore[reportUnknownArgumentType]
-    elif isinstance(old, list) and isinstance(new, list):
+    elif is_map(old) and is_map(new):
+        _diff_map(path, old, new, out, internal)
+    elif is_list(old) and is_list(new):
         olds: list[Any] = old
         news: list[Any] = new
         for i in range(max(len(olds), len(news))):

@@ -6,7 +6,7 @@ import contextlib
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from mldeploy.engine.registry import ProviderRegistry
 from mldeploy.engine.resource_monitor import ResourceMonitor
 from mldeploy.engine.snapshot import SnapshotManager
 from mldeploy.engine.stack import OpenStack, open_stack, stack_outputs
+from mldeploy.engine.state import ResourceState
 from mldeploy.engine.step_executor import CancelledStepError
 from mldeploy.engine.step_generator import StepGenerator
 from mldeploy.engine.urn import is_provider_type, provider_package, urn_type
@@ -40,7 +41,7 @@ _KINDS = {"up": "update", "preview": "preview", "refresh": "refresh", "destroy":
 class Engine:
     """One stack of one project.
 
-    `providers` maps package names to factories of `ResourceProvider` servicers to run inside this process; the
+    `providers` maps package names to factories of `ResourceProvider` servicers to run in this process; the
     project's own provider is there already. `sink` gets every event (a dict in the CLI's JSON shape).
     """
 
@@ -58,9 +59,9 @@ class Engine:
         self.project = load_project(Path(project_dir))
         self.backend = FileBackend(backend_path(self.project.root, backend_url, self.project.data))
         self.reference = StackReference(self.project.name, stack)
-        self._passphrase = passphrase
+        self.passphrase = passphrase
         self._sink = sink
-        self._providers: dict[str, Factory] = {"mldeploy": self._own_provider, **(providers or {})}
+        self.providers: dict[str, Factory] = {"mldeploy": self._own_provider, **(providers or {})}
         self._running: Deployment | None = None
 
     def _own_provider(self) -> Any:
@@ -99,7 +100,7 @@ class Engine:
         preview = preview or kind == "preview"
         try:
             with self._locked(events, preview=preview):
-                opened = open_stack(self.backend, self.reference, self.project, self._passphrase)
+                opened = open_stack(self.backend, self.reference, self.project, self.passphrase)
                 run = _Run(self, kind, options, events, opened, preview=preview)
                 with self._interruptible(run.deployment):
                     result = run.execute()
@@ -113,7 +114,7 @@ class Engine:
         return result
 
     @contextmanager
-    def _locked(self, events: Events, *, preview: bool) -> Iterator[None]:
+    def _locked(self, events: Events, *, preview: bool) -> Generator[None]:
         if preview:
             yield
             return
@@ -124,7 +125,7 @@ class Engine:
             yield
 
     @contextmanager
-    def _interruptible(self, deployment: Deployment) -> Iterator[None]:
+    def _interruptible(self, deployment: Deployment) -> Generator[None]:
         """Ctrl-C once: finish running steps and stop. Twice: the usual KeyboardInterrupt."""
         self._running = deployment
         previous: Any = None
@@ -199,11 +200,11 @@ class _Run:
             opened.config,
             self.service,
             events,
-            owner._providers,
+            owner.providers,
             preview=preview and kind == "preview",
             timeout=options.plugin_timeout,
         )
-        builtin = BuiltinProvider(self._other_outputs(owner), lambda urn: self.deployment.lookup(urn))
+        builtin = BuiltinProvider(self._other_outputs(owner), self._lookup)
         registry = ProviderRegistry(self.host.load, builtin)
         self.snapshots: SnapshotManager | None = None
         if not preview:
@@ -222,12 +223,15 @@ class _Run:
         self._seen: set[tuple[str, str]] = set()
         self._monitor: ResourceMonitor | None = None
 
+    def _lookup(self, urn: str) -> ResourceState | None:
+        return self.deployment.lookup(urn)
+
     @staticmethod
     def _other_outputs(owner: Engine) -> Callable[[str], PropertyMap]:
         def read(name: str) -> PropertyMap:
             parts = name.split("/")
             project = parts[-2] if len(parts) > 1 else owner.project.name
-            return stack_outputs(owner.backend, StackReference(project, parts[-1]), owner._passphrase)
+            return stack_outputs(owner.backend, StackReference(project, parts[-1]), owner.passphrase)
 
         return read
 
@@ -308,8 +312,8 @@ class _Run:
         self.events.diagnostic(
             "warning",
             f"Attempting to deploy or update resources with {len(pending)} pending operations from previous"
-            f" deployment.\n{listed}\nThese resources are in an unknown state because an engine was interrupted."
-            " Run a refresh first to compare the record with what is there.",
+            f" deployment.\n{listed}\nThese resources are in an unknown state because an engine was"
+            " interrupted. Run a refresh first to compare the record with what is there.",
         )
 
     def _run_program(self) -> None:

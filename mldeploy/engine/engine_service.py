@@ -1,4 +1,6 @@
-"""The engine's own service (`pulumirpc.Engine`): log messages and small questions, from program and plugins."""
+"""The engine's own service (`pulumirpc.Engine`): log messages and small questions of programs and plugins."""
+
+# ruff: noqa: N802 - the methods are named by the protocol
 
 from __future__ import annotations
 
@@ -29,7 +31,7 @@ class EngineService:
     def Log(self, request: Message, context: Any = None) -> Message:
         """A message for the user; debug messages are dropped."""
         del context
-        severity = _SEVERITIES[request.severity] if request.severity < len(_SEVERITIES) else "info"
+        severity: str = _SEVERITIES[min(int(request.severity), len(_SEVERITIES) - 1)]
         if severity == "error":
             with self._lock:
                 self.errors.append(request.message)

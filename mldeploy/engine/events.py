@@ -65,12 +65,11 @@ def state_event(state: ResourceState | None) -> dict[str, Any] | None:
     }
     if state.custom:
         event["custom"] = True
-    for key, value in (
-        ("delete", state.delete),
-        ("protect", state.protect),
-        ("retainOnDelete", state.retain_on_delete),
-        ("initErrors", state.init_errors),
-    ):
-        if value:
-            event[key] = value
+    flags = {
+        "delete": state.delete,
+        "protect": state.protect,
+        "retainOnDelete": state.retain_on_delete,
+        "initErrors": state.init_errors,
+    }
+    event.update({key: value for key, value in flags.items() if value})
     return event

@@ -39,7 +39,7 @@ def write_all(descriptor: int, data: bytes) -> None:
 def write_atomic(path: Path, data: bytes, *, mode: int = 0o600) -> None:
     """Replace the file's content; after a crash it is either all old or all new.
 
-    Raises StateError with the path and the reason (no space, read-only, …); the old content is then untouched.
+    Raises StateError with the path and the reason (no space, read-only, …); the old content stays then.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
     try:

@@ -1,4 +1,4 @@
-"""Loads providers: ours inside this process, others as plugin processes, none at all for a plan without one."""
+"""Loads providers: ours in this process, others as plugin processes, a stand-in to plan without one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from mldeploy.engine.events import Events
 from mldeploy.engine.plugin import PluginProcess, find_plugin
 from mldeploy.engine.project import Project, StackConfig
 from mldeploy.engine.proto import provider, provider_grpc
-from mldeploy.engine.provider import Provider, SdkOnlyProvider, Transport
+from mldeploy.engine.provider import Provider, SdkOnlyProvider
+from mldeploy.engine.transport import Transport
 
 # Makes the servicer object of an in-process provider.
 Factory = Callable[[], Any]

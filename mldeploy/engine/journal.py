@@ -6,7 +6,8 @@ engine's journal is merged into the checkpoint by the next embedded engine that 
 
 Line 1 is the header: the checkpoint it continues (SHA-256), the keys of its resources in order, how many of
 them are new ones, the keys of its operations. Then: `["r", key, resource]` puts a resource, `["m", key, old]`
-moves one among the new ones, `["d", key]` drops it, `["o", key, operation]` begins an operation, `["c", key]` ends it.
+moves one among the new ones, `["d", key]` drops it, `["o", key, operation]` begins an operation, `["c", key]`
+ends it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Any
 from mldeploy.engine import files
 from mldeploy.engine.checkpoint import parse, write_checkpoint
 from mldeploy.engine.errors import StateError
+from mldeploy.engine.property_value import is_list, is_map
 from mldeploy.engine.serde import dumps
 
 
@@ -75,13 +77,13 @@ def recover(journal: Path, stack_file: Path) -> str | None:
         current = b""
     lines = [_parse_line(line) for line in raw.split(b"\n")[:-1]]
     header = lines[0] if lines else None
-    if not isinstance(header, dict) or header.get("checkpoint") != hashlib.sha256(current).hexdigest():
+    if not is_map(header) or header.get("checkpoint") != hashlib.sha256(current).hexdigest():
         if len(lines) > 1:
             aside = journal.with_name(f"{journal.name}.stale")
             journal.replace(aside)
             return (
-                "an earlier run was killed and another engine has written the state since: its last steps are in"
-                f" {aside}; run a refresh to see what is there"
+                "an earlier run was killed and another engine has written the state since: its last steps are"
+                f" in {aside}; run a refresh to see what is there"
             )
         journal.unlink()
         return None
@@ -108,22 +110,22 @@ def _merge(current: bytes, header: dict[str, Any], entries: list[Any], stack_fil
         zip(header["operations"], deployment.get("pending_operations") or [], strict=True)
     )
     for entry in entries:
-        if not isinstance(entry, list):
+        if not is_list(entry):
             break  # A torn last line: the step it describes had not been confirmed.
-        kind, key, *rest = entry  # pyright: ignore[reportUnknownVariableType]
+        kind, key, *rest = entry
         if kind == "r":
             if key not in resources:
-                news.append(key)  # pyright: ignore[reportUnknownArgumentType]
+                news.append(key)
             resources[key] = rest[0]
         elif kind == "m":
             resources[key] = resources[rest[0]]
-            news.append(key)  # pyright: ignore[reportUnknownArgumentType]
+            news.append(key)
         elif kind == "d":
-            resources.pop(key, None)  # pyright: ignore[reportUnknownArgumentType]
+            resources.pop(key, None)
         elif kind == "o":
             operations[key] = rest[0]
         elif kind == "c":
-            operations.pop(key, None)  # pyright: ignore[reportUnknownArgumentType]
+            operations.pop(key, None)
     outer: dict[str, Any] = json.loads(current)
     latest: dict[str, Any] = outer["checkpoint"].setdefault("latest", {})
     latest["resources"] = [resources[key] for key in (*news, *bases) if key in resources]

@@ -166,6 +166,6 @@ class StackLock:
         if alive:
             listed = "".join(f"\n  {info}" for info in alive)
             raise LockedError(
-                f"the stack is currently locked by {len(alive)} lock(s). Either wait for the other process(es)"
-                f" to end or delete the lock with `mldeploy cancel`.{listed}"
+                f"the stack is currently locked by {len(alive)} lock(s). Either wait for the other"
+                f" process(es) to end or delete the lock with `mldeploy cancel`.{listed}"
             )

@@ -24,6 +24,7 @@ from mldeploy.engine.property_value import (
     ResourceReference,
     Secret,
     Value,
+    is_list,
 )
 from mldeploy.engine.proto import Message, struct
 from mldeploy.engine.urn import is_provider_type, urn_type
@@ -41,7 +42,7 @@ def unmarshal_value(message: Message) -> Value:
     return _from_value(message)
 
 
-def _from_value(message: Message) -> Value:
+def _from_value(message: Message) -> Value:  # noqa: PLR0911 - one for each kind of value
     kind = message.WhichOneof("kind")
     if kind == "string_value":
         text: str = message.string_value
@@ -74,7 +75,7 @@ def _special(fields: dict[str, Any]) -> Value:
             fields.get("value"),
             known,
             bool(fields.get("secret")),
-            [str(d) for d in fields.get("dependencies") or []],
+            _texts(fields.get("dependencies")),
         )
     if sig == RESOURCE_SIG:
         return ResourceReference(
@@ -89,6 +90,10 @@ def _special(fields: dict[str, Any]) -> Value:
     if sig == BYTE_STRING_SIG:
         return base64.b64decode(fields["value"]).decode("utf-8", "surrogateescape")
     raise EngineError(f"a message holds a value of an unknown kind (signature {sig})")
+
+
+def _texts(value: Value) -> list[str]:
+    return [str(item) for item in value] if is_list(value) else []
 
 
 def _reference_id(fields: dict[str, Any]) -> Value:
@@ -141,7 +146,7 @@ class Marshaller:
             self._set(fields[key], value)
 
     def _set(self, target: Any, value: Value) -> None:
-        kind = type(value)
+        kind: object = type(value)  # pyright: ignore[reportUnknownVariableType]
         if kind is str:
             try:
                 target.string_value = value

@@ -12,8 +12,9 @@ from typing import Any
 class Options:
     """What the user asked for beyond the program.
 
-    `parallel`: resource operations at a time (1 = serial). `targets`, `replace`, `excludes`: URNs, `*` within a
-    part and `**` across parts. `refresh`: read every resource first. `expect_no_changes`: changes are an error.
+    `parallel`: resource operations at a time (1 = serial). `targets`, `replace`, `excludes`: URNs, `*` within
+    a part and `**` across parts. `refresh`: read every resource first. `expect_no_changes`: changes are an
+    error.
     """
 
     parallel: int = 16

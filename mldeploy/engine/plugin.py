@@ -46,8 +46,8 @@ def find_plugin(kind: str, name: str, version: str, project_plugins: dict[str, t
         return installed / executable
     wanted = f" {version}" if version else ""
     raise MissingPluginError(
-        f"no {kind} plugin '{executable}'{' at version v' + version if version else ''} found in the project's"
-        f" plugins, on PATH or in {plugin_home()}; get it with"
+        f"no {kind} plugin '{executable}'{' at version v' + version if version else ''} found in the"
+        f" project's plugins, on PATH or in {plugin_home()}; get it with"
         f" `pulumi plugin install {kind} {name}{wanted}`"
     )
 
@@ -60,8 +60,8 @@ def _project_executable(folder: Path, executable: str, name: str) -> Path:
         return path
     if (folder / "PulumiPlugin.yaml").is_file():
         raise UnsupportedError(
-            f"plugin {name!r}: {folder} holds a plugin in source form (PulumiPlugin.yaml); the embedded engine"
-            f" needs an executable {executable}"
+            f"plugin {name!r}: {folder} holds a plugin in source form (PulumiPlugin.yaml); the embedded"
+            f" engine needs an executable {executable}"
         )
     raise MissingPluginError(f"plugin {name!r}: Pulumi.yaml names {folder}, which has no {executable}")
 

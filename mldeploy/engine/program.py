@@ -8,7 +8,7 @@ import os
 import runpy
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -162,7 +162,7 @@ def _belongs(module: ModuleType, main: Path) -> bool:
 
 
 @contextmanager
-def _clean_modules(main: Path) -> Iterator[None]:
+def _clean_modules(main: Path) -> Generator[None]:
     """Hide the host's modules of the program's names while it runs, and forget the program's afterwards."""
     provided = _provided_names(main)
     host = sys.modules.get(_HOST)
@@ -186,7 +186,7 @@ def _clean_modules(main: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _working_directory(folder: Path) -> Iterator[None]:
+def _working_directory(folder: Path) -> Generator[None]:
     previous = Path.cwd()
     os.chdir(folder)
     try:

@@ -14,7 +14,7 @@ import yaml
 
 from mldeploy.engine.errors import EngineError, UnsupportedError
 from mldeploy.engine.files import write_atomic
-from mldeploy.engine.property_value import Secret
+from mldeploy.engine.property_value import Secret, is_list, is_map
 from mldeploy.engine.secrets import SecretsManager
 
 _STACK_NAME = re.compile(r"^[A-Za-z0-9_.-]{1,100}$")
@@ -89,9 +89,9 @@ def _load_yaml(path: Path) -> dict[str, Any]:
         raise EngineError(f"{path}: not valid YAML: {error}") from None
     if data is None:
         return {}
-    if not isinstance(data, dict):
+    if not is_map(data):
         raise EngineError(f"{path}: expected a mapping, got {type(data).__name__}")
-    return data  # pyright: ignore[reportUnknownVariableType]
+    return data
 
 
 def check_stack_name(stack: str) -> None:
@@ -109,7 +109,7 @@ def load_project(root: Path) -> Project:
         raise EngineError(f"no Pulumi.yaml in {root}")
     data = _load_yaml(path)
     runtime = data.get("runtime")
-    runtime_name = str(runtime["name"] if isinstance(runtime, dict) else runtime)  # pyright: ignore
+    runtime_name = str(runtime["name"] if is_map(runtime) else runtime)
     if not data.get("name"):
         raise EngineError(f"{path}: 'name' is missing")
     if runtime_name != "python":
@@ -133,7 +133,8 @@ def backend_path(project_root: Path, url: str | None, data: dict[str, Any]) -> P
     text = url or os.environ.get("PULUMI_BACKEND_URL") or configured.get("url") or "file://.pulumi-state"
     if not str(text).startswith("file://"):
         raise UnsupportedError(
-            f"backend {_without_password(str(text))!r}: the embedded engine keeps state in file://<folder> only"
+            f"backend {_without_password(str(text))!r}: the embedded engine keeps state in"
+            " file://<folder> only"
         )
     path = unquote(str(text)[len("file://") :].partition("?")[0])
     return project_root / Path(path).expanduser()
@@ -176,7 +177,7 @@ def _project_defaults(project: Project) -> dict[str, Any]:
     result: dict[str, Any] = {}
     declared: dict[str, Any] = project.data.get("config") or {}
     for key, value in declared.items():
-        if isinstance(value, dict):
+        if is_map(value):
             entry: dict[str, Any] = value
             for name in ("value", "default"):
                 if name in entry:
@@ -192,7 +193,7 @@ def _config_value(name: str, value: Any, config: StackConfig, manager_for: Any) 
 
     def decrypt(part: Any) -> Any:
         nonlocal secret
-        if isinstance(part, dict):
+        if is_map(part):
             items: dict[str, Any] = part
             if set(items) == {"secure"}:
                 secret = True
@@ -201,7 +202,7 @@ def _config_value(name: str, value: Any, config: StackConfig, manager_for: Any) 
                 manager: SecretsManager = manager_for(config.encryption_salt)
                 return manager.crypter.decrypt(str(items["secure"]))
             return {k: decrypt(v) for k, v in items.items()}
-        if isinstance(part, list):
+        if is_list(part):
             elements: list[Any] = part
             return [decrypt(v) for v in elements]
         return part

@@ -1,10 +1,12 @@
 """Property paths such as `tags.owner`, `rules[0].port` and `["a.b"].c`; `*` matches any key or index."""
 
+# ruff: noqa: PLR0911 - one return for each kind of place
+
 from __future__ import annotations
 
 from typing import Any
 
-from mldeploy.engine.property_value import PropertyMap, Secret
+from mldeploy.engine.property_value import PropertyMap, Secret, is_list, is_map
 
 Path = list[str | int]
 
@@ -74,10 +76,10 @@ def path_contains(outer: Path, inner: Path) -> bool:
 def _step(container: Any, part: str | int) -> tuple[Any, bool]:
     if isinstance(container, Secret):
         container = container.value
-    if isinstance(container, list) and isinstance(part, int):
-        return (container[part], True) if part < len(container) else (None, False)  # pyright: ignore
-    if isinstance(container, dict) and isinstance(part, str):
-        return (container[part], True) if part in container else (None, False)  # pyright: ignore
+    if is_list(container) and isinstance(part, int):
+        return (container[part], True) if part < len(container) else (None, False)
+    if is_map(container) and isinstance(part, str):
+        return (container[part], True) if part in container else (None, False)
     return None, False
 
 
@@ -87,7 +89,7 @@ def reset_path(path: Path, old: PropertyMap, new: PropertyMap) -> tuple[Property
     False when the path leads through elements that only one side has: such a change cannot be ignored.
     """
     result, ok = _reset(path, old, True, new, True)
-    return (result if ok and isinstance(result, dict) else new), ok  # pyright: ignore[reportUnknownVariableType]
+    return (result if ok and is_map(result) else new), ok
 
 
 def _reset(path: Path, old: Any, has_old: bool, new: Any, has_new: bool) -> tuple[Any, bool]:
@@ -104,12 +106,12 @@ def _reset(path: Path, old: Any, has_old: bool, new: Any, has_new: bool) -> tupl
     head, tail = path[0], path[1:]
     if head == "*":
         return _reset_all(tail, old, new)
-    if isinstance(new, dict) and isinstance(head, str):
-        return _reset_key(head, tail, old, new)  # pyright: ignore[reportUnknownArgumentType]
-    if isinstance(new, list) and isinstance(head, int):
-        if not isinstance(old, list) or head >= len(old) or head >= len(new):  # pyright: ignore
-            return new, False  # pyright: ignore[reportUnknownVariableType]
-        copy: list[Any] = list(new)  # pyright: ignore[reportUnknownArgumentType]
+    if is_map(new) and isinstance(head, str):
+        return _reset_key(head, tail, old, new)
+    if is_list(new) and isinstance(head, int):
+        if not is_list(old) or head >= len(old) or head >= len(new):
+            return new, False
+        copy: list[Any] = list(new)
         value, ok = _reset(tail, old[head], True, copy[head], True)
         if ok and value is not _GONE:
             copy[head] = value
@@ -134,27 +136,27 @@ def _reset_key(head: str, tail: Path, old: Any, new: dict[str, Any]) -> tuple[An
 
 
 def _reset_all(tail: Path, old: Any, new: Any) -> tuple[Any, bool]:
-    if isinstance(new, dict) and isinstance(old, dict):
-        result: Any = dict(new)  # pyright: ignore[reportUnknownArgumentType]
-        keys: list[Any] = sorted({*new, *old})  # pyright: ignore
+    if is_map(new) and is_map(old):
+        result: Any = dict(new)
+        keys: list[Any] = sorted({*new, *old})
         for key in keys:
             result, ok = _reset_key(key, tail, old, result)
             if not ok:
-                return new, False  # pyright: ignore[reportUnknownVariableType]
+                return new, False
         return result, True
-    if isinstance(new, list) and isinstance(old, list):
+    if is_list(new) and is_list(old):
         if not tail:
-            return list(old), True  # pyright: ignore[reportUnknownArgumentType]
-        if len(new) != len(old):  # pyright: ignore[reportUnknownArgumentType]
-            return new, False  # pyright: ignore[reportUnknownVariableType]
+            return list(old), True
+        if len(new) != len(old):
+            return new, False
         items: list[Any] = []
-        for o, n in zip(old, new, strict=True):  # pyright: ignore
+        for o, n in zip(old, new, strict=True):
             value, ok = _reset(tail, o, True, n, True)
             if not ok:
-                return new, False  # pyright: ignore[reportUnknownVariableType]
+                return new, False
             items.append(n if value is _GONE else value)
         return items, True
-    return new, False  # pyright: ignore[reportUnknownVariableType]
+    return new, False
 
 
 class _Gone:

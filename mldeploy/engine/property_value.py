@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 Value = Any
 PropertyMap = dict[str, Any]
@@ -33,6 +33,16 @@ UNKNOWN_TEXTS: Final = frozenset(
         "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",  # object
     }
 )
+
+
+def is_map(value: Value) -> TypeGuard[dict[str, Any]]:
+    """Whether the value is an object."""
+    return isinstance(value, dict)
+
+
+def is_list(value: Value) -> TypeGuard[list[Any]]:
+    """Whether the value is an array."""
+    return isinstance(value, list)
 
 
 class Computed:
@@ -106,10 +116,10 @@ class Output:
 
 
 def _children(value: Value) -> Iterable[Value]:
-    if isinstance(value, dict):
-        return value.values()  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    if isinstance(value, list):
-        return value  # pyright: ignore[reportUnknownVariableType]
+    if is_map(value):
+        return value.values()
+    if is_list(value):
+        return value
     if isinstance(value, Secret | Output):
         return (value.value,)
     if isinstance(value, Archive) and value.assets:
@@ -124,7 +134,7 @@ def any_value(value: Value, test: Callable[[Value], bool]) -> bool:
 
 def contains_unknowns(value: Value) -> bool:
     """Whether any part is not known yet."""
-    kind = type(value)
+    kind: object = type(value)  # pyright: ignore[reportUnknownVariableType]
     if kind is str or kind is int or kind is bool or value is None:
         return False
     return any_value(
@@ -139,7 +149,7 @@ def contains_unknowns(value: Value) -> bool:
 
 def contains_secrets(value: Value) -> bool:
     """Whether any part is secret."""
-    kind = type(value)
+    kind: object = type(value)  # pyright: ignore[reportUnknownVariableType]
     if kind is str or kind is int or kind is bool or value is None:
         return False
     return any_value(value, lambda v: isinstance(v, Secret) or (isinstance(v, Output) and v.secret))
@@ -147,10 +157,10 @@ def contains_secrets(value: Value) -> bool:
 
 def map_values(value: Value, change: Callable[[Value], Value]) -> Value:
     """A copy with `change` applied bottom-up to every part."""
-    if isinstance(value, dict):
+    if is_map(value):
         items: dict[str, Any] = value
         return change({k: map_values(v, change) for k, v in items.items()})
-    if isinstance(value, list):
+    if is_list(value):
         elements: list[Any] = value
         return change([map_values(v, change) for v in elements])
     if isinstance(value, Secret):
@@ -171,10 +181,10 @@ def mask_secrets(value: Value) -> Value:
     """A copy in which each secret reads `[secret]`."""
     if isinstance(value, Secret):
         return "[secret]"
-    if isinstance(value, dict):
+    if is_map(value):
         items: dict[str, Any] = value
         return {k: mask_secrets(v) for k, v in items.items()}
-    if isinstance(value, list):
+    if is_list(value):
         elements: list[Any] = value
         return [mask_secrets(v) for v in elements]
     return value
@@ -202,21 +212,21 @@ def output_dependencies(value: Value, into: set[str]) -> None:
         output_dependencies(child, into)
 
 
-def deep_equals(a: Value, b: Value) -> bool:
+def deep_equals(a: Value, b: Value) -> bool:  # noqa: PLR0911 - one for each kind of value
     """Equality as Pulumi means it: `1` is not `true`, unknowns equal unknowns, assets equal by hash."""
     if a is b:
         return True
-    kind = type(a)
+    kind: object = type(a)  # pyright: ignore[reportUnknownVariableType]
     if kind is dict:
         if type(b) is not dict:
             return False
         left: dict[str, Any] = a
-        right: dict[str, Any] = b  # pyright: ignore[reportUnknownVariableType]
+        right: dict[str, Any] = b if is_map(b) else {}
         return len(left) == len(right) and all(
             k in right and deep_equals(v, right[k]) for k, v in left.items()
         )
     if kind is list:
-        return type(b) is list and len(a) == len(b) and all(map(deep_equals, a, b))  # pyright: ignore
+        return is_list(b) and len(a) == len(b) and all(map(deep_equals, a, b))
     if kind is bool or type(b) is bool:
         return kind is type(b) and a == b
     if isinstance(a, Secret):
@@ -238,7 +248,7 @@ def annotate_secrets(outs: PropertyMap | None, ins: PropertyMap | None) -> None:
         if key not in outs:
             continue
         out = outs[key]
-        if isinstance(out, dict) and isinstance(given, dict):
-            annotate_secrets(out, given)  # pyright: ignore[reportUnknownArgumentType]
+        if is_map(out) and is_map(given):
+            annotate_secrets(out, given)
         elif not isinstance(out, Secret) and contains_secrets(given):
             outs[key] = Secret(out)

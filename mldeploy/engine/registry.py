@@ -1,5 +1,7 @@
 """The provider registry: provider resources are resources whose objects are configured plugins."""
 
+# ruff: noqa: ARG002 - the signatures are those of providers
+
 from __future__ import annotations
 
 import threading
@@ -139,7 +141,8 @@ class ProviderRegistry:
                 inputs.setdefault(key, news[key])
         if not deep_equals(inputs.get("version"), news.get("version")):
             raise ProviderError(
-                f"provider {urn!r} attempted to change version from {news.get('version')!r} to {inputs.get('version')!r}"
+                f"provider {urn!r} attempted to change version from {news.get('version')!r}"
+                f" to {inputs.get('version')!r}"
             )
         return inputs, []
 

@@ -1,5 +1,7 @@
 """Planning replacements: create first or delete first, and what has to go along with a deletion."""
 
+# ruff: noqa: PLR0917 - a replacement has that many sides
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
@@ -176,7 +178,8 @@ class ReplacePlanner:
             return True, []
         inputs: PropertyMap = {}
         touched = False
-        for key, value in state.inputs.items():
+        for key, given in state.inputs.items():
+            value = given
             if any(urn in replaced for urn in state.property_dependencies.get(key, ())):
                 touched = True
                 value = UNKNOWN

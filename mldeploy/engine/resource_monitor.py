@@ -1,5 +1,7 @@
 """The resource monitor: what the SDK talks to while the program runs (`pulumirpc.ResourceMonitor`)."""
 
+# ruff: noqa: N802 - the methods are named by the protocol
+
 from __future__ import annotations
 
 import threading
@@ -11,12 +13,13 @@ from mldeploy.engine.assets import hash_assets
 from mldeploy.engine.default_providers import DefaultProviders, ProviderRequest
 from mldeploy.engine.deployment import Deployment, Registration
 from mldeploy.engine.errors import BailError, EngineError, MonitorError, UnsupportedError
-from mldeploy.engine.goal import Alias, Goal, ReadGoal
-from mldeploy.engine.marshal import Marshaller, unmarshal, unmarshal_value
+from mldeploy.engine.goal import Goal, ReadGoal
+from mldeploy.engine.marshal import Marshaller, unmarshal
 from mldeploy.engine.project import StackConfig
 from mldeploy.engine.property_value import PropertyMap, lower_outputs, output_dependencies
 from mldeploy.engine.proto import EMPTY, Message, resource
 from mldeploy.engine.registry import set_internal
+from mldeploy.engine.requests import make_goal, refuse_unsupported
 from mldeploy.engine.step_executor import CancelledStepError
 from mldeploy.engine.step_generator import StepGenerator
 from mldeploy.engine.transforms import Transforms
@@ -139,7 +142,7 @@ class ResourceMonitor:
                 self._opened = True
 
     def _register(self, request: Message) -> Message:
-        self._refuse(request)
+        refuse_unsupported(request)
         type_, custom = request.type, request.custom
         props = unmarshal(request.object)
         hash_assets(props, self._deployment.identity.main)
@@ -162,8 +165,8 @@ class ResourceMonitor:
                 dependencies |= found
         props = {k: lower_outputs(v) for k, v in props.items()}
         if is_provider_type(type_):
-            self._provider_inputs(request, options, props)
-        goal = self._goal(request, options, props, dependencies, property_dependencies)
+            self._provider_inputs(options, props)
+        goal = make_goal(request, options, props, dependencies, property_dependencies)
         if custom and not is_provider_type(type_):
             goal.provider = options.provider or self._defaults.reference(
                 ProviderRequest(type_package(type_), options.version, options.plugin_download_url)
@@ -171,70 +174,18 @@ class ResourceMonitor:
         registration = self._generator.register(goal)
         return self._answer(request, registration, goal, dict(options.providers))
 
-    def _refuse(self, request: Message) -> None:
-        """Name what this engine does not do; leaving it out in silence would make another program of it."""
-        where = f"{request.type} '{request.name}'"
-        if request.remote:
-            raise UnsupportedError(f"{where}: remote components (multi-language) need the pulumi CLI")
-        if request.packageRef:
-            raise UnsupportedError(f"{where}: parameterised packages need the pulumi CLI")
-        if request.HasField("hooks") and any(request.hooks.ListFields()):
-            raise UnsupportedError(f"{where}: resource hooks need the pulumi CLI")
-        if getattr(request, "state_migrations", None):
-            raise UnsupportedError(f"{where}: state migrations need the pulumi CLI")
-        if request.envVarMappings:
-            raise UnsupportedError(f"{where}: environment variable mappings need the pulumi CLI")
-        if request.snippetId:
-            raise UnsupportedError(f"{where}: snippets need the pulumi CLI")
-
     def _inherited_provider(self, request: Message, package: str) -> str:
         if package in request.providers:
             return request.providers[package]
         with self._lock:
             return self._component_providers.get(request.parent, {}).get(package, "")
 
-    def _provider_inputs(self, request: Message, options: Message, props: PropertyMap) -> None:
+    @staticmethod
+    def _provider_inputs(options: Message, props: PropertyMap) -> None:
         if options.version:
             props["version"] = options.version
         if options.plugin_download_url:
             set_internal(props, "pluginDownloadURL", options.plugin_download_url)
-
-    def _goal(
-        self,
-        request: Message,
-        options: Message,
-        props: PropertyMap,
-        dependencies: set[str],
-        property_dependencies: dict[str, set[str]],
-    ) -> Goal:
-        def maybe(name: str) -> bool | None:
-            return bool(getattr(options, name)) if options.HasField(name) else None
-
-        trigger = (
-            unmarshal_value(options.replacement_trigger) if options.HasField("replacement_trigger") else None
-        )
-        return Goal(
-            type=request.type,
-            name=request.name,
-            custom=request.custom,
-            properties=props,
-            parent=request.parent,
-            protect=maybe("protect"),
-            dependencies=sorted(dependencies),
-            property_dependencies={k: sorted(v) for k, v in property_dependencies.items()},
-            delete_before_replace=maybe("delete_before_replace"),
-            ignore_changes=list(options.ignore_changes),
-            additional_secret_outputs=list(options.additional_secret_outputs),
-            aliases=[_alias(a) for a in options.aliases],
-            import_id=getattr(options, "import"),
-            custom_timeouts=_timeouts(options.custom_timeouts),
-            replace_on_changes=list(options.replace_on_changes),
-            replacement_trigger=lower_outputs(trigger),
-            retain_on_delete=maybe("retain_on_delete"),
-            deleted_with=options.deleted_with,
-            replace_with=list(options.replace_with),
-            hide_diff=list(options.hide_diff),
-        )
 
     def _answer(
         self, request: Message, registration: Registration, goal: Goal, providers: dict[str, str]
@@ -405,43 +356,3 @@ class ResourceMonitor:
     def close(self) -> None:
         """Close connections to callbacks."""
         self._transforms.close()
-
-
-def _alias(message: Message) -> Alias:
-    if message.HasField("urn"):
-        return Alias(urn=message.urn)
-    spec = message.spec
-    return Alias(
-        name=spec.name,
-        type=spec.type,
-        stack=spec.stack,
-        project=spec.project,
-        parent=spec.parentUrn,
-        no_parent=spec.noParent,
-    )
-
-
-_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
-
-
-def _timeouts(message: Message) -> dict[str, float]:
-    """Seconds by operation of durations such as `1h30m`. Raises EngineError."""
-    found: dict[str, float] = {}
-    for name in ("create", "update", "delete", "read"):
-        text = getattr(message, name)
-        if text:
-            found[name] = duration_seconds(text)
-    return found
-
-
-def duration_seconds(text: str) -> float:
-    """Seconds of a Go duration. Raises EngineError for anything else."""
-    import re
-
-    parts = re.findall(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)", text)
-    if not parts or "".join(n + u for n, u in parts) != text:
-        raise EngineError(
-            f"unable to parse customTimeouts value {text!r}: use a duration such as 5m or 1h30m"
-        )
-    total = sum(float(number) * _UNITS[unit] for number, unit in parts)
-    return int(total) if total.is_integer() else total

@@ -18,14 +18,15 @@ _ROUNDS = 1_000_000
 _CHECK = "pulumi"
 _keys: dict[tuple[str, bytes], bytes] = {}
 
-PASSPHRASE_HINT = "set PULUMI_CONFIG_PASSPHRASE, or PULUMI_CONFIG_PASSPHRASE_FILE to a file that holds it"
+# What to do about a missing or wrong one.
+PASSPHRASE_HINT = "set PULUMI_CONFIG_PASSPHRASE, or PULUMI_CONFIG_PASSPHRASE_FILE to a file that holds it"  # noqa: S105
 
 
 class Crypter:
     """Encrypts and decrypts values with one key."""
 
     def __init__(self, key: bytes) -> None:
-        # Imported here because it costs more than the rest of the engine, and a stack without secrets needs none.
+        # Imported here: it costs more than the rest of the engine, and a stack without secrets needs none.
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         self._aes = AESGCM(key)

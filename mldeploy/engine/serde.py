@@ -26,6 +26,8 @@ from mldeploy.engine.property_value import (
     ResourceReference,
     Secret,
     Value,
+    is_list,
+    is_map,
     lower_outputs,
 )
 from mldeploy.engine.secrets import SecretsManager
@@ -108,7 +110,7 @@ class Serializer:
 
     def value(self, value: Value) -> Any:
         """A property value as JSON."""
-        kind = type(value)
+        kind: object = type(value)  # pyright: ignore[reportUnknownVariableType]
         if kind is str:
             return self._text(value)
         if kind is bool or kind is int or value is None:
@@ -215,7 +217,7 @@ class Deserializer:
 
     def value(self, data: Any) -> Value:
         """A property value."""
-        kind = type(data)
+        kind: object = type(data)  # pyright: ignore[reportUnknownVariableType]
         if kind is str:
             return UNKNOWN if data == UNKNOWN_STRING else data
         if kind is dict:
@@ -275,10 +277,10 @@ def properties(value: PropertyMap) -> dict[str, Any]:
 def _masked(value: Value) -> Any:
     if isinstance(value, Secret):
         return {SIG_KEY: SECRET_SIG, "ciphertext": "[secret]"}
-    if isinstance(value, dict):
+    if is_map(value):
         items: dict[str, Any] = value
         return {key: _masked(item) for key, item in items.items()}
-    if isinstance(value, list):
+    if is_list(value):
         elements: list[Any] = value
         return [_masked(item) for item in elements]
     return Serializer(None).value(value)

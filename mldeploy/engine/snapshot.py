@@ -20,8 +20,8 @@ from mldeploy.engine.secrets import SecretsManager
 from mldeploy.engine.serde import Serializer, dumps
 from mldeploy.engine.state import Operation, ResourceState
 
-# Checkpoints up to this size are written whole after every step, so that the other engine can take over from a
-# killed one without knowing of journals. Larger ones are rewritten when that costs a small part of the time.
+# Checkpoints up to this size are written whole after every step, so that the other engine can take over from
+# a killed one without knowing of journals. Larger ones are rewritten when that takes little of the time.
 WHOLE_LIMIT = 256 * 1024
 WHOLE_SHARE = 5.0
 

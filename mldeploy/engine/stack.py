@@ -170,7 +170,7 @@ def _reference(
 def read_stack(
     project_dir: Path | str, stack: str, *, backend_url: str | None = None, passphrase: str | None = None
 ) -> list[ResourceState]:
-    """Every resource of a stack, in order; empty when the stack does not exist. Secrets are Secret objects."""
+    """Every resource of a stack, in order; empty when there is no such stack. Secrets are Secret objects."""
     _, backend, reference = _reference(project_dir, stack, backend_url)
     return read_snapshot(backend, reference, Secrets(passphrase)).resources
 
@@ -246,7 +246,7 @@ def import_stack(
     backend_url: str | None = None,
     passphrase: str | None = None,
 ) -> int:
-    """Replace a stack's state by an exported one; plaintext secrets are encrypted. Returns the resource count.
+    """Replace a stack's state by an exported one; plaintext secrets are encrypted. Returns the number.
 
     Raises StateError for a deployment that is broken or of another stack (`force` takes it all the same).
     """
@@ -331,7 +331,7 @@ def remove_stack(
 
 
 def cancel(project_dir: Path | str, stack: str, *, backend_url: str | None = None) -> list[str]:
-    """Remove the stack's locks, whoever holds them, and merge what a killed engine recorded. Says what it did."""
+    """Remove the stack's locks, whoever holds them, merge what a killed engine recorded, and say so."""
     _, backend, reference = _reference(project_dir, stack, backend_url)
     done = [f"removed lock {info}" for info in remove_locks(backend.lock_folder(reference))]
     with StackLock(backend.lock_folder(reference)):

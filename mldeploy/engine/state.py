@@ -52,7 +52,7 @@ class ResourceState:
         for item in fields(self):
             value = getattr(other, item.name)
             if isinstance(value, dict | list):
-                setattr(other, item.name, value.copy())  # pyright: ignore[reportUnknownMemberType]
+                setattr(other, item.name, value.copy())
         return other
 
     @property
@@ -73,7 +73,7 @@ class ResourceState:
 
 @dataclass(slots=True, eq=False)
 class Operation:
-    """An operation whose end was never recorded: `creating`, `updating`, `deleting`, `reading`, `importing`."""
+    """An operation whose end was not recorded: `creating`, `updating`, `deleting`, `reading`, `importing`."""
 
     resource: ResourceState
     type: str

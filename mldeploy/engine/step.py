@@ -1,4 +1,4 @@
-"""Steps: what the engine does to one resource. `apply` does it (or, in a preview, works out what would come)."""
+"""Steps: what the engine does to one resource. `apply` does it, or works out what would come of it."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class Step:
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class SameStep(Step):
-    """Nothing to do. `skipped_create`: it does not exist and is not to be created now; `untargeted`: left alone."""
+    """Nothing to do. `skipped_create`: not there and not to be created now; `untargeted`: left alone."""
 
     skipped_create: bool = False
     untargeted: bool = False
@@ -214,7 +214,7 @@ class ReplaceStep(Step):
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class DeleteStep(Step):
-    """An object's end; `replacing` when another takes its place, `pending_replacement` when that comes later."""
+    """An object's end; `replacing`: another takes its place, `pending_replacement`: that comes later."""
 
     replacing: bool = False
     pending_replacement: bool = False
@@ -235,8 +235,8 @@ class DeleteStep(Step):
         assert old is not None
         if not self.replacing and old.protect:
             raise DeleteProtectedError(
-                f'resource "{old.urn}" cannot be deleted\nbecause it is protected. To unprotect the resource, '
-                "either remove the `protect` flag from the resource in your Pulumi program and run"
+                f'resource "{old.urn}" cannot be deleted\nbecause it is protected. To unprotect the resource,'
+                " either remove the `protect` flag from the resource in your Pulumi program and run"
                 f" `pulumi up`, or use the command:\n`pulumi state unprotect '{old.urn}'`"
             )
         if not self.deployment.preview and self._owned(old):

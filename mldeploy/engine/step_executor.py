@@ -1,4 +1,4 @@
-"""The step executor: runs chains of steps, records each one before and after, and stops the rest on an error."""
+"""The step executor: runs chains of steps, records each before and after, and stops the rest on an error."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class StepExecutor:
         self.cancelled.set()
 
     def run_chain(self, steps: list[Step]) -> None:
-        """Run steps one after another. Raises CancelledStepError or BailError; the error was reported then."""
+        """Run steps one after another. Raises CancelledStepError, or BailError for what was reported."""
         with self._slots:
             for step in steps:
                 if self.cancelled.is_set():
@@ -77,7 +77,7 @@ class StepExecutor:
         with ThreadPoolExecutor(min(self._parallel, max(1, len(steps))), "step") as pool:
             list(pool.map(one, steps))
 
-    # -- one step --------------------------------------------------------------------------------------------
+    # -- one step ----------------------------------------------------------------------------------------
 
     def _run(self, step: Step) -> None:
         self._announce(step)
@@ -136,19 +136,20 @@ class StepExecutor:
         _mark_secret_outputs(new)
         self._deployment.settle(new, read=isinstance(step, ReadStep))
 
-    # -- recording -------------------------------------------------------------------------------------------
+    # -- recording ---------------------------------------------------------------------------------------
 
     def _begin(self, step: Step) -> None:
         snapshots = self._deployment.snapshots
         if snapshots is None:
             return
-        operation = {
+        operations: dict[type[Step], str] = {
             CreateStep: "creating",
             UpdateStep: "updating",
             DeleteStep: "deleting",
             ReadStep: "reading",
             ImportStep: "importing",
-        }.get(type(step))
+        }
+        operation = operations.get(type(step))
         if operation is not None:
             snapshots.begin(step.state, operation)
 
@@ -191,7 +192,7 @@ class StepExecutor:
         elif step.op == ops.REMOVE_PENDING_REPLACE:
             snapshots.end(done=old)
 
-    # -- telling -----------------------------------------------------------------------------------------------
+    # -- telling -----------------------------------------------------------------------------------------
 
     def _announce(self, step: Step) -> None:
         events = self._deployment.events

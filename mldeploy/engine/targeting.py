@@ -74,8 +74,8 @@ class Targeting:
                 ""
                 if "$" in urn
                 else (
-                    " If this resource has a parent, be sure to specify the resource's entire URN, including its"
-                    " parent's types; in a shell, quote URNs with a dollar sign."
+                    " If this resource has a parent, be sure to specify the resource's entire URN, including"
+                    " its parent's types; in a shell, quote URNs with a dollar sign."
                 )
             )
             self._deployment.error(f"Target '{urn}' could not be found in the stack.{hint}")

@@ -134,7 +134,7 @@ class Transforms:
         try:
             return stub.Invoke(request).response
         except grpc.RpcError as error:
-            details = getattr(error, "details", lambda: str(error))()
+            details = error.details() if hasattr(error, "details") else str(error)
             raise EngineError(f"invoke transform: {details}") from None
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Renders engine events: a live Rich tree on terminals, plain lines elsewhere, the CLI's JSON for machines."""
+"""Renders engine events: a live Rich tree on terminals, plain lines elsewhere, JSON for machines."""
 
 from __future__ import annotations
 
@@ -22,13 +22,16 @@ def make_display(
     stream: TextIO | None = None,
     interactive: bool | None = None,
 ) -> Display:
-    """The display for an operation (`preview`, `up`, `refresh`, `destroy`): pass it to the engine as `sink`, call
-    `close(result)` at the end. `json` gives the event stream, or one digest for a preview, as the CLI does."""
-    stream = stream or sys.stdout
+    """The display for an operation (`preview`, `up`, `refresh`, `destroy`).
+
+    Pass it to the engine as `sink` and call `close(result)` at the end. `json` gives the event stream, or one
+    digest for a preview, as the CLI does.
+    """
+    out: TextIO = sys.stdout if stream is None else stream
     if json:
-        return PreviewDigest(stream) if operation == "preview" else EventStream(stream)
+        return PreviewDigest(out) if operation == "preview" else EventStream(out)
     if interactive is None:
-        interactive = stream.isatty()
+        interactive = out.isatty()
     if interactive and not diff:
-        return RichDisplay(operation, stream, show_sames=show_sames)
-    return PlainDisplay(operation, stream, diff=diff, show_sames=show_sames)
+        return RichDisplay(operation, out, show_sames=show_sames)
+    return PlainDisplay(operation, out, diff=diff, show_sames=show_sames)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mldeploy.engine.options import Result
-from mldeploy.engine.property_value import SECRET_SIG, SIG_KEY, UNKNOWN_STRING
+from mldeploy.engine.property_value import SECRET_SIG, SIG_KEY, UNKNOWN_STRING, is_list, is_map
 
 SIGNS = {
     "same": " ",
@@ -108,6 +108,16 @@ class Row:
     finished: bool = False
     messages: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
 
+    @property
+    def custom(self) -> bool:
+        """Whether a provider manages it; components only group."""
+        return bool(self.side("new").get("custom") or self.side("old").get("custom"))
+
+    def side(self, which: str) -> dict[str, Any]:
+        """The `old` or `new` state of the last step event; empty without one."""
+        state: dict[str, Any] | None = self.metadata.get(which)
+        return state or {}
+
 
 class Display:
     """Collects rows; subclasses draw. Call it with events, then `close(result)`."""
@@ -140,7 +150,7 @@ class Display:
 
     def _row(self, metadata: dict[str, Any]) -> Row:
         urn = metadata["urn"]
-        state = metadata.get("new") or metadata.get("old") or {}
+        state: dict[str, Any] = metadata.get("new") or metadata.get("old") or {}
         row = self.rows.get(urn)
         if row is None:
             row = self.rows[urn] = Row(
@@ -203,7 +213,9 @@ def summary_lines(result: Result, *, preview: bool) -> list[str]:
         count = result.changes.get(op, 0)
         if count:
             lines.append(
-                f"{SIGNS.get(op, ' ').strip() or ' '} {count} {'to ' + op if preview else finished(op, preview=False)}"
+                f"{SIGNS.get(op, '').strip()} {count} "
+                + (f"to {op}" if preview else finished(op, preview=False))
+                + (f"to {op}" if preview else finished(op, preview=False))
             )
     same = result.changes.get("same", 0)
     if same:
@@ -213,7 +225,7 @@ def summary_lines(result: Result, *, preview: bool) -> list[str]:
 
 def show(value: Any, *, limit: int = MAX_TEXT) -> str:
     """A property value on one line: secrets masked, unknowns named, long texts cut."""
-    if isinstance(value, dict):
+    if is_map(value):
         items: dict[str, Any] = value
         if items.get(SIG_KEY) == SECRET_SIG:
             return "[secret]"
@@ -226,12 +238,12 @@ def show(value: Any, *, limit: int = MAX_TEXT) -> str:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
+    if is_map(value):
         items: dict[str, Any] = value
         if items.get(SIG_KEY) == SECRET_SIG:
             return "[secret]"
         return {k: _plain(v) for k, v in items.items()}
-    if isinstance(value, list):
+    if is_list(value):
         elements: list[Any] = value
         return [_plain(v) for v in elements]
     return "[unknown]" if value == UNKNOWN_STRING else value

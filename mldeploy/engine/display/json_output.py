@@ -35,7 +35,10 @@ class PreviewDigest(Display):
         if "preludeEvent" in event:
             self._config = event["preludeEvent"]["config"]
         elif "resourcePreEvent" in event:
-            self._steps.append(self._step(event["resourcePreEvent"]["metadata"]))
+            metadata = event["resourcePreEvent"]["metadata"]
+            # The parts of a replacement are left out, as the CLI leaves them out.
+            if metadata.get("logical") or metadata["op"] == "refresh":
+                self._steps.append(self._step(metadata))
         elif "resOutputsEvent" in event:
             self._refine(event["resOutputsEvent"]["metadata"])
         elif "diagnosticEvent" in event and not event["diagnosticEvent"].get("ephemeral"):

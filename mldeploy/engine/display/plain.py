@@ -28,13 +28,11 @@ class PlainDisplay(Display):
 
     def on_begin(self, row: Row) -> None:
         """Components report their end late or never: their line comes now."""
-        custom = (row.metadata.get("new") or row.metadata.get("old") or {}).get("custom")
-        if not custom and row.op not in ("delete", "refresh"):
+        if not row.custom and row.op not in ("delete", "refresh"):
             self._line(row, "")
 
     def on_end(self, row: Row) -> None:
-        custom = (row.metadata.get("new") or row.metadata.get("old") or {}).get("custom")
-        if custom or row.failed or row.op in ("delete", "refresh"):
+        if row.custom or row.failed or row.op in ("delete", "refresh"):
             took = f" ({row.seconds:.1f}s)" if row.seconds >= 0.05 and not self.preview else ""
             self._line(row, took)
 

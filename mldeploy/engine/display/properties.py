@@ -6,7 +6,7 @@ from typing import Any
 
 from mldeploy.engine.display.base import Row, show
 from mldeploy.engine.property_path import parse_path
-from mldeploy.engine.property_value import SECRET_SIG, SIG_KEY
+from mldeploy.engine.property_value import SECRET_SIG, SIG_KEY, is_list, is_map
 
 _MISSING = object()
 
@@ -14,15 +14,15 @@ _MISSING = object()
 def diff_lines(row: Row, indent: str = "    ") -> list[str]:
     """What a step changes about a resource's inputs (or, after a refresh, its outputs)."""
     metadata = row.metadata
-    old: dict[str, Any] = (metadata.get("old") or {}).get("inputs") or {}
-    new: dict[str, Any] = (metadata.get("new") or {}).get("inputs") or {}
+    old: dict[str, Any] = row.side("old").get("inputs") or {}
+    new: dict[str, Any] = row.side("new").get("inputs") or {}
     detailed: dict[str, dict[str, Any]] | None = metadata.get("detailedDiff")
     if row.op in ("create", "import", "read"):
         return _tree("+", new, indent)
     if row.op in ("delete", "discard"):
         return _tree("-", old, indent)
     if detailed:
-        return _detailed(metadata, detailed, indent)
+        return _detailed(row, detailed, indent)
     lines: list[str] = []
     _compare(old, new, indent, lines)
     return lines
@@ -30,7 +30,7 @@ def diff_lines(row: Row, indent: str = "    ") -> list[str]:
 
 def _tree(sign: str, value: Any, indent: str) -> list[str]:
     lines: list[str] = []
-    if isinstance(value, dict) and SIG_KEY not in value:
+    if is_map(value) and SIG_KEY not in value:
         items: dict[str, Any] = value
         for key in sorted(items):
             child = items[key]
@@ -39,7 +39,7 @@ def _tree(sign: str, value: Any, indent: str) -> list[str]:
                 lines += _tree(sign, child, indent + "    ")
             else:
                 lines.append(f"{indent}{sign} {key}: {show(child)}")
-    elif isinstance(value, list):
+    elif is_list(value):
         elements: list[Any] = value
         for i, child in enumerate(elements):
             if _is_branch(child):
@@ -51,9 +51,9 @@ def _tree(sign: str, value: Any, indent: str) -> list[str]:
 
 
 def _is_branch(value: Any) -> bool:
-    if isinstance(value, dict):
+    if is_map(value):
         return bool(value) and SIG_KEY not in value
-    return isinstance(value, list) and bool(value)
+    return is_list(value) and bool(value)
 
 
 def _compare(old: dict[str, Any], new: dict[str, Any], indent: str, lines: list[str]) -> None:
@@ -65,23 +65,21 @@ def _compare(old: dict[str, Any], new: dict[str, Any], indent: str, lines: list[
             lines += _tree("+", {key: after}, indent)
         elif after is _MISSING:
             lines += _tree("-", {key: before}, indent)
-        elif (
-            _is_branch(before) and _is_branch(after) and isinstance(before, dict) and isinstance(after, dict)
-        ):
+        elif _is_branch(before) and _is_branch(after) and is_map(before) and is_map(after):
             lines.append(f"{indent}~ {key}:")
-            _compare(before, after, indent + "    ", lines)  # pyright: ignore[reportUnknownArgumentType]
+            _compare(before, after, indent + "    ", lines)
         elif before != after:
             lines.append(f"{indent}~ {key}: {show(before)} => {show(after)}")
 
 
 def _secret(value: Any) -> bool:
-    return isinstance(value, dict) and value.get(SIG_KEY) == SECRET_SIG  # pyright: ignore
+    return is_map(value) and value.get(SIG_KEY) == SECRET_SIG
 
 
-def _detailed(metadata: dict[str, Any], detailed: dict[str, dict[str, Any]], indent: str) -> list[str]:
+def _detailed(row: Row, detailed: dict[str, dict[str, Any]], indent: str) -> list[str]:
     lines: list[str] = []
-    olds, news = metadata.get("old") or {}, metadata.get("new") or {}
-    refreshed = metadata["op"] == "refresh" or metadata.get("refreshed")
+    olds, news = row.side("old"), row.side("new")
+    refreshed = row.metadata["op"] == "refresh"
     for path in sorted(detailed):
         entry = detailed[path]
         kind = str(entry["diffKind"])
@@ -111,12 +109,12 @@ def _at(value: Any, path: str) -> Any:
     except ValueError:
         return _MISSING
     for part in parts:
-        if isinstance(value, dict) and part in value:
+        if is_map(value) and part in value:
             if SIG_KEY in value:
-                return value  # pyright: ignore[reportUnknownVariableType]
-            value = value[part]  # pyright: ignore
-        elif isinstance(value, list) and isinstance(part, int) and part < len(value):  # pyright: ignore
-            value = value[part]  # pyright: ignore
+                return value
+            value = value[part]
+        elif is_list(value) and isinstance(part, int) and part < len(value):
+            value = value[part]
         elif _secret(value):
             return value
         else:
