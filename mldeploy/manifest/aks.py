@@ -69,7 +69,8 @@ class AksCreate(Section):
     location: Location | None = None
     """The Azure region. Default: `azure.location`."""
     agent_count: Annotated[int, Field(ge=1, le=1000)] = 3
-    """Nodes at first; the autoscaler takes over from there. agent_count x vCPUs must be 12 or more, except for dev_test."""
+    """Nodes at first; the autoscaler takes over from there. Times vCPUs it must be 12 or more, except for
+    `dev_test`."""
     max_count: Annotated[int, Field(ge=1, le=1000)] | None = None
     """The most nodes for services. Default: three times `agent_count`."""
     vm_size: VmSize = "Standard_D4s_v5"

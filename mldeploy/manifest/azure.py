@@ -54,7 +54,8 @@ class Azure(Section):
     builder: Literal["docker", "acr"] = "docker"
     """Who builds images: the Docker engine of the machine that runs `up`, or a task of the registry."""
     deployer_principal_id: Uuid | None = None
-    """The object id of who runs `up`, to be given the right to upload models. Default: that right is there already."""
+    """The object id of who runs `up`, to be given the right to upload models. Default: that right is there
+    already."""
     deployer_type: Literal["ServicePrincipal", "User", "Group"] = "ServicePrincipal"
     """What the deployer is."""
     protect: bool = False

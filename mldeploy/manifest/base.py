@@ -1,9 +1,9 @@
-"""What all sections of the manifest have in common: strict frozen models and the small types they are made of."""
+"""What all sections of the manifest have in common: strict frozen models and small types."""
 
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class Section(BaseModel):
-    """A mapping of the manifest: unknown keys are errors, values are never coerced, nothing can be changed later."""
+    """A mapping of the manifest: unknown keys are errors, values are never coerced, nothing changes later."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
@@ -28,18 +28,35 @@ def fail(message: str) -> PydanticCustomError:
 
 
 def as_written(value: Any) -> Any:
-    """A text, also where a whole number was written: ``version: 3`` is "3"; a fraction is not, for 1.10 would be 1.1."""
+    """A text, also where a whole number was written: ``version: 3`` is "3". A fraction is refused."""
     if isinstance(value, WrittenInt):
         return value.text
     if isinstance(value, WrittenFloat):
         raise fail(
-            f'{value.text} is a number, and {value.text} and {float(value)}0 are the same one; quote it: "{value.text}"'
+            f'{value.text} is a number, the same as {_other(value)}; as a text, quote it: "{value.text}"'
         )
     if isinstance(value, bool):
         raise fail(f'must be a text, not the boolean {shown(value)}; quote it: "{shown(value)}"')
     if isinstance(value, int):
         return str(value)
     return value
+
+
+def _other(value: WrittenFloat) -> str:
+    """The same number written in another way: why a version must not be one."""
+    short = repr(float(value))
+    return short if short != value.text else f"{short}0"
+
+
+def plain_numbers(value: Any) -> Any:
+    """Free-form content with ordinary numbers."""
+    if isinstance(value, dict):
+        return {key: plain_numbers(item) for key, item in cast("dict[str, Any]", value).items()}
+    if isinstance(value, list):
+        return [plain_numbers(item) for item in cast("list[Any]", value)]
+    if isinstance(value, WrittenInt):
+        return int(value)
+    return float(value) if isinstance(value, WrittenFloat) else value
 
 
 def pattern(expression: str, allowed: str) -> Any:
@@ -59,12 +76,21 @@ def matching(expression: str, allowed: str) -> Any:
     return (pattern(expression, allowed), Field(json_schema_extra={"pattern": f"^(?:{expression})$"}))
 
 
+def _location(value: Any) -> Any:
+    if isinstance(value, str) and not re.fullmatch(r"[a-z]+[a-z0-9]*", value):
+        short = re.sub(r"[^a-z0-9]", "", value.lower())
+        raise fail(f'{shown(value)} is no short name of an Azure region (did you mean "{short}"?)')
+    return value
+
+
 Text = Annotated[str, Field(min_length=1), BeforeValidator(as_written)]
 """A text that is not empty; a whole number counts as its digits."""
 LooseText = Annotated[str, BeforeValidator(as_written)]
 """A text, maybe empty."""
 Items = Annotated[tuple[T, ...], Strict(False)]
 """A list; a tuple once read."""
+FreeForm = Annotated[dict[str, Any], BeforeValidator(plain_numbers)]
+"""A mapping whose content is somebody else's format."""
 Port = Annotated[int, Field(ge=1, le=65535)]
 Positive = Annotated[int, Field(ge=1)]
 Count = Annotated[int, Field(ge=0)]
@@ -77,7 +103,7 @@ HostName = Annotated[
         "a host name such as score.example.org",
     ),
 ]
-Location = Annotated[Text, BeforeValidator(lambda value: _location(value))]
+Location = Annotated[Text, BeforeValidator(_location)]
 """An Azure region by its short name: ``westeurope``."""
 Zone = Annotated[Text, pattern(r"[123]", "1, 2, 3")]
 ArmId = Annotated[
@@ -89,14 +115,7 @@ ArmId = Annotated[
 ]
 Uuid = Annotated[Text, pattern(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", "a UUID")]
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_DURATION = re.compile(r"([0-9]+)(s|m|h|d)")
-
-
-def _location(value: Any) -> Any:
-    if isinstance(value, str) and not re.fullmatch(r"[a-z]+[a-z0-9]*", value):
-        short = re.sub(r"[^a-z0-9]", "", value.lower())
-        raise fail(f'{shown(value)} is no short name of an Azure region (did you mean "{short}"?)')
-    return value
+_DURATION = re.compile(r"([0-9]{1,9})(s|m|h|d)")
 
 
 def _seconds(value: Any) -> Any:

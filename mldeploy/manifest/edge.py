@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mldeploy.manifest.base import Items, Section, Text, pattern
+from mldeploy.manifest.base import FreeForm, Items, Section, Text, pattern
 
 DevicePath = Annotated[
     Text, pattern(r"/(?!.*(^|/)\.\.(/|$))[^:]*", "an absolute path on the device, without '..' and ':'")
@@ -35,7 +35,7 @@ class Edge(Section):
     """Smaller starts earlier. Default: last."""
     image_pull_policy: Literal["on-create", "never"] = "on-create"
     """When the device pulls the image."""
-    desired: dict[str, Any] = Field(default_factory=dict)
+    desired: FreeForm = Field(default_factory=dict)
     """Desired properties of the module's twin."""
     bind_address: Text | None = None
     """The device's address that `port` listens on. Default: all of them."""
@@ -47,5 +47,5 @@ class Edge(Section):
     """With `ssl`: its PEM private key on the device."""
     mounts: Items[Mount] = ()
     """More folders of the device, such as one for collected data."""
-    create_options: dict[str, Any] = Field(default_factory=dict)
-    """More of Docker's create options, in Docker's own words; they win over what is made from the other settings."""
+    create_options: FreeForm = Field(default_factory=dict)
+    """More of Docker's create options, in Docker's own words; they win over the other settings."""

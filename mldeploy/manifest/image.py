@@ -37,7 +37,7 @@ class PackageIndex(Section):
     username: Text | None = None
     """Who logs in."""
     password: Secret | None = None
-    """The password or token, by reference; it reaches the build as a build secret and never stays in the image."""
+    """The password or token, by reference; a secret of the build that never stays in the image."""
 
 
 class Image(Section):
@@ -50,13 +50,13 @@ class Image(Section):
     entry_script: Text
     """The script with `init()` and `run()`, relative to `source_directory`."""
     conda_file: Text | None = None
-    """The conda environment file, relative to `source_directory`. Default: only what the scoring server itself needs."""
+    """The conda environment file, relative to `source_directory`. Default: no packages of its own."""
     runtime: Literal["python", "spark-py"] = "python"
     """The language, as in v1."""
     base_image: Text | None = Field(
         default=None, examples=["mcr.microsoft.com/azureml/minimal-py312-inference", "runs:/0123456789abcdef"]
     )
-    """The image to build on, `registry/name:tag`, or `runs:/<run id>` for the one a training run was built with
+    """The image to build on, `registry/name:tag`, or `runs:/<run id>` for the one of a training run
     (`AzureML.DerivedImageName`). Default: a small Python image."""
     base_image_registry: Registry | None = None
     """The private registry that the base image comes from."""

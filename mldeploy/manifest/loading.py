@@ -79,34 +79,38 @@ def _read(root: Path, stack: str) -> tuple[Table | None, list[ManifestError], li
 
 def _read_file(root: Path, name: str, *, required: bool) -> tuple[Table | None, list[ManifestError]]:
     """The file's tree, a mapping; None when it is not there or no manifest at all."""
-
-    def wrong(message: str) -> tuple[None, list[ManifestError]]:
-        return None, [ManifestError(name, 0, 0, "", message)]
-
-    path = root / name
-    try:
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode):
-            return wrong("is no regular file")
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except FileNotFoundError:
-        other = path.with_suffix(".yml")
-        if other.is_file():
-            return wrong(f"does not exist, but {other.name} does; rename that")
-        if path.is_symlink():
-            return wrong("is a dangling link")
-        return wrong("does not exist") if required else (None, [])
-    except OSError as error:
-        return wrong(f"cannot be read: {error.strerror}")
+    data = _bytes(root / name, required=required)
+    if data is None:
+        return None, []
+    if isinstance(data, str):
+        return None, [ManifestError(name, 0, 0, "", data)]
     node, errors = parse(data, name)
     if errors:
         return None, errors
     if node is None or (isinstance(node, Scalar) and node.value is None):
-        return wrong("is empty; a manifest begins with version: 1") if required else (None, [])
+        message = "is empty; a manifest begins with version: 1"
+        return None, [ManifestError(name, 0, 0, "", message)] if required else []
     if not isinstance(node, Table):
         return None, [ManifestError(*node.mark, "", "a manifest is a mapping; it begins with version: 1")]
     return node, _version(node, required=required)
+
+
+def _bytes(path: Path, *, required: bool) -> bytes | str | None:
+    """The file's content; or what is wrong with it; or None when it is not there and need not be."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            return "is no regular file"
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        other = path.with_suffix(".yml")
+        if other.is_file():
+            return f"does not exist, but {other.name} does; rename that"
+        if path.is_symlink():
+            return "is a dangling link"
+        return "does not exist" if required else None
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
 
 
 def _version(tree: Table, *, required: bool) -> list[ManifestError]:

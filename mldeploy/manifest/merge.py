@@ -1,7 +1,7 @@
 """Laying `manifest.<stack>.yaml` over `manifest.yaml`.
 
-Mappings are merged key by key, everything else replaces, and null removes. A secret reference replaces as a whole, since
-``{config: a}`` merged with ``{env: B}`` would be neither. Every value keeps the place where it was written.
+Mappings are merged key by key, everything else replaces, and null removes. A secret reference replaces as a
+whole, since ``{config: a}`` merged with ``{env: B}`` would be neither. Every value keeps its place.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def merge(base: Node, over: Node, *, free: bool = False) -> Node:
             entries[key] = Entry(entry.key, without_nulls(entry.node))
         else:
             node = merge(below.node, entry.node, free=free or key in _FREE_FORM)
-            # A mapping that only gains keys is still where the base has it; what replaces is where the overlay has it.
+            # A mapping that only gains keys is still where the base has it.
             merged = isinstance(below.node, Table) and isinstance(entry.node, Table)
             entries[key] = Entry(below.key if merged else entry.key, node)
     return Table(base.mark, entries)

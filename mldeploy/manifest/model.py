@@ -20,7 +20,7 @@ class Model(Section):
     """Its file or folder: a path relative to the project, `runs:/<run id>/<path>` of an MLflow run, or
     `azureml://jobs/<job>/outputs/<path>` of an Azure ML job."""
     version: Version | None = None
-    """Pins the version, which then never changes its content. Default: a version that follows from the content."""
+    """Pins the version, which then never changes its content. Default: it follows from the content."""
     description: LooseText | None = None
     """What it is, for people."""
     tags: Labels = Field(default_factory=dict)

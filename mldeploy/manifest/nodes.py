@@ -76,7 +76,7 @@ def plain(node: Node) -> Any:
 
 
 def locate(root: Node, path: Sequence[str | int]) -> Mark:
-    """Where ``path`` was written: its key, or an item's own place; the nearest parent's when it is not there."""
+    """Where ``path`` was written: its key, an item's own place, or the nearest parent's."""
     mark, here = root.mark, root
     for part in path:
         if isinstance(here, Table) and isinstance(part, str) and part in here.entries:

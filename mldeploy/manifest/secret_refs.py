@@ -69,7 +69,7 @@ def _reference(value: Any) -> Any:
     expression, allowed = _FORMS[kind]
     if not isinstance(name, str) or not re.fullmatch(expression, name):
         raise fail(f"{kind} names no secret; allowed: {allowed}")
-    return _KINDS[kind].model_construct(**{kind: name})
+    return _KINDS[kind].model_validate({kind: name})
 
 
 Secret = Annotated[SecretRef, BeforeValidator(_reference)]

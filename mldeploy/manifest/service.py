@@ -62,7 +62,7 @@ class CollectModelData(Section):
     format: Literal["jsonl", "parquet"] = "jsonl"
     """How it is written."""
     destination: Text | None = None
-    """A folder, or a blob container's URL. Default: on Azure the stack's storage, else a folder of the service's own."""
+    """A folder, or a blob container's URL. Default: on Azure the stack's storage, else its own folder."""
 
 
 class Ssl(Section):
@@ -151,9 +151,9 @@ class Service(Section):
     port: Port | None = None
     """local, edge: the port on the machine or device."""
     cpu_cores: Annotated[float, Field(gt=0)] | None = None
-    """CPU cores of one replica. Default: 0.1 on AKS and Kubernetes, 1 on ACI, no limit on local and edge."""
+    """CPU cores of one replica. Default: 0.1 on AKS, Kubernetes, 1 on ACI, no limit on local and edge."""
     memory_gb: Annotated[float, Field(gt=0)] | None = None
-    """Memory of one replica in GB. Default: 0.5 on AKS and Kubernetes, 1 on ACI, no limit on local and edge."""
+    """Memory of one replica in GB. Default: 0.5 on AKS, Kubernetes, 1 on ACI, no limit on local and edge."""
     cpu_cores_limit: Annotated[float, Field(gt=0)] | None = None
     """AKS, Kubernetes: the most CPU cores of one replica. Default: `cpu_cores`."""
     memory_gb_limit: Annotated[float, Field(gt=0)] | None = None
@@ -166,7 +166,7 @@ class Service(Section):
     """AKS, Kubernetes: replicas by load. There it is the default, unless `num_replicas` is given."""
 
     auth_enabled: bool = False
-    """Whether requests need `Authorization: Bearer <key>`. Default: true on AKS and Kubernetes, else false."""
+    """Whether requests need `Authorization: Bearer <key>`. Default: true on AKS, Kubernetes, else false."""
     primary_key: Secret | None = None
     """Your own primary key, by reference. Default: a generated one."""
     secondary_key: Secret | None = None

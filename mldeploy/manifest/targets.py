@@ -163,7 +163,7 @@ class EdgeRoute(Section):
 
 
 class EdgeTarget(_Target):
-    """IoT Edge devices, through one automatic deployment of an IoT hub: its modules are the target's services."""
+    """IoT Edge devices, through an automatic deployment of an IoT hub: its modules are the services."""
 
     type: Literal["edge"]
     """`edge`."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Generic, TypeVar, cast, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from mldeploy.manifest.advice import ADVICE
 from mldeploy.manifest.errors import hint, shown
@@ -38,8 +39,8 @@ def validate(kind: type[S], raw: Any, path: Path) -> Checked[S]:
     """Validate ``raw`` as a ``kind``.
 
     Returns:
-        The model and the faults. With faults in optional keys the model is made without those, so that rules over several
-        fields can still be checked and everything wrong is told at once.
+        The model and the faults. With faults in optional keys the model is made without those, so that rules
+        over several fields can still be checked and everything wrong is told at once.
     """
     if not isinstance(raw, dict):
         return Checked(None, [Fault(path, f"must be a mapping, not {_kind_of(raw)}")])
@@ -48,7 +49,7 @@ def validate(kind: type[S], raw: Any, path: Path) -> Checked[S]:
         return Checked(kind.model_validate(given))
     except ValidationError as error:
         details = error.errors(include_url=False)
-        faults = [Fault(path + tuple(d["loc"]), _message(kind, d)) for d in details]  # type: ignore[arg-type]
+        faults = [Fault(path + d["loc"], _message(kind, d)) for d in details]
         bad = {str(d["loc"][0]) for d in details if d["loc"]}
     try:
         return Checked(kind.model_validate({k: v for k, v in given.items() if k not in bad}), faults, bad)
@@ -56,44 +57,41 @@ def validate(kind: type[S], raw: Any, path: Path) -> Checked[S]:
         return Checked(None, faults)
 
 
-def _message(kind: type[BaseModel], detail: Any) -> str:
+_TYPES = {
+    "string_type": "must be a text",
+    "int_type": "must be a whole number",
+    "float_type": "must be a number",
+    "bool_type": "must be true or false",
+    "tuple_type": "must be a list",
+    "model_type": "must be a mapping",
+    "dict_type": "must be a mapping",
+}
+_BOUNDS = {
+    "greater_than_equal": ("ge", "{} or more"),
+    "less_than_equal": ("le", "{} or less"),
+    "greater_than": ("gt", "more than {}"),
+    "less_than": ("lt", "less than {}"),
+}
+_FIXED = {"missing": "is missing", "string_too_short": "must not be empty"}
+
+
+def _message(kind: type[BaseModel], detail: ErrorDetails) -> str:
     """One pydantic error in our words."""
-    what, value, context = str(detail["type"]), detail["input"], detail.get("ctx") or {}
+    what, value = detail["type"], detail["input"]
+    context: dict[str, Any] = detail.get("ctx") or {}
     if what == "manifest":
         return str(context["message"])
     if what == "extra_forbidden":
         return _unknown_key(_model_at(kind, detail["loc"][:-1]), str(detail["loc"][-1]))
-    if what == "missing":
-        return "is missing"
-    if what in ("model_type", "dict_type", "model_attributes_type"):
-        return f"must be a mapping, not {_kind_of(value)}"
-    if what == "tuple_type":
-        return f"must be a list, not {_kind_of(value)}"
-    simple = {
-        "string_type": "must be a text",
-        "int_type": "must be a whole number",
-        "float_type": "must be a number",
-        "bool_type": "must be true or false",
-    }
-    if what in simple:
-        return f"{simple[what]}, not {_kind_of(value)}{_quoting(what, value)}"
+    if what in _TYPES:
+        return f"{_TYPES[what]}, not {_kind_of(value)}{_quoting(what, value)}"
     if what == "literal_error":
         allowed = [part.strip("'") for part in str(context["expected"]).replace(" or ", ", ").split(", ")]
         return f"{shown(value)} is not allowed {hint(str(value), allowed)}"
-    bounds = {
-        "greater_than_equal": ("ge", "or more"),
-        "less_than_equal": ("le", "or less"),
-        "greater_than": ("gt", None),
-        "less_than": ("lt", None),
-    }
-    if what in bounds:
-        key, words = bounds[what]
-        limit = context[key]
-        allowed = f"{limit} {words}" if words else f"{'more' if key == 'gt' else 'less'} than {limit}"
-        return f"{shown(value)} is not allowed; allowed: {allowed}"
-    if what == "string_too_short":
-        return "must not be empty"
-    return str(detail["msg"])
+    if what in _BOUNDS:
+        key, words = _BOUNDS[what]
+        return f"{shown(value)} is not allowed; allowed: {words.format(context[key])}"
+    return _FIXED.get(what, detail["msg"])
 
 
 def _quoting(what: str, value: Any) -> str:

@@ -7,7 +7,8 @@ from typing import Final
 
 LEAST_VCPUS: Final = 12
 """v1's rule for a production cluster: agents x vCPUs."""
-# The number in a VM size's name is its number of vCPUs, except in these old families, which number their sizes instead.
+# The number in a VM size's name is its number of vCPUs, except in these old families, which number their
+# sizes instead.
 # https://learn.microsoft.com/azure/virtual-machines/sizes/previous-gen-sizes-list
 _D: Final = {1: 1, 2: 2, 3: 4, 4: 8, 5: 16, 11: 2, 12: 4, 13: 8, 14: 16, 15: 20}
 _G: Final = {1: 2, 2: 4, 3: 8, 4: 16, 5: 32}

@@ -1,7 +1,8 @@
-"""Reading a YAML file into a :mod:`tree <mldeploy.manifest.nodes>`, with every fault of the text found and placed.
+"""Reading a YAML file into a :mod:`tree <mldeploy.manifest.nodes>`, every fault of the text found and placed.
 
-The text is parsed by libyaml (about thirty times faster than a round-trip loader, which the start of every command would
-feel), scalars are read by YAML 1.2's core schema. So ``on``, ``yes`` and ``12:30`` are texts, whatever YAML 1.1 said.
+The text is parsed by libyaml (thirty times faster than a round-trip loader, which the start of every command
+would feel), scalars are read by YAML 1.2's core schema. So ``on``, ``yes`` and ``12:30`` are texts, whatever
+YAML 1.1 said.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ def _decode(data: bytes, file: str) -> tuple[str | None, ManifestError | None]:
 
 def _syntax(fault: yaml.YAMLError, text: str, file: str) -> ManifestError:
     """libyaml's message in this project's words, where it has better ones."""
-    mark = getattr(fault, "problem_mark", None) or getattr(fault, "context_mark", None)
+    mark: Any = getattr(fault, "problem_mark", None) or getattr(fault, "context_mark", None)
     problem = str(getattr(fault, "problem", None) or getattr(fault, "reason", None) or fault)
     if mark is None:
         found = next((i for i, c in enumerate(text) if not (c.isprintable() or c in "\t\n\r\x85")), 0)
@@ -85,12 +86,13 @@ def _syntax(fault: yaml.YAMLError, text: str, file: str) -> ManifestError:
         return ManifestError(
             file, line, column, "", f"character {text[found : found + 1]!a} is not allowed in YAML"
         )
-    lines = text.splitlines()
-    written = lines[mark.line] if mark.line < len(lines) else ""
+    at, start = int(mark.column), int(mark.line)
+    written = "".join(text.splitlines()[start : start + 1])
     indent = written[: len(written) - len(written.lstrip())]
-    if "\t" in indent or written[mark.column : mark.column + 1] == "\t":
-        at = written.index("\t") + 1
-        return ManifestError(file, mark.line + 1, at, "", "a tab indents this line; YAML wants spaces")
+    if "\t" in indent or written[at : at + 1] == "\t":
+        return ManifestError(
+            file, start + 1, written.index("\t") + 1, "", "a tab indents this line; YAML wants spaces"
+        )
     context = getattr(fault, "context", None)
     begun = getattr(fault, "context_mark", None)
     where = (
@@ -101,7 +103,7 @@ def _syntax(fault: yaml.YAMLError, text: str, file: str) -> ManifestError:
     return ManifestError(file, mark.line + 1, mark.column + 1, "", f"no valid YAML: {problem}{where}")
 
 
-def scalar(text: str) -> tuple[Value, str | None]:
+def scalar(text: str) -> tuple[Value, str | None]:  # noqa: PLR0911 -- one form after the other
     """The value of a plain scalar by YAML 1.2's core schema, and what is wrong with it."""
     if text in _CONSTANTS:
         return _CONSTANTS[text], None
@@ -158,7 +160,7 @@ class _Reader:
     def _node(self, event: Any, events: Iterator[Any], depth: int) -> Node:
         mark = self._mark(event)
         if isinstance(event, yaml.AliasEvent):
-            return self._alias(event.anchor, mark)
+            return self._alias(str(event.anchor), mark)
         if depth > MAX_DEPTH:
             raise _TooMuch(mark, f"nested deeper than {MAX_DEPTH} levels")
         self._charge(1, mark)

@@ -1,4 +1,4 @@
-"""Rules over several fields or entries. Each module has one concern and yields faults; none stops at the first."""
+"""Rules over several fields or entries. Each module has one concern; none stops at the first fault."""
 
 from __future__ import annotations
 

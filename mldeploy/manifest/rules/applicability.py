@@ -56,5 +56,6 @@ def check(draft: Draft, root: Path) -> Iterator[Fault]:  # noqa: ARG001
             if types is not None and kind not in types:
                 yield Fault(
                     ("services", name, key),
-                    f"does not apply to {shown(service.target)}, which is of type {kind}; it is for {', '.join(types)}",
+                    f"does not apply to {shown(service.target)}, which is of type {kind}; "
+                    f"it is for {', '.join(types)}",
                 )

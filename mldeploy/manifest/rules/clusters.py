@@ -65,7 +65,10 @@ def _create(path: NodePath, create: AksCreate) -> Iterator[Fault]:
 
 def fpga(size: str) -> str:
     """Why a VM size with an FPGA is refused."""
-    return f"{shown(size)} has an FPGA; Azure ML's FPGA service is retired: use a GPU size or ONNX Runtime on CPU"
+    return (
+        f"{shown(size)} has an FPGA; Azure ML's FPGA service is retired: "
+        "use a GPU size, or ONNX Runtime on CPU"
+    )
 
 
 def _vcpus(path: NodePath, create: AksCreate) -> Iterator[Fault]:
@@ -79,8 +82,8 @@ def _vcpus(path: NodePath, create: AksCreate) -> Iterator[Fault]:
         enough = -(-LEAST_VCPUS // each)
         yield Fault(
             (*path, "agent_count"),
-            f"{create.agent_count} x {each} vCPUs of {create.vm_size} are {total}; a production cluster needs at least "
-            f"{LEAST_VCPUS}: agent_count {enough}, larger nodes, or cluster_purpose: dev_test",
+            f"{create.agent_count} x {each} vCPUs of {create.vm_size} are {total}; a production cluster "
+            f"needs at least {LEAST_VCPUS}: agent_count {enough}, larger nodes, or cluster_purpose: dev_test",
         )
 
 
@@ -135,5 +138,5 @@ def _fits(draft: Draft, name: str, create: AksCreate) -> Iterator[Fault]:
         if service.gpu_cores and not any(has_gpu(size) for size in sizes):
             yield Fault(
                 ("services", key, "gpu_cores"),
-                f"no node of {shown(name)} has a GPU; add a pool: pools: [{{name: gpu, gpu: true, vm_size: …}}]",
+                f"no node of {shown(name)} has a GPU; add one: pools: [{{name: gpu, gpu: true, vm_size: …}}]",
             )

@@ -32,8 +32,8 @@ def check(draft: Draft, root: Path) -> Iterator[Fault]:  # noqa: ARG001
         if image is not None and image.base_image and kind in _OFF_AZURE and azure_only(image.base_image):
             yield Fault(
                 ("services", name, "target"),
-                f"image {shown(service.image)} is built on {shown(image.base_image)}, whose licence allows CUDA and "
-                f"TensorRT on Azure only, and {shown(service.target)} is a {kind} target; "
+                f"image {shown(service.image)} is built on {shown(image.base_image)}, whose licence allows "
+                f"CUDA and TensorRT on Azure only, and {shown(service.target)} is a {kind} target; "
                 "use an nvidia/cuda base image or an Azure target",
             )
 
@@ -91,7 +91,7 @@ def _base_image(image: str) -> Iterator[str]:
             yield f"{shown(image)} names no run; allowed: runs:/<run id>"
         return
     if "://" in image:
-        yield f"{shown(image)} is no image; write it without {image.split('://')[0]}://"
+        yield f"{shown(image)} is no image; write it without {image.partition('://')[0]}://"
         return
     if not _REFERENCE.fullmatch(image):
         yield f"{shown(image)} is no image; allowed: registry/name:tag or registry/name@sha256:<digest>"

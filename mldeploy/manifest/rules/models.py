@@ -30,8 +30,8 @@ def check(draft: Draft, root: Path) -> Iterator[Fault]:  # noqa: ARG001
             if source.startswith("azureml:"):
                 yield Fault(
                     ("services", name, "target"),
-                    f"image {shown(service.image)} has model {shown(model)} from an Azure ML job, which only Azure "
-                    f"targets can read; download it and give its path",
+                    f"image {shown(service.image)} has model {shown(model)} from an Azure ML job, which only "
+                    f"Azure targets can read; download it and give its path",
                 )
 
 

@@ -78,7 +78,7 @@ def problem(root: Path, folder: str, value: str, wanted: Wanted) -> str | None:
         found = path.stat()
     except (FileNotFoundError, NotADirectoryError):
         if path.is_symlink():
-            return f"{shown(value)} is a dangling link to {shown(os.readlink(path))}"
+            return f"{shown(value)} is a dangling link to {shown(str(path.readlink()))}"
         return f"{shown(value)} does not exist{_near(root, path, value)}"
     except OSError as error:
         return f"{shown(value)} cannot be read: {error.strerror}"

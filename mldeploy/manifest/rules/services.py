@@ -74,8 +74,8 @@ def _auth(draft: Draft, path: NodePath, service: Service, kind: str) -> Iterator
         if on and file is None and not draft.lacks("services", name, "edge"):
             yield Fault(
                 (*path, "auth_enabled"),
-                "needs edge: {keys_file: <path on the device>}; keys in a deployment could be read by everybody who "
-                "can read the hub's twins",
+                "needs edge: {keys_file: <path on the device>}; keys in a deployment could be read by "
+                "everybody who can read the hub's twins",
             )
         elif not on and file is not None:
             yield Fault((*path, "edge", "keys_file"), "has no effect without auth_enabled: true")
