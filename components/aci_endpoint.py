@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import pulumi
 from pulumi_azure_native import containerinstance as aci
 
+from components import azure_outputs as outputs
 from components import serving_settings
 from components.aci_rules import validate
 from components.azure_resources import GroupShape
@@ -140,7 +141,7 @@ class AciEndpoint(Component):
             tags=dict(args.tags),
             opts=self.child(replace_on_changes=list(_RECREATED_FOR), delete_before_replace=True),
         )
-        base = pulumi.Output.all(group.ip_address, args.ssl_host).apply(lambda pair: _base(args, *pair))
+        base = outputs.answered(group, group.ip_address).apply(lambda address: _base(args, address))
         self.publish(
             {
                 "scoring_uri": base.apply(lambda text: f"{text}/score"),
@@ -148,7 +149,7 @@ class AciEndpoint(Component):
                 "primary_key": keys.primary if keys else None,
                 "secondary_key": keys.secondary if keys else None,
                 "group_id": group.id,
-                "state": group.instance_view.apply(lambda view: str(view.state or "") if view else ""),
+                "state": group.instance_view.apply(lambda view: str(outputs.field(view, "state") or "")),
             }
         )
 
@@ -265,9 +266,9 @@ def _probe(args: AciEndpointArgs, path: str, *, failures: int) -> aci.ContainerP
     )
 
 
-def _base(args: AciEndpointArgs, address: Any, ssl_host: str | None) -> str:
+def _base(args: AciEndpointArgs, address: Any) -> str:
     scheme = "https" if args.ssl is not None else "http"
-    host = ssl_host or (address.fqdn or address.ip if address is not None else "")
+    host = args.ssl_host or outputs.field(address, "fqdn") or outputs.field(address, "ip") or ""
     return f"{scheme}://{host}:{args.port}"
 
 

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import pulumi
 from pulumi_azure_native import containerservice as aks
 
+from components import azure_outputs as outputs
 from components.aks_rules import check_attached, validate
 from components.azure_roles import grant
 from components.base import Component
@@ -153,7 +154,7 @@ class AksCluster(Component):
                 "resource_group": group,
                 "node_resource_group": cluster.node_resource_group.apply(lambda text: text or ""),
                 "kubeconfig": self._kubeconfig(group, ready),
-                "oidc_issuer_url": cluster.oidc_issuer_profile.apply(_issuer),
+                "oidc_issuer_url": outputs.answered(cluster, cluster.oidc_issuer_profile).apply(_issuer),
                 "fqdn": pulumi.Output.all(cluster.fqdn, cluster.private_fqdn).apply(
                     lambda pair: str(pair[0] or pair[1] or "")
                 ),
@@ -360,12 +361,12 @@ class AksCluster(Component):
 
 
 def _kubelet(profile: Mapping[str, Any] | None) -> str:
-    identity = (profile or {})["kubeletidentity"]
-    return str(identity["object_id"] if "object_id" in identity else identity["objectId"])
+    return str(outputs.field((profile or {})["kubeletidentity"], "object_id"))
 
 
 def _issuer(profile: Any) -> str:
-    return str(getattr(profile, "issuer_url", None) or "") if profile is not None else ""
+    # The API writes issuerURL, which the SDK turns into issuer_url.
+    return str(outputs.field(profile, "issuer_url") or outputs.field(profile, "issuerURL") or "")
 
 
 def _decode(configs: Sequence[Any] | None) -> str:

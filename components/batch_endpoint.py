@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import pulumi
 from pulumi_azure_native import machinelearningservices as ml
 
+from components import azure_outputs as outputs
 from components import naming
 from components.azure_resources import EndpointDefaults, ModelFiles
 from components.azure_roles import grant
@@ -145,7 +146,9 @@ class BatchEndpoint(Component):
             self._schedule(endpoint, defaults)
         self.publish(
             {
-                "scoring_uri": endpoint.properties.apply(lambda found: str(found.scoring_uri or "")),
+                "scoring_uri": outputs.answered(endpoint, endpoint.properties).apply(
+                    lambda found: str(outputs.field(found, "scoring_uri") or "")
+                ),
                 "endpoint_id": endpoint.id,
                 "deployment": deployment.name,
                 "compute_id": compute_id,

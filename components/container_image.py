@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import pulumi
 
+from components import azure_outputs as outputs
 from components.azure_resources import BuildSource, ImagePresence
 from components.base import Component
 
@@ -161,13 +162,15 @@ def _built(name: str, result: Any) -> str:
     Raises:
         ValueError: it pushed nothing; the message says where its log is.
     """
-    images: list[Any] = list(result.output_images or [])
-    if not images or not images[0].digest:
+    images: list[Any] = list(outputs.field(result, "output_images") or [])
+    digest = outputs.field(images[0], "digest") if images else None
+    if not digest:
+        run = outputs.field(result, "run_id")
         raise ValueError(
-            f"image {name!r}: the build {result.run_id} ended as {result.status} and pushed no image; its log: "
-            f"`az acr task logs --run-id {result.run_id}`"
+            f"image {name!r}: the build {run} ended as {outputs.field(result, 'status')} and pushed no image; its "
+            f"log: `az acr task logs --run-id {run}`"
         )
-    return str(images[0].digest)
+    return str(digest)
 
 
 def validate(name: str, args: ContainerImageArgs) -> None:

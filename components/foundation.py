@@ -19,6 +19,7 @@ from pulumi_azure_native import (
 )
 
 from components import azure_ids, naming
+from components import azure_outputs as outputs
 from components.azure_roles import PrincipalType, grant
 from components.base import Component
 
@@ -323,7 +324,10 @@ class Foundation(Component):
             tags=self._tags,
             opts=self._kept(),
         )
-        return made.id, made.properties.apply(lambda found: found.vault_uri or "")
+        uri = outputs.answered(made, made.properties).apply(
+            lambda found: outputs.field(found, "vault_uri") or ""
+        )
+        return made.id, uri
 
     def _registry(self) -> tuple[pulumi.Output[str], pulumi.Output[str]]:
         if (found := self._existing("registry")) is not None:
