@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any, Literal, cast
 
+from mldeploy.edge.twin import compact
+
 PORT = 5001
 """The scoring server's port inside the container; v1's images used the same."""
 KEYS_FOLDER = "/run/mldeploy/keys"
@@ -103,8 +105,11 @@ def environment(options: ScoringOptions) -> dict[str, str]:
     if options.keys_file:
         found["SERVING_KEYS_FILE"] = f"{KEYS_FOLDER}/{PurePosixPath(options.keys_file).name}"
     if options.cert_file and options.key_file:
-        found["SERVING_SSL_CERT_FILE"] = f"{CERT_FOLDER}/{PurePosixPath(options.cert_file).name}"
-        found["SERVING_SSL_KEY_FILE"] = f"{KEY_FOLDER}/{PurePosixPath(options.key_file).name}"
+        files = {
+            "cert_file": f"{CERT_FOLDER}/{PurePosixPath(options.cert_file).name}",
+            "key_file": f"{KEY_FOLDER}/{PurePosixPath(options.key_file).name}",
+        }
+        found["SERVING_SSL"] = compact(files)
     return found
 
 

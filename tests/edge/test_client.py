@@ -46,7 +46,7 @@ def test_a_wrong_key_is_refused_once_with_advice(server: HubServer) -> None:
     text = server.hub.connection_string.replace("SharedAccessKey=", "SharedAccessKey=AAAA")
     with (
         HubClient(server.hub.host, credential(text, server.hub.host)) as hub,
-        pytest.raises(HubError, match="401 IotHubUnauthorizedAccess .*IoT Hub Data Contributor") as caught,
+        pytest.raises(HubError, match=r"401 IotHubUnauthorizedAccess .*IoT Hub Data Contributor") as caught,
     ):
         hub.get("a")
     assert caught.value.status == 401
@@ -106,7 +106,7 @@ def test_unreadable_connection_strings_say_what_is_missing(text: str, reason: st
 
 
 def test_another_hubs_connection_string_is_refused(server: HubServer) -> None:
-    with pytest.raises(AuthError, match="is for the hub '127.*the deployment for 'other"):
+    with pytest.raises(AuthError, match=r"is for the hub '127.*the deployment for 'other"):
         credential(server.hub.connection_string, "other.azure-devices.net")
     assert server.hub.connection_string not in repr(ConnectionString.parse(server.hub.connection_string))
 
@@ -124,7 +124,7 @@ def test_each_call_and_what_it_answers(server: HubServer) -> None:
         assert hub.delete("a", "*") is True
         assert hub.update(body("a"), "*") is None
         with pytest.raises(
-            HubError, match="400 ArgumentInvalid .*content of a configuration cannot be changed"
+            HubError, match=r"400 ArgumentInvalid .*content of a configuration cannot be changed"
         ):
             hub.create(body("b"))
             hub.update({"id": "b", "content": {"modulesContent": {"$edgeAgent": {}}}}, "*")

@@ -38,7 +38,8 @@ def schema_faults(content: dict[str, Any]) -> list[str]:
     return found
 
 
-# --- strategies: everything that the model takes --------------------------------------------------------------
+# --- strategies: everything that the model takes
+# --------------------------------------------------------------
 
 names = st.from_regex(r"[A-Za-z0-9_-]{1,20}", fullmatch=True).filter(
     lambda n: n not in ("edgeAgent", "edgeHub")
@@ -171,7 +172,8 @@ def test_too_big_for_one_twin() -> None:
         Deployment.model_validate({"modules": big})
 
 
-# --- create options of a scoring module -----------------------------------------------------------------------
+# --- create options of a scoring module
+# -----------------------------------------------------------------------
 
 
 def test_the_options_of_a_scoring_module() -> None:
@@ -209,8 +211,8 @@ def test_the_options_of_a_scoring_module() -> None:
         "SERVING_PORT": "5001",
         "SERVING_AUTH_ENABLED": "true",
         "SERVING_KEYS_FILE": "/run/mldeploy/keys/keys.json",
-        "SERVING_SSL_CERT_FILE": "/run/mldeploy/cert/tls.crt",
-        "SERVING_SSL_KEY_FILE": "/run/mldeploy/cert-key/tls.key",
+        "SERVING_SSL": '{"cert_file":"/run/mldeploy/cert/tls.crt",'
+        '"key_file":"/run/mldeploy/cert-key/tls.key"}',
     }
     assert len(twin.split(twin.compact(made))) <= 8
 

@@ -1,5 +1,5 @@
-"""Evaluates target conditions over device twins. Written apart from the product's own grammar check on purpose:
-it compiles a condition to a Python expression over a closed set of names."""
+"""Evaluates target conditions over device twins. Written apart from the product's own grammar check on
+purpose: it compiles a condition to a Python expression over a closed set of names."""
 
 import re
 from typing import Any

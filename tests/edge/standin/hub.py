@@ -1,4 +1,5 @@
-"""The hub's rules: identity and immutability of deployments, quotas, which one a device gets, and the system metrics."""
+"""The hub's rules: identity and immutability of deployments, quotas, which one a device gets, and the system
+metrics."""
 
 import base64
 import hashlib
@@ -17,7 +18,8 @@ from tests.edge.standin.conditions import BadCondition, compile_condition
 
 _ID = re.compile(r"[a-z0-9\-:+%_#*?!(),=@;$']{1,128}")
 _FIELDS = {
-    "id", "schemaVersion", "labels", "content", "targetCondition", "priority", "metrics", "etag", "systemMetrics",
+    "id", "schemaVersion", "labels", "content", "targetCondition", "priority", "metrics", "etag",
+    "systemMetrics",
     "createdTimeUtc", "lastUpdatedTimeUtc", "contentType",
 }  # fmt: skip
 LIMITS = {"S1": 100, "F1": 10}
@@ -37,7 +39,7 @@ class Device:
 
 
 class Hub:
-    """One hub. ``health(device, modules)`` says how a device fares: True, False, or None while it is offline."""
+    """One hub. ``health(device, modules)`` is how a device fares: True, False, or None while offline."""
 
     def __init__(self, tier: str = "S1") -> None:
         self.host = ""
@@ -179,7 +181,7 @@ class Hub:
         ]
 
     def effective(self, device: str) -> tuple[str, ...]:
-        """The deployments a device has: the complete one that wins, then the layers above it, strongest last."""
+        """What a device has: the complete deployment that wins, then the layers above it, strongest last."""
         rank = {
             i: (c["priority"], self._order[i])
             for i, c in self.configurations.items()

@@ -13,7 +13,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from tests.edge.standin.hub import Hub, Refused
 
 Fault = Callable[[int, str, str], "str | int | tuple[int, dict[str, str]] | None"]
-"""(number of the request from 1, method, path) -> None, 'lose request', 'lose answer', or a status [and headers]."""
+"""(number of the request from 1, method, path) -> None, 'lose request', 'lose answer', or a status [and
+headers]."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def serve(hub: Hub | None = None) -> Iterator[HubServer]:
             self.wfile.write(data)
             self.wfile.flush()
 
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+        def log_message(self, format: str, *args: Any) -> None:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

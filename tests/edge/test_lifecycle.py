@@ -1,0 +1,217 @@
+"""The whole way, on both engines: program, component, engine, provider, hub."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from mldeploy.engine import Engine, Options, Result
+from tests.edge.conftest import IMAGE, OTHER
+from tests.edge.standin import HubServer
+
+REPOSITORY = Path(__file__).parents[2]
+CLI = [
+    pytest.mark.pulumi,
+    pytest.mark.skipif(not shutil.which("pulumi"), reason="needs the Pulumi CLI (`pulumi`) on PATH"),
+]
+ENGINES = ["embedded", pytest.param("pulumi", marks=CLI)]
+# The CLI takes seconds a step; what the embedded engine shows in the default suite it shows with `-m reliability`.
+MORE_ENGINES = ["embedded", pytest.param("pulumi", marks=[*CLI, pytest.mark.reliability])]
+
+
+class Stack:
+    """A project in a folder of its own, on one engine."""
+
+    def __init__(self, folder: Path, server: HubServer, engine: str) -> None:
+        self.folder, self.server, self.engine = folder, server, engine
+        folder.mkdir()
+        settings = yaml.safe_load((REPOSITORY / "Pulumi.yaml").read_text())
+        settings["plugins"]["providers"][0]["path"] = str(REPOSITORY / "mldeploy/provider/bin")
+        settings["runtime"] = {"name": "python", "options": {"virtualenv": str(Path(sys.prefix))}}
+        (folder / "Pulumi.yaml").write_text(yaml.safe_dump(settings))
+        (folder / "Pulumi.local.yaml").write_text("config: {}\n")
+        (folder / ".pulumi-state").mkdir()
+        shutil.copy(REPOSITORY / "tests/edge/program/__main__.py", folder)
+        self.wanted: dict[str, Any] = {
+            "hub": server.hub.host,
+            "connection_string": server.hub.connection_string,
+            "image": IMAGE,
+        }
+        self.environment = {
+            **{k: v for k, v in os.environ.items() if not k.startswith("PULUMI_")},
+            "PULUMI_BACKEND_URL": f"file://{folder}/.pulumi-state",
+            "PULUMI_CONFIG_PASSPHRASE": "test",
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+            "PYTHONPATH": str(REPOSITORY),
+            "HOME": str(folder),
+        }
+        if engine == "pulumi":
+            self.pulumi("stack", "init", "local")
+
+    def run(self, operation: str, check: bool = True, **changes: Any) -> tuple[dict[str, int], str]:
+        """(what was done to the EdgeDeployment and its component, errors)."""
+        self.wanted |= changes
+        (self.folder / "wanted.json").write_text(json.dumps(self.wanted))
+        found = self.pulumi_run(operation) if self.engine == "pulumi" else self.embedded(operation)
+        if check:
+            assert not found[1], found[1]
+        return found
+
+    def embedded(self, operation: str) -> tuple[dict[str, int], str]:
+        engine = Engine(
+            self.folder, "local", backend_url=self.environment["PULUMI_BACKEND_URL"], passphrase="test"
+        )
+        result: Result = getattr(engine, operation)(Options())
+        return result.changes, "" if result.ok else result.error or "failed"
+
+    def pulumi_run(self, operation: str) -> tuple[dict[str, int], str]:
+        extra = ["--skip-preview"] if operation != "preview" else []
+        yes = ["--yes"] if operation != "preview" else []
+        done = self.pulumi(operation, "--json", *yes, *extra, check=False)
+        changes: dict[str, int] = {}
+        for line in done.stdout.splitlines():
+            if '"summaryEvent"' in line:
+                changes = json.loads(line)["summaryEvent"]["resourceChanges"]
+        if operation == "preview" and not changes:
+            changes = json.loads(done.stdout)["changeSummary"]
+        return changes, "" if done.returncode == 0 else done.stdout + done.stderr
+
+    def pulumi(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        stack = [] if arguments[0] == "stack" else ["--stack", "local"]
+        done = subprocess.run(
+            ["pulumi", *arguments, *stack, "--non-interactive"],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        if check:
+            assert done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    def state(self) -> str:
+        return next((self.folder / ".pulumi-state").rglob("local.json")).read_text()
+
+    def deployment(self) -> dict[str, Any]:
+        resources = json.loads(self.state())["checkpoint"]["latest"]["resources"]
+        found = [r for r in resources if r["type"] == "mldeploy:edge:EdgeDeployment" and not r.get("delete")]
+        assert len(found) == 1
+        return found[0]
+
+
+@pytest.fixture
+def stack(tmp_path: Path, server: HubServer, request: pytest.FixtureRequest) -> Iterator[Stack]:
+    made = Stack(tmp_path / "project", server, request.param)
+    yield made
+    server.fault = lambda number, method, path: None
+    made.run("destroy")
+    assert not server.hub.configurations
+
+
+def only(changes: dict[str, int]) -> dict[str, int]:
+    return {op: count for op, count in changes.items() if op != "same" and count}
+
+
+@pytest.mark.parametrize("stack", ENGINES, indirect=True)
+def test_create_nothing_label_model_destroy(stack: Stack) -> None:
+    hub = stack.server.hub
+    assert only(stack.run("up")[0]) == {"create": 3}  # the stack, the component, the deployment
+    first = stack.deployment()
+    assert first["id"] == f"{hub.host}/{first['outputs']['deployment_id']}"
+    agent = hub.configurations[first["outputs"]["deployment_id"]]["content"]["modulesContent"]["$edgeAgent"]
+    login = agent["properties.desired"]["runtime"]["settings"]["registryCredentials"]["acr"]
+    assert login["password"] == "registry-p4ssw0rd"
+    for secret in ("registry-p4ssw0rd", hub.connection_string, hub.connection_string.rstrip("=")[-30:]):
+        assert secret not in stack.state()
+
+    assert only(stack.run("up")[0]) == {}
+    assert only(stack.run("up", labels={"team": "health"})[0]) == {"update": 1}
+    assert hub.configurations[first["outputs"]["deployment_id"]]["labels"]["team"] == "health"
+
+    history = len(hub.history)
+    assert only(stack.run("preview", image=OTHER)[0]) == {"replace": 1}
+    assert only(stack.run("up")[0]) in (
+        {"replace": 1},
+        {"replace": 1, "create-replacement": 1, "delete-replaced": 1},
+    )
+    second = stack.deployment()["outputs"]["deployment_id"]
+    assert set(hub.configurations) == {second}
+    assert [step["line-1"] for step in hub.history[history:]] == [(second,), (second,)]
+    assert only(stack.run("up")[0]) == {}
+
+
+@pytest.mark.parametrize("stack", MORE_ENGINES, indirect=True)
+def test_refresh_shows_drift_and_up_repairs_it(stack: Stack) -> None:
+    stack.run("up")
+    hub, ident = stack.server.hub, stack.deployment()["outputs"]["deployment_id"]
+    hub.put(ident, hub.configurations[ident] | {"priority": 77}, '"*"')
+    assert only(stack.run("refresh")[0]) == {"update": 1}
+    assert stack.deployment()["inputs"]["priority"] == 77
+    assert only(stack.run("up")[0]) == {"update": 1}
+    assert hub.configurations[ident]["priority"] == 10
+    hub.delete(ident, '"*"')
+    assert only(stack.run("refresh")[0]) == {"delete": 1}
+    assert only(stack.run("up")[0]) == {"create": 1}
+    assert hub.effective("line-1") == (ident,)
+
+
+@pytest.mark.parametrize("stack", MORE_ENGINES, indirect=True)
+def test_lost_answers_at_every_change(stack: Stack) -> None:
+    """The answer to every first PUT and DELETE of an object is lost."""
+    seen: set[tuple[str, str]] = set()
+
+    def fault(number: int, method: str, path: str) -> str | None:
+        if method == "GET" or (method, path) in seen:
+            return None
+        seen.add((method, path))
+        return "lose answer"
+
+    stack.server.fault = fault
+    stack.run("up")
+    stack.run("up", labels={"a": "b"})
+    stack.run("up", image=OTHER)
+    assert len(stack.server.hub.configurations) == 1
+    assert {method for method, _ in seen} == {"PUT", "DELETE"}
+    assert only(stack.run("up")[0]) == {}
+
+
+@pytest.mark.parametrize("stack", MORE_ENGINES, indirect=True)
+def test_a_rollout_that_fails_is_rolled_back_and_the_state_says_what_is_there(stack: Stack) -> None:
+    stack.run("up")
+    old = stack.deployment()["outputs"]["deployment_id"]
+    stack.server.hub.health = lambda device, modules: OTHER not in str(modules)
+    _, error = stack.run("up", check=False, image=OTHER, wait={"timeout": 20, "failed": 0, "rollback": True})
+    assert "2 report failure; rolled back" in error
+    assert "registry-p4ssw0rd" not in error
+    assert stack.deployment()["outputs"]["deployment_id"] == old
+    assert stack.server.hub.effective("line-1") == (old,)
+
+
+@pytest.mark.parametrize("stack", ENGINES, indirect=True)
+def test_a_rollout_that_fails_without_rollback_is_in_the_state_and_can_go_back(stack: Stack) -> None:
+    """Content A serves, B fails to roll out and stays, then A again."""
+    stack.run("up")
+    first = stack.deployment()["outputs"]["deployment_id"]
+    stack.server.hub.health = lambda device, modules: OTHER not in str(modules)
+    _, error = stack.run("up", check=False, image=OTHER, wait={"timeout": 20, "failed": 0})
+    assert "report failure" in error
+    second = stack.deployment()
+    assert second["outputs"]["deployment_id"] != first
+    assert second["initErrors"]
+    assert set(stack.server.hub.configurations) == {first, second["outputs"]["deployment_id"]}
+    stack.run("up", image=IMAGE)
+    assert set(stack.server.hub.configurations) == {first}
+    assert stack.server.hub.effective("line-1") == (first,)
+    assert only(stack.run("up")[0]) == {}
