@@ -236,7 +236,9 @@ def _text(text: str) -> Response:
 
 def _malformed(request: Request) -> Response | None:
     if len(request.target) > _URI_LIMIT:
-        return messages.error(414, f"The request target exceeds {_URI_LIMIT} bytes")
+        return messages.error(414, f"The request target exceeds {_URI_LIMIT} bytes", close=True)
+    if request.version not in ("1.0", "1.1"):
+        return messages.error(400, f"HTTP/{request.version} is not supported", close=True)
     if b"host" in request.repeated or (request.version == "1.1" and b"host" not in request.headers):
-        return messages.error(400, "HTTP/1.1 requests need exactly one Host header")
+        return messages.error(400, "HTTP/1.1 requests need exactly one Host header", close=True)
     return None

@@ -152,7 +152,7 @@ class Connection:
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            self.close_after = True  # the request itself is answered as plain HTTP/1.1
+            self.eof = True
         except httptools.HttpParserCallbackError as problem:
             if not isinstance(problem.__context__, _RefusedError):
                 self.server.log.failure("a connection failed", problem.__context__ or problem)
@@ -233,7 +233,8 @@ class Connection:
         parser = self._parser
         request = Request(self, parser.get_method().decode("latin-1"), self._url, self._headers)
         request.version = parser.get_http_version()
-        request.keep_alive = parser.should_keep_alive()
+        # An upgrade is not made: the request is answered as it is, and what follows is not HTTP/1.1.
+        request.keep_alive = parser.should_keep_alive() and not parser.should_upgrade()
         request.private = self.private
         request.scheme = self.scheme
         request.peer = self.peer

@@ -96,6 +96,11 @@ class Log:
             if flush or len(self._buffer) > _BUFFER_BYTES:
                 self._flush()
 
+    @property
+    def pending(self) -> bool:
+        """Whether lines wait to be handed over."""
+        return bool(self._buffer)
+
     def flush(self) -> None:
         """Hand over what is buffered, as far as the reader takes it."""
         with self._lock:

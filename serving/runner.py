@@ -40,6 +40,7 @@ class Runner:
     def __init__(self, config: Config, loop: Loop, counters: metrics.Counters) -> None:
         self.execution: Execution | None = None
         self.on_tick: Callable[[], None] = lambda: None
+        self.patience: Callable[[], float] = lambda: _IDLE_POLL
         self.on_stuck: Callable[[], None] = lambda: None
         self.stopping = False
         self.batch_limit = 1
@@ -128,7 +129,7 @@ class Runner:
         elif self._queue or self.running:
             timeout = min(_BUSY_POLL, max(0.005, self._config.max_wait / 4))
         else:
-            timeout = _IDLE_POLL
+            timeout = self.patience()
         self._loop.poll(min(timeout, self._until_timeout()))
         if self._answers:
             self._answer()

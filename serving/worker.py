@@ -23,13 +23,14 @@ from serving.logs import Log, capture
 from serving.loop import READ, Loop
 from serving.runner import Runner
 from serving.script import Script, ScriptError
-from serving.server import Server, raise_file_limit
+from serving.server import SWEEP_SECONDS, Server, raise_file_limit
 from serving.shimming import add_shims
 from serving.swagger import Swagger
 from serving.tls import Certificates
 
 SCRIPT_FAILED = 3
 _FLUSH_SECONDS = 0.2
+_IDLE_SECONDS = 2.0
 _TREE_LINES = 200
 
 
@@ -64,6 +65,7 @@ class Worker:
         self.app = App(settings, self.log, self.runner, keys, self.counters)
         self.server.app = self.app
         self.runner.on_tick = self._tick
+        self.runner.patience = self._patience
         self.runner.on_stuck = lambda: self._tell({"event": "stuck"})
         self._receiver = channel.Receiver(given.channel)
         self._stop_deadline: float | None = None
@@ -131,6 +133,12 @@ class Worker:
                 )
             except OSError as failure:
                 self.log.error(f"{self.config.startup_error_file} cannot be written: {failure}")
+
+    def _patience(self) -> float:
+        """How long nothing may happen until something is due."""
+        if self.log.pending:
+            return _FLUSH_SECONDS
+        return SWEEP_SECONDS if self.server.connections or self._stop_deadline is not None else _IDLE_SECONDS
 
     def _tick(self) -> None:
         now = self.loop.now

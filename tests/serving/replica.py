@@ -66,7 +66,7 @@ class Replica:
     port: int = 0
     stderr: Path = field(default_factory=Path)
 
-    # -- control --------------------------------------------------------------------------------------------------
+    # -- control ----
 
     def connect(self) -> socket.socket:
         sock = socket.socket(socket.AF_UNIX)
@@ -122,7 +122,7 @@ class Replica:
     def workers(self) -> list[int]:
         return self.control("status")["workers"]
 
-    # -- HTTP -----------------------------------------------------------------------------------------------------
+    # -- HTTP ----
 
     def client(self, timeout: float = 30) -> http.client.HTTPConnection:
         if self.config.get("ssl"):
@@ -162,7 +162,7 @@ class Replica:
                     sock.shutdown(socket.SHUT_WR)
             return read_all(sock)
 
-    # -- files ----------------------------------------------------------------------------------------------------
+    # -- files ----
 
     def log(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in Path(self.config["log_file"]).read_text().splitlines()]
