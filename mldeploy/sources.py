@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
+import json
 import os
 import re
-from collections.abc import Generator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlparse
 
 from mldeploy.content import ContentError, text_digest
 from mldeploy.home import cache_dir, private_folder
@@ -56,70 +56,76 @@ def _from_run(source: str, root: Path) -> Path:
     match = _RUN.fullmatch(source)
     if not match:
         raise ContentError(f"{source}: must be runs:/<run id>/<path of a file or folder among its outputs>")
+    run, path = match["run"], match["path"]
+    tracking = _tracking_uri(root)
+    # Importing MLflow takes seconds: remember where a run's outputs are.
+    known = private_folder(cache_dir() / "runs") / f"{text_digest(tracking, run, path)[:32]}.json"
     try:
-        import mlflow  # pyright: ignore
+        remembered = Path(json.loads(known.read_text()))
+        if remembered.exists():
+            return remembered
+    except (OSError, ValueError):
+        known.unlink(missing_ok=True)
+    found = _ask_mlflow(source, tracking, run, path)
+    known.write_text(json.dumps(str(found)))
+    return found
+
+
+def _tracking_uri(root: Path) -> str:
+    """Where MLflow keeps its runs: what the user named, else what MLflow itself makes in the project.
+
+    MLflow takes its default from the working directory, which belongs to the whole process.
+    """
+    if named := os.environ.get("MLFLOW_TRACKING_URI"):
+        return named
+    if (root / "mlflow.db").is_file() and not (root / "mlruns").is_dir():
+        return f"sqlite:///{(root / 'mlflow.db').absolute()}"
+    return (root / "mlruns").absolute().as_uri()
+
+
+def _ask_mlflow(source: str, tracking: str, run: str, path: str) -> Path:
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    # MLflow would rather have everybody use a database; reading the folder that it made harms nobody.
+    os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
+    try:
+        from mlflow import MlflowClient  # pyright: ignore
     except ImportError:
         raise ContentError(
             f"{source}: reading runs needs MLflow, which is not installed: pip install 'mldeploy[mlflow]'"
         ) from None
-    run, path = match["run"], match["path"]
-    with _in_folder(root), _without_progress():
-        try:
-            found = mlflow.get_run(run)  # pyright: ignore
-            uri = str(found.info.artifact_uri)  # pyright: ignore
-            return _artifact(mlflow, run, path, uri, root)
-        except ContentError:
-            raise
-        except Exception as error:
-            # MLflow raises whatever its stores raise; the first line says what.
-            reason = (str(error) or type(error).__name__).splitlines()[0]
-            raise ContentError(f"{source}: {reason}") from None
+    try:
+        client: Any = MlflowClient(tracking, tracking)
+        uri = str(client.get_run(run).info.artifact_uri)
+        local = _local_folder(uri)
+        return _download(client, run, path, uri) if local is None else _inside_run(source, local, path)
+    except ContentError:
+        raise
+    except Exception as error:
+        # MLflow raises whatever its stores raise; the first line says what.
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ContentError(f"{source}: {reason} (runs are read from {_shown(tracking)})") from None
 
 
-def _artifact(mlflow: Any, run: str, path: str, uri: str, root: Path) -> Path:
-    local = _local_folder(uri, root)
-    if local is not None:
-        found = (local / path).resolve()
-        if not found.is_relative_to(local.resolve()) or not found.exists():
-            raise ContentError(f"runs:/{run}/{path}: the run has no output {path!r}")
-        return local / path
-    # The outputs of a finished run do not change.
-    target = private_folder(cache_dir() / "runs") / text_digest(uri, path)[:32]
-    done = target / ".complete"
-    if not done.exists():
-        private_folder(target)
-        mlflow.artifacts.download_artifacts(run_id=run, artifact_path=path, dst_path=str(target))
-        done.touch()
+def _inside_run(source: str, outputs: Path, path: str) -> Path:
+    found = (outputs / path).resolve()
+    if not found.is_relative_to(outputs.resolve()) or not found.exists():
+        raise ContentError(f"{source}: the run has no output {path!r}")
+    return outputs / path
+
+
+def _download(client: Any, run: str, path: str, uri: str) -> Path:
+    """The outputs of a finished run do not change: once is enough."""
+    target = private_folder(private_folder(cache_dir() / "runs") / text_digest(uri, path)[:32])
+    client.download_artifacts(run, path, str(target))
     return target / path
 
 
-def _local_folder(uri: str, root: Path) -> Path | None:
+def _local_folder(uri: str) -> Path | None:
     if uri.startswith("file:"):
-        from urllib.parse import unquote, urlparse
-
         return Path(unquote(urlparse(uri).path))
-    return None if "://" in uri else root / uri
+    return None if "://" in uri else Path(uri)
 
 
-@contextlib.contextmanager
-def _in_folder(root: Path) -> Generator[None]:
-    """MLflow's default tracking store is relative to the working directory, which belongs to the whole
-    process: so name it by an absolute path where the user has not named another."""
-    import mlflow  # pyright: ignore
-
-    named = os.environ.get("MLFLOW_TRACKING_URI")
-    previous = mlflow.get_tracking_uri()  # pyright: ignore
-    if not named and (root / "mlruns").is_dir():
-        mlflow.set_tracking_uri((root / "mlruns").absolute().as_uri())  # pyright: ignore
-    elif not named and (root / "mlflow.db").is_file():
-        mlflow.set_tracking_uri(f"sqlite:///{(root / 'mlflow.db').absolute()}")  # pyright: ignore
-    try:
-        yield
-    finally:
-        mlflow.set_tracking_uri(previous)  # pyright: ignore
-
-
-@contextlib.contextmanager
-def _without_progress() -> Generator[None]:
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    yield
+def _shown(uri: str) -> str:
+    """An address without credentials."""
+    return re.sub(r"(?<=://)[^/@\s]+@", "***@", uri)

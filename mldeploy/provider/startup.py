@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from typing import Any, cast
 
 _MISSING = re.compile(r"(?:ModuleNotFoundError|ImportError): No module named '([^'.]+)")
 _WHERE = re.compile(r'File "([^"]+)", line (\d+)(?:, in (\S+))?')
@@ -44,26 +45,36 @@ def reason(trace: str, script: str) -> str:
     where = f"{places[-1][0]}:{places[-1][1]}" if places else script
     if last.startswith(("SyntaxError", "IndentationError", "TabError")):
         return f"{where}: {last}"
+    if not places:  # the server's own words, which name the script
+        return last if last.startswith(script) else f"{script}: {last}"
     own = [place for place in places if place[0].endswith(script)] or places
-    place = f"{own[-1][0]}:{own[-1][1]}" if own else script
+    place = f"{own[-1][0]}:{own[-1][1]}"
     in_init = any(name == "init" and file.endswith(script) for file, _line, name in places)
     return f"{place}: {'init() raised ' if in_init else ''}{last}"
 
 
-def readable(log: Sequence[str]) -> list[str]:
-    """Log lines as people read them: the messages of JSON lines, others as they are."""
+def readable(log: Sequence[str], *, tracebacks: bool = True) -> list[str]:
+    """Log lines as people read them: JSON lines by message, request and traceback, others as they are."""
     shown: list[str] = []
     for line in log:
-        try:
-            record: object = json.loads(line)
-        except ValueError:
-            record = None
-        if isinstance(record, dict) and "message" in record:
-            level = str(record.get("level", "")).lower()  # pyright: ignore
-            shown.append(f"{level}: {record['message']}" if level else str(record["message"]))  # pyright: ignore
-        else:
+        record = _record(line)
+        if record is None:
             shown.append(line)
+            continue
+        words = [f"{record['level']}:"] if record.get("level") else []
+        words += [str(record[key]) for key in ("message", "method", "path", "status") if key in record]
+        shown.append(" ".join(words))
+        if tracebacks:
+            shown += str(record.get("traceback") or "").rstrip().splitlines()
     return shown
+
+
+def _record(line: str) -> dict[str, Any] | None:
+    try:
+        record: Any = json.loads(line)
+    except ValueError:
+        return None
+    return cast("dict[str, Any]", record) if isinstance(record, dict) and "message" in record else None
 
 
 def block(title: str, lines: Sequence[str]) -> str:

@@ -26,8 +26,8 @@ _BACKLOG = 1024
 _STEP_SECONDS = 30.0
 _WATCH_SECONDS = 2.0
 _BODY = b'{"error": "no replica of this service is running: run `mldeploy up`"}'
-_UNAVAILABLE = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nConnection: close\r\n"
-_UNAVAILABLE += b"Retry-After: 5\r\nContent-Length: %d\r\n\r\n%s" % (len(_BODY), _BODY)
+_HEAD = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nConnection: close\r\n"
+_UNAVAILABLE = f"{_HEAD}Retry-After: 5\r\nContent-Length: {len(_BODY)}\r\n\r\n".encode() + _BODY
 
 
 class Supervisor:

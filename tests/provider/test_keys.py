@@ -82,7 +82,9 @@ def test_a_secret_is_in_no_argument_environment_log_or_message(stack, project, o
 
 
 def test_a_message_never_repeats_a_secret(stack, project):
-    write(project, "scripts/score.py", f"def init():\n    raise ValueError('{PLANTED}')\n")
+    write(
+        project, "scripts/score.py", f"def init():\n    raise ValueError('{PLANTED}')\n\ndef run(d): pass\n"
+    )
     with pytest.raises(Failed) as caught:
         stack.up(keys={"primary": Secret(PLANTED), "secondary": Secret("abcdef")})
     assert PLANTED not in str(caught.value) and "[secret]" in str(caught.value)

@@ -20,6 +20,8 @@ from mldeploy.sources import inside
 
 _REQUEST_SECONDS = 120.0
 _SHOWN_BODY = 2000
+# The server hands its log lines to the file a moment after its answers.
+_LOG_SECONDS = 0.3
 DEFAULT_TOLERANCE = 1e-9
 
 GOLDEN = Field(
@@ -180,6 +182,7 @@ def _score(
 
 
 def _failure(inputs: Mapping[str, Any], run: Run, reason: str) -> str:
+    time.sleep(_LOG_SECONDS)
     log = [
         line.replace(
             f"{run.path / 'source'}/", f"{str(run.about().get('source_directory', '')).rstrip('/')}/"

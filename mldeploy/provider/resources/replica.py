@@ -355,7 +355,7 @@ def _failure(run: Run, inputs: Mapping[str, Any], otherwise: str) -> str:
     except OSError:
         trace = ""
     why = startup.reason(trace, script) if trace.strip() else f"{script}: {otherwise}"
-    log = [as_known(line) for line in startup.readable(run.tail())]
+    log = [as_known(line) for line in startup.readable(run.tail(), tracebacks=not trace)]
     return (
         f"service {inputs['service']}: {why}"
         + startup.block("the script's traceback", trace.strip().splitlines())

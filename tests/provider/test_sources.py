@@ -1,0 +1,83 @@
+"""Where models come from: paths of the project, and the outputs of MLflow runs in a real file store."""
+
+from __future__ import annotations
+
+import builtins
+
+import pytest
+
+from mldeploy.content import ContentError
+from mldeploy.sources import inside, locate
+
+from .conftest import write
+
+
+def test_a_path_of_the_project(project):
+    assert locate("models/m.txt", project) == project / "models/m.txt"
+    assert locate("models", project).is_dir()
+
+
+def test_a_link_that_leads_out_of_the_project_is_refused(project, tmp_path):
+    write(tmp_path, "outside.txt", "x")
+    (project / "models" / "link").symlink_to(tmp_path / "outside.txt")
+    with pytest.raises(ContentError, match="leads out of the project"):
+        inside("models/link", project)
+    (project / "models" / "inner").symlink_to("m.txt")
+    assert inside("models/inner", project).read_text() == "one"
+
+
+@pytest.mark.parametrize("source", ["runs:", "runs:/", "runs:/abc", "runs:/abc/"])
+def test_a_run_needs_an_id_and_a_path(project, source):
+    with pytest.raises(ContentError, match="must be runs:/<run id>/<path"):
+        locate(source, project)
+
+
+def test_without_mlflow_the_message_says_what_to_install(project, monkeypatch):
+    plain = builtins.__import__
+
+    def without(name, *args, **kwargs):
+        if name == "mlflow":
+            raise ImportError(name)
+        return plain(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(ContentError, match=r"pip install 'mldeploy\[mlflow\]'"):
+        locate("runs:/abc/model", project)
+
+
+class TestRuns:
+    """Against the store that `mlflow` itself writes."""
+
+    @pytest.fixture
+    def run_id(self, project, tmp_path, monkeypatch):
+        mlflow = pytest.importorskip("mlflow", reason="needs mlflow-skinny: install mldeploy[mlflow]")
+        monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+        store = (project / "mlruns").as_uri()
+        client = mlflow.MlflowClient(store, store)
+        run = client.create_run("0")
+        client.log_artifact(run.info.run_id, str(write(tmp_path, "made/model.txt", "from a run")), "outputs")
+        return run.info.run_id
+
+    def test_a_file_and_a_folder_of_a_run(self, project, run_id):
+        assert locate(f"runs:/{run_id}/outputs/model.txt", project).read_text() == "from a run"
+        assert locate(f"runs:/{run_id}/outputs", project).is_dir()
+
+    def test_a_model_of_a_run_is_registered(self, record, run_id):
+        model = record("model:StoredModel")
+        outputs = model.create(name="m", source=f"runs:/{run_id}/outputs/model.txt")
+        assert outputs["file_name"] == "model.txt" and outputs["size"] == len("from a run")
+        assert model.read() == outputs
+
+    def test_a_run_is_looked_up_once(self, project, run_id, monkeypatch):
+        locate(f"runs:/{run_id}/outputs", project)
+        monkeypatch.setattr("mldeploy.sources._ask_mlflow", None)
+        assert locate(f"runs:/{run_id}/outputs", project).is_dir()
+
+    def test_what_is_not_there_is_named(self, project, run_id):
+        with pytest.raises(ContentError, match="the run has no output 'outputs/no'"):
+            locate(f"runs:/{run_id}/outputs/no", project)
+        with pytest.raises(ContentError, match=r"the run has no output '\.\./\.\./\.\./x'"):
+            locate(f"runs:/{run_id}/../../../x", project)
+        with pytest.raises(ContentError, match="0123456789abcdef"):
+            locate("runs:/0123456789abcdef0123456789abcdef/outputs", project)
