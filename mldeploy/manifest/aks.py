@@ -12,24 +12,24 @@ from mldeploy.manifest.base import (
     Items,
     Labels,
     Location,
+    Pattern,
     Positive,
     Section,
     Text,
     Uuid,
+    VmSize,
     Zone,
-    pattern,
 )
 
 Purpose = Literal["fast_prod", "dense_prod", "dev_test"]
 ClusterName = Annotated[
     Text,
-    pattern(r"[a-zA-Z0-9]([a-zA-Z0-9_-]{0,61}[a-zA-Z0-9])?", "1-63 letters, digits, inner hyphens and '_'"),
+    Pattern(r"[a-zA-Z0-9]([a-zA-Z0-9_-]{0,61}[a-zA-Z0-9])?", "1-63 letters, digits, inner hyphens and '_'"),
 ]
-VmSize = Annotated[Text, pattern(r"[A-Za-z0-9]+_[A-Za-z0-9_-]+", "a VM size such as Standard_D4s_v5")]
-Cidr = Annotated[Text, pattern(r"[0-9a-fA-F.:]+/[0-9]{1,3}", "a range of addresses such as 10.0.0.0/16")]
-Time = Annotated[Text, pattern(r"([01][0-9]|2[0-3]):[0-5][0-9]", "a time of day such as 02:00")]
+Cidr = Annotated[Text, Pattern(r"[0-9a-fA-F.:]+/[0-9]{1,3}", "a range of addresses such as 10.0.0.0/16")]
+Time = Annotated[Text, Pattern(r"([01][0-9]|2[0-3]):[0-5][0-9]", "a time of day such as 02:00")]
 GroupName = Annotated[
-    Text, pattern(r"[-\w._()]{0,89}[-\w_()]", "1-90 letters, digits and -._(), not ending in '.'")
+    Text, Pattern(r"[-\w._()]{0,89}[-\w_()]", "1-90 letters, digits and -._(), not ending in '.'")
 ]
 
 
@@ -37,7 +37,7 @@ class NodePool(Section):
     """An extra pool of nodes."""
 
     name: Annotated[
-        Text, pattern(r"[a-z][a-z0-9]{0,11}", "1-12 lowercase letters and digits, beginning with a letter")
+        Text, Pattern(r"[a-z][a-z0-9]{0,11}", "1-12 lowercase letters and digits, beginning with a letter")
     ]
     """Its name."""
     vm_size: VmSize
@@ -82,7 +82,7 @@ class AksCreate(Section):
     system_vm_size: VmSize = "Standard_D2s_v5"
     """The VM size of the system nodes."""
     kubernetes_version: (
-        Annotated[Text, pattern(r"1\.[0-9]{2}(\.[0-9]{1,2})?", '"1.NN" or "1.NN.P", in quotes')] | None
+        Annotated[Text, Pattern(r"1\.[0-9]{2}(\.[0-9]{1,2})?", '"1.NN" or "1.NN.P", in quotes')] | None
     ) = None
     """`"1.33"`. Default: AKS's own."""
     pools: Items[NodePool] = ()
@@ -142,10 +142,12 @@ class Quota(Section):
 
 
 class Gateway(Section):
-    """An existing Gateway API gateway."""
+    """A Gateway API gateway: an existing one, or with `class_name` one of the target's own."""
 
     name: Text
     """Its name."""
+    class_name: Text | None = None
+    """Creates the gateway, of this GatewayClass, with a listener for each service's TLS. Default: it exists."""
     namespace: Text | None = None
     """Its namespace. Default: that of the services."""
     listener: Text | None = None

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    Strict,
+    WithJsonSchema,
+)
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from mldeploy.manifest.errors import shown
 from mldeploy.manifest.nodes import WrittenFloat, WrittenInt
@@ -59,21 +69,26 @@ def plain_numbers(value: Any) -> Any:
     return float(value) if isinstance(value, WrittenFloat) else value
 
 
-def pattern(expression: str, allowed: str) -> Any:
-    """A check that a whole text matches ``expression``; ``allowed`` says in words what does."""
-    compiled = re.compile(expression)
+@dataclass(frozen=True)
+class Pattern:
+    """The whole text matches ``expression``; ``allowed`` says in words what does."""
 
-    def check(value: Any) -> Any:
-        if isinstance(value, str) and not compiled.fullmatch(value):
-            raise fail(f"{shown(value)} is not allowed; allowed: {allowed}")
+    expression: str
+    allowed: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {**handler(schema), "pattern": f"^(?:{self.expression})$"}
+
+    def check(self, value: str) -> str:
+        """``value``, if it matches."""
+        if not re.fullmatch(self.expression, value):
+            raise fail(f"{shown(value)} is not allowed; allowed: {self.allowed}")
         return value
-
-    return BeforeValidator(check)
-
-
-def matching(expression: str, allowed: str) -> Any:
-    """The metadata of a text that must match ``expression``: checked with our message, told to editors."""
-    return (pattern(expression, allowed), Field(json_schema_extra={"pattern": f"^(?:{expression})$"}))
 
 
 def _location(value: Any) -> Any:
@@ -85,7 +100,7 @@ def _location(value: Any) -> Any:
 
 Text = Annotated[str, Field(min_length=1), BeforeValidator(as_written)]
 """A text that is not empty; a whole number counts as its digits."""
-LooseText = Annotated[str, BeforeValidator(as_written)]
+LooseText = Annotated[str, BeforeValidator(as_written), WithJsonSchema({"type": ["string", "integer"]})]
 """A text, maybe empty."""
 Items = Annotated[tuple[T, ...], Strict(False)]
 """A list; a tuple once read."""
@@ -98,22 +113,22 @@ Labels = dict[str, LooseText]
 """Tags and properties: texts by name."""
 HostName = Annotated[
     Text,
-    pattern(
+    Pattern(
         r"(?=.{1,253}$)([a-zA-Z0-9*]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)(\.[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*",
         "a host name such as score.example.org",
     ),
 ]
 Location = Annotated[Text, BeforeValidator(_location)]
 """An Azure region by its short name: ``westeurope``."""
-Zone = Annotated[Text, pattern(r"[123]", "1, 2, 3")]
+Zone = Annotated[Text, Pattern(r"[123]", "1, 2, 3")]
 ArmId = Annotated[
     Text,
-    pattern(
+    Pattern(
         r"/subscriptions/[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}(/resourceGroups/[^/]+(/providers/[^/]+(/[^/]+/[^/]+)+)?)?",
         "a resource id, /subscriptions/<uuid>/resourceGroups/<name>/providers/<type>/<name>",
     ),
 ]
-Uuid = Annotated[Text, pattern(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", "a UUID")]
+Uuid = Annotated[Text, Pattern(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", "a UUID")]
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"([0-9]{1,9})(s|m|h|d)")
 
@@ -154,3 +169,7 @@ Percent = Annotated[
     WithJsonSchema({"type": "string", "pattern": "^[0-9]{1,3}(\\.[0-9]+)?%$"}),
 ]
 """A share; written ``90%``, held as 90.0."""
+Namespace = Annotated[
+    Text, Pattern(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", "1-63 lowercase letters, digits and inner hyphens")
+]
+VmSize = Annotated[Text, Pattern(r"[A-Za-z0-9]+_[A-Za-z0-9_-]+", "a VM size such as Standard_D4s_v5")]

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mldeploy.manifest.base import Positive, Seconds, Section, Text, pattern
+from mldeploy.manifest.base import Pattern, Positive, Seconds, Section, Text
 
 
 class RetrySettings(Section):
@@ -21,7 +21,7 @@ class RetrySettings(Section):
 class Schedule(Section):
     """When the batch runs by itself."""
 
-    cron: Annotated[Text, pattern(r"\S+( \S+){4}", "five fields, such as 0 3 * * *")]
+    cron: Annotated[Text, Pattern(r"\S+( \S+){4}", "five fields, such as 0 3 * * *")]
     """Minute, hour, day of month, month, day of week: `0 3 * * *`."""
     time_zone: Text = "UTC"
     """The time zone of `cron`, as Windows names it: `W. Europe Standard Time`."""
@@ -46,7 +46,7 @@ class Batch(Section):
     """What happens to a mini batch that fails."""
     output_action: Literal["append_row", "summary_only"] = "append_row"
     """`append_row`: one file with all answers; `summary_only`: the script writes its own files."""
-    output_file_name: Annotated[Text, pattern(r"[^/\\]+", "a file name without a folder")] = "predictions.csv"
+    output_file_name: Annotated[Text, Pattern(r"[^/\\]+", "a file name without a folder")] = "predictions.csv"
     """The file of `append_row`. v1: `append_row_file_name`."""
     logging_level: Literal["debug", "info", "warning"] = "info"
     """How much the job logs."""

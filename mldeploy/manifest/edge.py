@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mldeploy.manifest.base import FreeForm, Items, Section, Text, pattern
+from mldeploy.manifest.base import FreeForm, Items, Pattern, Section, Text
 
 DevicePath = Annotated[
-    Text, pattern(r"/(?!.*(^|/)\.\.(/|$))[^:]*", "an absolute path on the device, without '..' and ':'")
+    Text, Pattern(r"/(?!.*(^|/)\.\.(/|$))[^:]*", "an absolute path on the device, without '..' and ':'")
 ]
 
 

@@ -6,6 +6,8 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from mldeploy.manifest.secret_forms import secret_form
+
 _SHOWN = 60
 
 
@@ -35,7 +37,7 @@ class ManifestErrors(ValueError):  # noqa: N818 -- the contract's name: one exce
 
 
 def shown(value: object) -> str:
-    """A value as messages show it: quoted, on one line, not longer than about sixty characters."""
+    """A value as messages show it: quoted, on one line, about sixty characters at most, never a secret."""
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "null"}[value]
     if isinstance(value, dict):
@@ -46,6 +48,8 @@ def shown(value: object) -> str:
         text = str(getattr(value, "text", value))
         return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
     text = str(value)
+    if secret_form(text):
+        return '"***"'
     cut = text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
     return '"' + "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut) + '"'
 

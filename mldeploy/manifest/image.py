@@ -6,12 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mldeploy.manifest.base import Items, LooseText, Section, Text, pattern
+from mldeploy.manifest.base import Items, LooseText, Pattern, Section, Text
 from mldeploy.manifest.secret_refs import Secret, TextOrSecret
 
 RegistryAddress = Annotated[
     Text,
-    pattern(
+    Pattern(
         r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?",
         "a registry's host name without https://, such as myregistry.azurecr.io",
     ),
@@ -32,7 +32,7 @@ class Registry(Section):
 class PackageIndex(Section):
     """A private Python package index that the image's packages come from."""
 
-    url: Annotated[Text, pattern(r"https?://[^\s@]+", "an http(s) URL without a user name or password")]
+    url: Annotated[Text, Pattern(r"https?://[^\s@]+", "an http(s) URL without a user name or password")]
     """The index, `https://pkgs.dev.azure.com/org/_packaging/feed/pypi/simple/`."""
     username: Text | None = None
     """Who logs in."""

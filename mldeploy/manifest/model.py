@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
-from mldeploy.manifest.base import Labels, LooseText, Section, Text, pattern
+from mldeploy.manifest.base import Labels, LooseText, Pattern, Section, Text
 
 Version = Annotated[
-    Text, pattern(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,253}[A-Za-z0-9_-])?", "letters, digits, '.', '-' and '_'")
+    Text,
+    Pattern(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,253}[A-Za-z0-9_-])?", "letters, digits, '.', '-' and '_'"),
+    WithJsonSchema({"type": ["string", "integer"], "minLength": 1}),
 ]
 
 

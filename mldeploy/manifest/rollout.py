@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mldeploy.manifest.base import Items, Seconds, Section
+from mldeploy.manifest.base import Items, Seconds, Section, Text
 
 
 class Rollout(Section):
@@ -22,3 +22,6 @@ class Rollout(Section):
     """canary: the share of failed requests above which traffic goes back."""
     max_latency_ratio: Annotated[float, Field(ge=1)] = 1.5
     """canary: the 95th percentile of the new version over the old one's, above which traffic goes back."""
+    promote: Text | None = None
+    """AKS, Kubernetes: a kept version that serves instead of the newest: one that `mldeploy status` lists.
+    Remove the line to serve the newest again."""

@@ -12,11 +12,12 @@ from mldeploy.manifest.base import (
     Items,
     Labels,
     LooseText,
+    Namespace,
+    Pattern,
     Port,
     Positive,
     Section,
     Text,
-    pattern,
 )
 from mldeploy.manifest.batch import Batch
 from mldeploy.manifest.edge import Edge
@@ -78,7 +79,7 @@ class Ssl(Section):
     """The private key as PEM, by reference. v1: `ssl_key_pem_file`."""
     leaf_domain_label: (
         Annotated[
-            Text, pattern(r"[a-z][a-z0-9-]{1,61}[a-z0-9]", "3-63 lowercase letters, digits and hyphens")
+            Text, Pattern(r"[a-z][a-z0-9-]{1,61}[a-z0-9]", "3-63 lowercase letters, digits and hyphens")
         ]
         | None
     ) = None
@@ -195,20 +196,12 @@ class Service(Section):
 
     dns_name_label: (
         Annotated[
-            Text, pattern(r"[a-z][a-z0-9-]{3,61}[a-z0-9]", "5-63 lowercase letters, digits and hyphens")
+            Text, Pattern(r"[a-z][a-z0-9-]{3,61}[a-z0-9]", "5-63 lowercase letters, digits and hyphens")
         ]
         | None
     ) = None
     """ACI: the first part of the host name. Default: made from the project's, stack's and service's names."""
-    namespace: (
-        Annotated[
-            Text,
-            pattern(
-                r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", "1-63 lowercase letters, digits and inner hyphens"
-            ),
-        ]
-        | None
-    ) = None
+    namespace: Namespace | None = None
     """AKS, Kubernetes: its namespace. Default: the target's."""
     probes: Probes = Probes()
     """AKS, Kubernetes, ACI: how it is watched."""

@@ -13,22 +13,19 @@ from mldeploy.manifest.base import (
     Labels,
     Location,
     LooseText,
+    Namespace,
+    Pattern,
     Percent,
     Positive,
     Seconds,
     Section,
     Text,
+    VmSize,
     Zone,
     fail,
-    pattern,
 )
 from mldeploy.manifest.image import Registry
 from mldeploy.manifest.secret_refs import Secret
-
-Namespace = Annotated[
-    Text, pattern(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", "1-63 lowercase letters, digits and inner hyphens")
-]
-VmSize = Annotated[Text, pattern(r"[A-Za-z0-9]+_[A-Za-z0-9_-]+", "a VM size such as Standard_D4s_v5")]
 
 
 def _dedicated(value: Any) -> Any:
@@ -168,7 +165,7 @@ class EdgeTarget(_Target):
     type: Literal["edge"]
     """`edge`."""
     hub: Annotated[
-        Text, pattern(r"[A-Za-z0-9][A-Za-z0-9-]{1,48}[A-Za-z0-9]", "3-50 letters, digits and inner hyphens")
+        Text, Pattern(r"[A-Za-z0-9][A-Za-z0-9-]{1,48}[A-Za-z0-9]", "3-50 letters, digits and inner hyphens")
     ]
     """The hub's name."""
     create: HubCreate | None = None
@@ -186,7 +183,7 @@ class EdgeTarget(_Target):
     layered: bool = False
     """Whether it only adds modules to the complete deployment that devices have."""
     runtime_version: (
-        Annotated[Text, pattern(r"1\.[0-9]+(\.[0-9]+)?", 'a version such as "1.5", in quotes')] | None
+        Annotated[Text, Pattern(r"1\.[0-9]+(\.[0-9]+)?", 'a version such as "1.5", in quotes')] | None
     ) = None
     """The version of edgeAgent and edgeHub, `"1.5"`. Default: the newest long-term-supported one."""
     routes: dict[str, EdgeRoute] = Field(default_factory=dict)

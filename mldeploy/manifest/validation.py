@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Generic, TypeVar, cast, get_args, get_origin
 
+from annotated_types import Ge, Le
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from mldeploy.manifest.advice import ADVICE
-from mldeploy.manifest.errors import hint, shown
+from mldeploy.manifest.errors import hint, shown, suggestion
 from mldeploy.manifest.nodes import Path
+from mldeploy.manifest.secret_forms import is_secret_name
 
 S = TypeVar("S", bound=BaseModel)
 
@@ -49,12 +51,28 @@ def validate(kind: type[S], raw: Any, path: Path) -> Checked[S]:
         return Checked(kind.model_validate(given))
     except ValidationError as error:
         details = error.errors(include_url=False)
-        faults = [Fault(path + d["loc"], _message(kind, d)) for d in details]
-        bad = {str(d["loc"][0]) for d in details if d["loc"]}
+        meant = _meant(kind, details)
+        faults = [
+            Fault(path + d["loc"], _message(kind, d))
+            for d in details
+            if not (d["type"] == "missing" and d["loc"] in meant)
+        ]
+        bad = {str(d["loc"][0]) for d in details if d["loc"]} | {str(place[0]) for place in meant}
     try:
         return Checked(kind.model_validate({k: v for k, v in given.items() if k not in bad}), faults, bad)
     except ValidationError:
         return Checked(None, faults)
+
+
+def _meant(kind: type[BaseModel], details: list[ErrorDetails]) -> set[Path]:
+    """Where misspelt keys would have been: that these are missing needs no message of its own."""
+    found: set[Path] = set()
+    for detail in details:
+        if detail["type"] == "extra_forbidden":
+            owner = _model_at(kind, detail["loc"][:-1])
+            close = suggestion(str(detail["loc"][-1]), owner.model_fields if owner else ())
+            found |= {(*detail["loc"][:-1], close)} if close else set()
+    return found
 
 
 _TYPES = {
@@ -67,16 +85,24 @@ _TYPES = {
     "dict_type": "must be a mapping",
 }
 _BOUNDS = {
-    "greater_than_equal": ("ge", "{} or more"),
-    "less_than_equal": ("le", "{} or less"),
-    "greater_than": ("gt", "more than {}"),
-    "less_than": ("lt", "less than {}"),
+    "greater_than_equal": ("ge", "{:g} or more"),
+    "less_than_equal": ("le", "{:g} or less"),
+    "greater_than": ("gt", "more than {:g}"),
+    "less_than": ("lt", "less than {:g}"),
 }
 _FIXED = {"missing": "is missing", "string_too_short": "must not be empty"}
 
 
 def _message(kind: type[BaseModel], detail: ErrorDetails) -> str:
-    """One pydantic error in our words."""
+    """One pydantic error in our words, without the value where that may be a secret."""
+    message = _in_words(kind, detail)
+    if any(is_secret_name(str(part)) for part in detail["loc"]):
+        written = str(getattr(detail["input"], "text", detail["input"]))
+        return message.replace(written, "***") if written else message
+    return message
+
+
+def _in_words(kind: type[BaseModel], detail: ErrorDetails) -> str:
     what, value = detail["type"], detail["input"]
     context: dict[str, Any] = detail.get("ctx") or {}
     if what == "manifest":
@@ -90,7 +116,8 @@ def _message(kind: type[BaseModel], detail: ErrorDetails) -> str:
         return f"{shown(value)} is not allowed {hint(str(value), allowed)}"
     if what in _BOUNDS:
         key, words = _BOUNDS[what]
-        return f"{shown(value)} is not allowed; allowed: {words.format(context[key])}"
+        both = _range(kind, detail["loc"])
+        return f"{shown(value)} is not allowed; allowed: {both or words.format(context[key])}"
     return _FIXED.get(what, detail["msg"])
 
 
@@ -125,7 +152,32 @@ def _unknown_key(owner: type[BaseModel] | None, key: str) -> str:
     return f"unknown key {hint(key, names, most=40)}"
 
 
-def _model_at(kind: type[BaseModel], location: tuple[str | int, ...]) -> type[BaseModel] | None:
+def _range(kind: type[BaseModel], location: Path) -> str | None:
+    """`1 to 65535`, for a number with both bounds."""
+    if not location or not isinstance(location[-1], str):
+        return None
+    owner = _model_at(kind, location[:-1])
+    found = owner.model_fields.get(location[-1]) if owner else None
+    if found is None:
+        return None
+    bounds = [one for part in (*found.metadata, found.annotation) for one in _metadata(part)]
+    low = next((one.ge for one in bounds if isinstance(one, Ge)), None)
+    high = next((one.le for one in bounds if isinstance(one, Le)), None)
+    return None if low is None or high is None else f"{low} to {high}"
+
+
+def _metadata(annotation: Any) -> Iterator[Any]:
+    """All that annotates a type, however deep."""
+    yield annotation
+    for one in getattr(annotation, "metadata", None) or ():
+        yield from _metadata(one)
+    for one in getattr(annotation, "__metadata__", ()):
+        yield from _metadata(one)
+    for one in get_args(annotation):
+        yield from _metadata(one)
+
+
+def _model_at(kind: type[BaseModel], location: Path) -> type[BaseModel] | None:
     """The model that ``location`` is inside of, found by the annotations."""
     here: Any = kind
     for part in location:

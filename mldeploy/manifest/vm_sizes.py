@@ -26,6 +26,34 @@ _NAME = re.compile(
     r"(?:standard|basic)_(?P<family>[a-z]+)(?P<number>\d+)(?:-(?P<active>\d+))?(?P<rest>[a-z]*(?:_[a-z0-9]+)*)",
     re.IGNORECASE,
 )
+# https://learn.microsoft.com/azure/virtual-machines/sizes/overview
+_FAMILIES: Final = frozenset(
+    [
+        "A",
+        "B",
+        "D",
+        "DC",
+        "DS",
+        "E",
+        "EC",
+        "F",
+        "FX",
+        "G",
+        "GS",
+        "H",
+        "HB",
+        "HC",
+        "HX",
+        "L",
+        "M",
+        "NC",
+        "ND",
+        "NG",
+        "NP",
+        "NV",
+        "PB",
+    ]
+)
 _VERSION = re.compile(r"_v(\d+)", re.IGNORECASE)
 
 
@@ -36,7 +64,7 @@ def vcpus(vm_size: str) -> int:
         ValueError: the name is of no known form.
     """
     match = _NAME.fullmatch(vm_size)
-    if match is None:
+    if match is None or match["family"].upper() not in _FAMILIES:
         raise ValueError(f"{vm_size!r} is no VM size that is known; give its vCPUs with vcpus:")
     number = int(match["active"] or match["number"])
     if match["active"]:

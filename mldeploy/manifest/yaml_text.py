@@ -195,7 +195,8 @@ class _Reader:
         self, event: Any, events: Iterator[Any], depth: int, table: Table, merged: list[Table]
     ) -> None:
         at = self._mark(event)
-        key, is_plain = self._node(event, events, depth + 1), bool(getattr(event, "implicit", (False,))[0])
+        key = self._node(event, events, depth + 1)
+        is_plain = isinstance(event, yaml.ScalarEvent) and bool(event.implicit[0])
         value = self._node(next(events), events, depth + 1)
         if isinstance(key, Scalar) and key.value == "<<" and is_plain:
             self._merge_key(at, value, merged)

@@ -33,7 +33,7 @@ def check(draft: Draft, root: Path) -> Iterator[Fault]:  # noqa: ARG001
             yield Fault(
                 ("services", name, "target"),
                 f"image {shown(service.image)} is built on {shown(image.base_image)}, whose licence allows "
-                f"CUDA and TensorRT on Azure only, and {shown(service.target)} is a {kind} target; "
+                f"CUDA and TensorRT on Azure only, and {shown(service.target)} is of type {kind}; "
                 "use an nvidia/cuda base image or an Azure target",
             )
 

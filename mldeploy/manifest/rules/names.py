@@ -26,7 +26,8 @@ def _rule(expression: str, allowed: str) -> _Rule:
 # https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules
 _SECTIONS: Final = {
     "models": _rule(
-        r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,253}[A-Za-z0-9_-])?", "1-255 letters, digits, '.', '-' and '_'"
+        r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,253}[A-Za-z0-9_-])?",
+        "1-255 letters, digits, '.', '-' and '_', a letter or digit first, no '.' last",
     ),
     # An image's name is a repository of a registry.
     "images": _rule(

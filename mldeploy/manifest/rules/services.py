@@ -20,23 +20,24 @@ def check(draft: Draft, root: Path) -> Iterator[Fault]:  # noqa: ARG001
     for name, service in draft.services.items():
         path: NodePath = ("services", name)
         kind = draft.type_of(service)
-        yield from _replicas(path, service)
+        yield from _replicas(path, service, kind)
         yield from _limits(path, service)
         yield from _golden(path, service)
         if kind is None:
             continue
         yield from _auth(draft, path, service, kind)
         yield from _rollout(path, service, kind)
-        yield from tls.check(path, service, kind)
+        if not draft.lacks("services", name, "ssl") and not draft.lacks("services", name, "edge"):
+            yield from tls.check(path, service, kind)
         if kind == "aci":
             yield from aci.check(draft, path, service)
         if kind == "local" and service.port is None and not draft.lacks("services", name, "port"):
             yield Fault((*path, "port"), "is missing; a local service needs one of its own, 1 to 65535")
 
 
-def _replicas(path: NodePath, service: Service) -> Iterator[Fault]:
+def _replicas(path: NodePath, service: Service, kind: str | None) -> Iterator[Fault]:
     scale = service.autoscale
-    if scale is None:
+    if scale is None or kind not in (None, "aks", "kubernetes"):
         return
     if scale.min_replicas > scale.max_replicas:
         yield Fault(
@@ -95,7 +96,7 @@ def _rollout(path: NodePath, service: Service, kind: str) -> Iterator[Fault]:
     if rollout is None:
         return
     where = (*path, "rollout")
-    given = [key for key in _CANARY if key in rollout.model_fields_set]
+    given = [key for key in (*_CANARY, "promote") if key in rollout.model_fields_set]
     if kind == "local":
         if rollout.strategy == "canary":
             yield Fault(

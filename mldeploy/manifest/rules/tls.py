@@ -61,8 +61,9 @@ def _edge(path: NodePath, service: Service) -> Iterator[Fault]:
             yield Fault((*path, "ssl", key), "is not for edge; give edge: {cert_file: …, key_file: …}")
     files = {key: getattr(edge, key) if edge else None for key in ("cert_file", "key_file")}
     on = ssl is not None and ssl.enabled
+    missing = [f"{key}: <path on the device>" for key, value in files.items() if value is None]
+    if on and missing:
+        yield Fault((*path, "ssl"), f"needs edge: {{{', '.join(missing)}}}")
     for key, value in files.items():
-        if on and value is None:
-            yield Fault((*path, "ssl"), f"needs edge: {{{key}: <path on the device>}}")
-        elif not on and value is not None:
+        if not on and value is not None:
             yield Fault((*path, "edge", key), "has no effect without ssl: {enabled: true}")
