@@ -110,7 +110,8 @@ class AzureModel(Component):
         self.publish(
             {
                 "model_name": container.name,
-                "version": registered.name,
+                # Known in a preview, and not before the version is registered.
+                "version": pulumi.Output.all(version, registered.urn).apply(lambda pair: str(pair[0])),
                 "digest": digest,
                 "asset_id": registered.id,
                 "uri": uri,

@@ -17,7 +17,6 @@ from components.azure_roles import grant
 from components.base import Component
 from components.foundation import MODELS_CONTAINER
 
-ADAPTER = "mldeploy/imaging/batch"
 _NAME = re.compile(r"[a-zA-Z](?!.*--)[a-zA-Z0-9-]{1,30}[a-zA-Z0-9]")
 _COMPUTE = re.compile(r"[a-zA-Z](?!.*--)[a-zA-Z0-9-]{0,30}[a-zA-Z0-9]")
 _CRON_FIELDS = 5
@@ -53,6 +52,8 @@ class BatchEndpointArgs:
     """Its client id, for `DefaultAzureCredential` in the script."""
     identity_principal_id: pulumi.Input[str]
     """Its principal id, for the roles."""
+    adapter: str
+    """The folder with `batch_adapter.py`, relative to the project (see `mldeploy.imaging.batch`)."""
     endpoint_name: str
     """The endpoint's name: 3-32 letters, digits and hyphens; one a region."""
     compute_name: str
@@ -230,7 +231,7 @@ class BatchEndpoint(Component):
             account_url=args.account_url,
             container=MODELS_CONTAINER,
             name=f"code-{self._name}",
-            source=ADAPTER,
+            source=args.adapter,
             opts=self.child(),
         )
         container = ml.CodeContainer(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import pulumi
 
@@ -11,6 +12,7 @@ from components.batch_endpoint import BatchEndpoint, BatchEndpointArgs
 from components.targets import azure_parts
 from components.targets.azure_parts import register_model
 from components.targets.context import Context, Endpoint
+from mldeploy.imaging.batch import write_adapter
 from mldeploy.manifest import BatchTarget, Service
 from mldeploy.manifest.batch import Batch
 
@@ -58,6 +60,7 @@ def _endpoint(context: Context, name: str, target: BatchTarget, where: str, comp
                 identity_id=base.identity_id,
                 identity_client_id=base.identity_client_id,
                 identity_principal_id=base.identity_principal_id,
+                adapter=write_adapter(Path.cwd()),
                 endpoint_name=naming.dns_label(
                     name, context.stack, naming.short_hash(context.project), limit=32
                 ),

@@ -16,7 +16,7 @@ from mldeploy.provider.resources import RESOURCES
 from mldeploy.provider.servicer import Provider
 from mldeploy.provider.values import UNKNOWN, decode, encode, has_secret, reveal
 from tests.azure.standin import invokes
-from tests.azure.standin.arm import Service, ServiceError, faults_of
+from tests.azure.standin.arm import Service, ServiceError, echoed, faults_of
 from tests.azure.standin.outputs import computed
 from tests.azure.standin.servicer import StandIn
 from tests.azure.standin.tokens import of
@@ -112,7 +112,7 @@ class _Monitor(MockMonitor):
         shown = {key: value for key, value in inputs.items() if key not in token.path}
         ident = token.ident(self._service.subscription, reveal(inputs))
         if self._preview or ident is None or found:
-            return "", {key: value for key, value in shown.items() if not has_secret(value)}
+            return "", echoed({key: value for key, value in shown.items() if not has_secret(value)})
         try:
             return ident, self._service.put(token, ident, inputs, create=True)
         except ServiceError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -39,7 +40,8 @@ def client(account_url: str, container: str) -> Any:
     except ImportError:
         raise ProvisionError("uploading to Azure needs its packages: pip install 'mldeploy[azure]'") from None
     return ContainerClient(
-        account_url,
+        # An emulator, or an address inside a private network.
+        os.environ.get("MLDEPLOY_BLOB_ENDPOINT", account_url),
         container,
         credential=arm.credential(),
         max_block_size=BLOCK,

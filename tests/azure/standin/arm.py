@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from mldeploy.provider.values import Secret, reveal
+from mldeploy.provider.values import UNKNOWN, Secret, has_unknown, reveal
 from tests.azure.standin import outputs, rules
 from tests.azure.standin.store import Store, is_mask, masked
 from tests.azure.standin.tokens import Token, pick
@@ -105,7 +105,7 @@ class Service:
         self, token: Token, ident: str, inputs: dict[str, Any], body: dict[str, Any]
     ) -> dict[str, Any]:
         plain = {key: value for key, value in inputs.items() if key not in token.path}
-        kept = _without_secrets(plain)
+        kept = echoed(plain)
         made = _merge(kept, outputs.computed(token.arm, token.version, ident, kept))
         return {
             "type": token.arm, "body": masked(body), "inputs": masked(inputs), "outputs": made, "state": "Succeeded",
@@ -264,12 +264,19 @@ def _links(value: Any) -> set[str]:
     return {value} if is_link else set()
 
 
-def _without_secrets(value: Any) -> Any:
-    """As ARM answers: what was sent, except secrets, which are never echoed."""
+def echoed(value: Any) -> Any:
+    """As ARM answers: what was sent, except secrets, which are never echoed; identities are a map, not a list."""
     if isinstance(value, dict):
-        return {key: _without_secrets(item) for key, item in value.items() if not isinstance(item, Secret)}
+        made = {key: echoed(item) for key, item in value.items() if not isinstance(item, Secret)}
+        own = made.get("userAssignedIdentities")
+        if isinstance(own, list):
+            made["userAssignedIdentities"] = UNKNOWN if has_unknown(own) else {
+                ident: {"clientId": outputs.guid(ident, "client"), "principalId": outputs.guid(ident, "principal")}
+                for ident in own
+            }
+        return made
     if isinstance(value, list):
-        return [_without_secrets(item) for item in value if not isinstance(item, Secret)]
+        return [echoed(item) for item in value if not isinstance(item, Secret)]
     return value
 
 

@@ -14,7 +14,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from mldeploy.provider.values import Secret, Unknown, has_unknown, reveal
+from mldeploy.provider.values import UNKNOWN, Secret, Unknown, has_unknown, reveal
 
 REQUIRED, READ_ONLY = 1, 2
 _ENVELOPE = frozenset({"id", "name", "type", "apiVersion", "systemData"})
@@ -104,7 +104,7 @@ class BodyType:
         if isinstance(value, Secret):
             return Secret(self._value(value.value, type_, name))
         if name == "userAssignedIdentities" and isinstance(value, list):
-            return value if has_unknown(value) else {reveal(identity): {} for identity in value}
+            return UNKNOWN if has_unknown(value) else {reveal(identity): {} for identity in value}
         if kind == "ArrayType" and isinstance(value, list):
             return [self._value(item, _follow(self._types, type_["itemType"])) for item in value]
         if kind in ("ObjectType", "DiscriminatedObjectType") and isinstance(value, dict):

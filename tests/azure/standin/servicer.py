@@ -12,15 +12,28 @@ from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, st
 
 from mldeploy.provider.values import UNKNOWN, Secret, decode, difference, encode, has_secret, reveal
 from tests.azure.standin import invokes
-from tests.azure.standin.arm import PartialError, Service, ServiceError, faults_of, restored
+from tests.azure.standin.arm import PartialError, Service, ServiceError, echoed, faults_of, restored
 from tests.azure.standin.tokens import Token, of, pick
 
 VERSION = "3.29.0"
 _KINDS = {"add": 0, "delete": 2, "update": 4}
 
 
-class _Failed(grpc.RpcError):
-    pass
+class InProcessFailure(grpc.RpcError):
+    """What a client in this process sees of a failed call: the accessors of a real one."""
+
+    def __init__(self, status: _Status) -> None:
+        super().__init__(status.details)
+        self._status = status
+
+    def code(self) -> grpc.StatusCode:
+        return self._status.code
+
+    def details(self) -> str:
+        return self._status.details
+
+    def trailing_metadata(self) -> tuple[tuple[str, bytes], ...]:
+        return self._status.trailing_metadata
 
 
 class _Status(grpc.Status):
@@ -36,28 +49,28 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
 
     # --- plugin housekeeping ----------------------------------------------------------------------------------
 
-    def GetPluginInfo(self, request: Any, context: Any) -> Any:
+    def GetPluginInfo(self, request: Any, context: Any = None) -> Any:
         return plugin_pb2.PluginInfo(version=VERSION)
 
-    def GetSchema(self, request: Any, context: Any) -> Any:
+    def GetSchema(self, request: Any, context: Any = None) -> Any:
         return provider_pb2.GetSchemaResponse(schema='{"name": "azure-native", "version": "3.29.0"}')
 
-    def Handshake(self, request: Any, context: Any) -> Any:
+    def Handshake(self, request: Any, context: Any = None) -> Any:
         return provider_pb2.ProviderHandshakeResponse(accept_secrets=True)
 
-    def Attach(self, request: Any, context: Any) -> Any:
+    def Attach(self, request: Any, context: Any = None) -> Any:
         return empty_pb2.Empty()
 
-    def Cancel(self, request: Any, context: Any) -> Any:
+    def Cancel(self, request: Any, context: Any = None) -> Any:
         return empty_pb2.Empty()
 
-    def CheckConfig(self, request: Any, context: Any) -> Any:
+    def CheckConfig(self, request: Any, context: Any = None) -> Any:
         return provider_pb2.CheckResponse(inputs=request.news)
 
-    def DiffConfig(self, request: Any, context: Any) -> Any:
+    def DiffConfig(self, request: Any, context: Any = None) -> Any:
         return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)
 
-    def Configure(self, request: Any, context: Any) -> Any:
+    def Configure(self, request: Any, context: Any = None) -> Any:
         given = reveal(decode(request.args)).get("subscriptionId")
         if isinstance(given, str):
             self.service.subscription = given
@@ -65,7 +78,7 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
 
     # --- resources --------------------------------------------------------------------------------------------
 
-    def Check(self, request: Any, context: Any) -> Any:
+    def Check(self, request: Any, context: Any = None) -> Any:
         token = self._token(request.urn, context)
         news, olds = decode(request.news), decode(request.olds)
         logical = str(request.urn).rsplit("::", 1)[-1]
@@ -90,7 +103,7 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
             news[last] = token.fixed_name or olds.get(last) or f"{logical}{suffix}"
         return [(name, "is required") for name in parents if news.get(name) is None]
 
-    def Diff(self, request: Any, context: Any) -> Any:
+    def Diff(self, request: Any, context: Any = None) -> Any:
         token = self._token(request.urn, context)
         olds, news = reveal(decode(request.old_inputs)), reveal(decode(request.news))
         details = difference(olds, news)
@@ -114,7 +127,7 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
             deleteBeforeReplace=bool(replaced & set(top.values())),
         )
 
-    def Create(self, request: Any, context: Any) -> Any:
+    def Create(self, request: Any, context: Any = None) -> Any:
         token, inputs = self._token(request.urn, context), decode(request.properties)
         if request.preview:
             return provider_pb2.CreateResponse(id="", properties=encode(_previewed(token, inputs)))
@@ -127,7 +140,7 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         outputs = self._put(context, token, ident, inputs, create=True)
         return provider_pb2.CreateResponse(id=ident, properties=_encoded(outputs))
 
-    def Update(self, request: Any, context: Any) -> Any:
+    def Update(self, request: Any, context: Any = None) -> Any:
         token, inputs = self._token(request.urn, context), decode(request.news)
         if request.preview:
             state = decode(request.olds) | _previewed(token, inputs)
@@ -135,7 +148,7 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         outputs = self._put(context, token, request.id, inputs, create=False)
         return provider_pb2.UpdateResponse(properties=_encoded(outputs))
 
-    def Read(self, request: Any, context: Any) -> Any:
+    def Read(self, request: Any, context: Any = None) -> Any:
         token = self._token(request.urn, context)
         document = self.service.store.get(request.id)
         if document is None:
@@ -149,7 +162,7 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
             else None
         )
 
-    def Delete(self, request: Any, context: Any) -> Any:
+    def Delete(self, request: Any, context: Any = None) -> Any:
         token = self._token(request.urn, context)
         try:
             self.service.delete(token, request.id)
@@ -157,7 +170,7 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
             self._fail(context, str(error))
         return empty_pb2.Empty()
 
-    def Invoke(self, request: Any, context: Any) -> Any:
+    def Invoke(self, request: Any, context: Any = None) -> Any:
         try:
             found = invokes.call(self.service, request.tok, reveal(decode(request.args)))
         except (ServiceError, KeyError) as error:
@@ -195,13 +208,15 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
 
     @staticmethod
     def _fail(context: Any, message: str, metadata: tuple[tuple[str, bytes], ...] = ()) -> Any:
-        context.abort_with_status(_Status(message, metadata))
-        raise _Failed(message)
+        status = _Status(message, metadata)
+        if context is not None:
+            context.abort_with_status(status)
+        raise InProcessFailure(status)
 
 
 def _previewed(token: Token, inputs: dict[str, Any]) -> dict[str, Any]:
     shown = {key: value for key, value in inputs.items() if key not in token.path and not has_secret(value)}
-    return shown | {"provisioningState": UNKNOWN}
+    return echoed(shown) | {"provisioningState": UNKNOWN}
 
 
 def _encoded(outputs: dict[str, Any]) -> Any:

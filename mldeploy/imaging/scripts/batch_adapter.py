@@ -1,0 +1,60 @@
+"""Azure ML batch: one call of the entry script's run() for each file of a mini batch.
+
+Runs inside the scoring image, where the scoring server is on the path: bodies and answers are treated exactly as over
+HTTP. A file that fails gives no row, which is what the deployment's error threshold counts.
+"""
+
+import json
+import logging
+import mimetypes
+import os
+import pathlib
+import sys
+
+log = logging.getLogger("mldeploy.batch")
+_script = None
+
+
+def init():  # type: ignore[no-untyped-def]
+    """Load the entry script of the image and call its init()."""
+    global _script  # noqa: PLW0603 -- the driver calls plain functions
+    for folder in ("/opt/site", "/opt/serving"):
+        if folder not in sys.path and os.path.isdir(folder):  # noqa: PTH112
+            sys.path.insert(0, folder)
+    from serving.script import Script
+    from serving.shimming import add_shims
+
+    add_shims()
+    sys.path.insert(0, os.environ["SERVING_SOURCE_DIRECTORY"])
+    _script = Script(os.environ["SERVING_ENTRY_SCRIPT"])
+    _script.init()
+
+
+def run(mini_batch):  # type: ignore[no-untyped-def]
+    """Score files; returns one JSON line for each that succeeded."""
+    assert _script is not None
+    rows = []
+    for name in mini_batch:
+        path = pathlib.Path(str(name))
+        try:
+            rows.append(json.dumps({"file": path.name, "output": _score(path)}))
+        except Exception:
+            log.exception("%s could not be scored", path.name)
+    return rows
+
+
+def _score(path):  # type: ignore[no-untyped-def]
+    from serving.execution import render
+    from serving.messages import Request
+
+    kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    request = Request(None, "POST", b"/score", {b"content-type": kind.encode()})
+    request.body = path.read_bytes()
+    result, milliseconds = _script.call(_script.arguments(request))
+    response = render(result, milliseconds)
+    if response.status >= 400:
+        raise ValueError(f"the script answered {response.status}")
+    try:
+        return json.loads(response.body)
+    except ValueError:
+        return response.body.decode("utf-8", "replace")
