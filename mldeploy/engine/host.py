@@ -60,7 +60,10 @@ class PluginHost:
         del url
         factory = self._in_process.get(package)
         if factory is not None:
-            return Provider(Transport(factory(), in_process=True, name=package), package)
+            servicer = factory()
+            if hasattr(servicer, "use_engine"):  # its progress and warnings reach the user without a detour
+                servicer.use_engine(self._service)
+            return Provider(Transport(servicer, in_process=True, name=package), package)
         try:
             executable = find_plugin("resource", package, version, self._project.plugin_providers)
         except MissingPluginError as error:

@@ -76,6 +76,10 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         self._engine = engine
         self._cancelled = threading.Event()
 
+    def use_engine(self, engine: Any) -> None:
+        """Send progress and warnings to this engine (see the class)."""
+        self._engine = engine
+
     # --- plugin housekeeping -----------------------------------------------------------------------------
 
     def Handshake(self, request: Any, context: Any = None) -> Any:  # noqa: N802
