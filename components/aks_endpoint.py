@@ -52,8 +52,10 @@ class AksEndpointArgs:
     """Secret environment variables of the entry script and of telemetry."""
     facts: Mapping[str, str] = field(default_factory=dict[str, str])
     """Annotations of the Deployment: description, tags, properties."""
-    identity_client_id: str | None = None
+    identity_client_id: pulumi.Input[str] | None = None
     """The managed identity that the service account federates to (Azure workload identity)."""
+    collect_destination: pulumi.Input[str] | None = None
+    """Where collected data goes, when the settings' `collect_model_data` does not say."""
     golden: Sequence[Mapping[str, Any]] = ()
     """Requests that a new version must answer before traffic moves to it."""
     rollout: Mapping[str, Any] = field(default_factory=lambda: {"strategy": "blue_green"})
@@ -161,18 +163,40 @@ class AksEndpoint(Component):
         }
 
         def make(known: Mapping[str, Any]) -> Workload:
-            return Workload(image=str(known["image"]), models=dict(known["models"]), **plain)
+            settings = dict(plain)
+            if known["destination"] and settings.get("collect_model_data"):
+                settings["collect_model_data"] = {
+                    "destination": known["destination"],
+                    **plain["collect_model_data"],
+                }
+            return Workload(image=str(known["image"]), models=dict(known["models"]), **settings)
 
-        return pulumi.Output.all(image=args.image, models=dict(args.models)).apply(make)
+        found = pulumi.Output.all(
+            image=args.image, models=dict(args.models), destination=args.collect_destination
+        )
+        return found.apply(make)
+
+    def _account(self, frame: Workload) -> ServiceAccount:
+        made = objects.service_account(frame)
+        metadata: Any = made["metadata"]
+        client = self._args.identity_client_id
+        if client is not None:
+            metadata["annotations"] = {**metadata["annotations"], "azure.workload.identity/client-id": client}
+        return ServiceAccount(
+            f"{self._name}-account",
+            metadata=metadata,
+            automount_service_account_token=made["automountServiceAccountToken"],
+            opts=self.child(),
+        )
 
     def _fixed_objects(self, keys: ServiceKeys | None) -> list[pulumi.Resource]:
         """What all versions share. Only names and the namespace of the workload matter here."""
         args, name = self._args, self._name
-        frame = Workload(service=self._service, namespace=args.namespace, image="", **_account(args.workload))
+        own = {key: args.workload[key] for key in ("service_account",) if key in args.workload}
+        frame = Workload(service=self._service, namespace=args.namespace, image="", **own)
         found: list[pulumi.Resource] = []
         if not frame.service_account:
-            account = objects.service_account(frame, args.identity_client_id)
-            found.append(ServiceAccount(f"{name}-account", **_snake(account), opts=self.child()))
+            found.append(self._account(frame))
         policy = objects.network_policy(frame, args.callers)
         found.append(NetworkPolicy(f"{name}-network", **policy, opts=self.child()))
         if keys is not None:
@@ -252,17 +276,6 @@ class AksEndpoint(Component):
         return {
             **args.route,
             "public_tls": args.tls is not None,
+            "autoscaled": args.scaling.enabled,
             "timeout_seconds": math.ceil(milliseconds / 1000) + _TIMEOUT_MARGIN_SECONDS,
         }
-
-
-def _account(workload: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: workload[key] for key in ("service_account",) if key in workload}
-
-
-def _snake(account: Mapping[str, Any]) -> dict[str, Any]:
-    """The one top-level property of these objects whose Python name differs from its JSON name."""
-    return {
-        "metadata": account["metadata"],
-        "automount_service_account_token": account["automountServiceAccountToken"],
-    }

@@ -83,9 +83,8 @@ def resource_quota(name: str, space: str, hard: Mapping[str, str]) -> dict[str, 
     return {"metadata": metadata(name, space, MANAGED_BY), "spec": {"hard": dict(sorted(hard.items()))}}
 
 
-def service_account(workload: Workload, client_id: str | None = None) -> dict[str, Any]:
-    """The pods' identity; ``client_id`` is that of the managed identity that it federates to."""
-    annotations = {"azure.workload.identity/client-id": client_id} if client_id else {}
+def service_account(workload: Workload, annotations: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """The pods' identity in the cluster."""
     name = workload.service_account or workload.service
     return {
         "metadata": metadata(name, workload.namespace, labels(workload.service), annotations),

@@ -35,7 +35,12 @@ VARIANTS: dict[str, Workload] = {
         enable_app_insights=True,
         environment_variables={"LEVEL": "debug"},
         secret_environment={"TOKEN": "TOKEN"},
-        probes={"period_seconds": 20, "initial_delay_seconds": 60, "timeout_seconds": 3, "failure_threshold": 5},
+        probes={
+            "period_seconds": 20,
+            "initial_delay_seconds": 60,
+            "timeout_seconds": 3,
+            "failure_threshold": 5,
+        },
         workload_identity=True,
         image_pull_secrets=("pull",),
         tolerations=[{"key": "spot", "operator": "Exists"}],
@@ -49,10 +54,18 @@ def everything(item: Workload, scaling: Scaling | None = None) -> list[tuple[str
     scaling = scaling or Scaling(enabled=item.autoscaled, replicas=2, min_replicas=2, max_replicas=5)
     made = [
         ("v1", "Namespace", objects.namespace(item.namespace)),
-        ("v1", "ResourceQuota", objects.resource_quota("quota", item.namespace, {"requests.cpu": "20", "pods": "50"})),
-        ("v1", "ServiceAccount", objects.service_account(item, "00000000-0000-0000-0000-000000000000")),
+        (
+            "v1",
+            "ResourceQuota",
+            objects.resource_quota("quota", item.namespace, {"requests.cpu": "20", "pods": "50"}),
+        ),
+        ("v1", "ServiceAccount", objects.service_account(item, {"azure.workload.identity/client-id": "0"})),
         ("networking.k8s.io/v1", "NetworkPolicy", objects.network_policy(item, ["web"])),
-        ("v1", "Secret", objects.secret(item.service, item.namespace, "keys") | {"stringData": {"keys.json": "{}"}}),
+        (
+            "v1",
+            "Secret",
+            objects.secret(item.service, item.namespace, "keys") | {"stringData": {"keys.json": "{}"}},
+        ),
         ("apps/v1", "Deployment", objects.deployment(item, scaling, {"mldeploy.dev/description": "x"})),
         ("v1", "Service", objects.version_service(item)),
         ("policy/v1", "PodDisruptionBudget", objects.disruption_budget(item)),

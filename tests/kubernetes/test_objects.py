@@ -13,7 +13,9 @@ from components.kubernetes.objects import Scaling, TlsListener
 from components.kubernetes.workload import SERVICE_LABEL, VERSION_LABEL, pod_template, version_of
 from tests.kubernetes.samples import VARIANTS, everything, workload
 
-SCHEMAS = pytest.importorskip("kubernetes_validate", reason="needs kubernetes-validate (dependency group test)")
+SCHEMAS = pytest.importorskip(
+    "kubernetes_validate", reason="needs kubernetes-validate (dependency group test)"
+)
 API_VERSIONS = [f"1.{minor}" for minor in range(30, 37)]
 by_variant = pytest.mark.parametrize("item", VARIANTS.values(), ids=VARIANTS.keys())
 
@@ -22,7 +24,9 @@ by_variant = pytest.mark.parametrize("item", VARIANTS.values(), ids=VARIANTS.key
 def test_every_object_is_valid_for(version):
     # All kinds of the fullest service, and the pods of the others: an object a kind is enough, a schema load costs.
     bodies = everything(VARIANTS["everything"])
-    bodies += [made for name in ("gpu", "tls") for made in everything(VARIANTS[name]) if made[1] == "Deployment"]
+    bodies += [
+        made for name in ("gpu", "tls") for made in everything(VARIANTS[name]) if made[1] == "Deployment"
+    ]
     for api, kind, body in bodies:
         SCHEMAS.validate({"apiVersion": api, "kind": kind, **body}, version, strict=True)
 
@@ -31,7 +35,9 @@ def test_the_schemas_refuse_a_wrong_object():
     body = objects.disruption_budget(workload())
     body["spec"]["maxUnavailabel"] = 1
     with pytest.raises(SCHEMAS.ValidationError):
-        SCHEMAS.validate({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", **body}, "1.36", strict=True)
+        SCHEMAS.validate(
+            {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", **body}, "1.36", strict=True
+        )
 
 
 def container(item):
@@ -131,7 +137,9 @@ def test_every_object_names_the_field_manager_and_has_labels(item):
 
 def test_the_namespace_enforces_restricted():
     labels = objects.namespace("models")["metadata"]["labels"]
-    assert {labels[f"pod-security.kubernetes.io/{mode}"] for mode in ("enforce", "audit", "warn")} == {"restricted"}
+    assert {labels[f"pod-security.kubernetes.io/{mode}"] for mode in ("enforce", "audit", "warn")} == {
+        "restricted"
+    }
 
 
 class TestVersions:
@@ -241,12 +249,16 @@ class TestQuantities:
 class TestNetworkPolicy:
     def test_named_callers_only(self):
         rule = objects.network_policy(workload(), ["web"])["spec"]["ingress"][0]
-        spaces = [item["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"] for item in rule["from"]]
+        spaces = [
+            item["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"] for item in rule["from"]
+        ]
         assert spaces == ["kube-system", "models", "web"]
         assert rule["ports"] == [{"protocol": "TCP", "port": 5001}]
 
     def test_everybody_in_the_cluster_by_default(self):
-        assert objects.network_policy(workload(), [])["spec"]["ingress"][0]["from"] == [{"namespaceSelector": {}}]
+        assert objects.network_policy(workload(), [])["spec"]["ingress"][0]["from"] == [
+            {"namespaceSelector": {}}
+        ]
 
     def test_out_to_names_and_tls_only(self):
         ports = {

@@ -16,6 +16,7 @@ _BOUND = re.compile(r'le="([^"]+)"')
 # One failure of one request is no rate: this many answers are needed before a rate or a ratio means anything.
 MIN_REQUESTS = 20
 MIN_ERRORS = 3
+_QUANTILE = 0.95
 _THREADS = 8
 
 
@@ -107,7 +108,7 @@ class Limits:
     max_error_rate: float
     """Share of 5xx answers, 0 to 1."""
     max_latency_ratio: float
-    """Median latency over that of the version which serves now."""
+    """The 95th percentile of latency over that of the version which serves now."""
 
 
 @dataclass(frozen=True)
@@ -131,12 +132,12 @@ def judge(new: Sample, old: Sample, limits: Limits) -> str | None:
                 f"{limits.max_error_rate:.1%}, the serving version has {before:.1%}"
             )
     if min(new.requests, old.requests) >= MIN_REQUESTS:
-        mine, its = new.quantile(0.5), old.quantile(0.5)
+        mine, its = new.quantile(_QUANTILE), old.quantile(_QUANTILE)
         ratio = mine / its if its else 0.0
         # Means confirm it, so that one coarse bucket is no verdict.
         if ratio > limits.max_latency_ratio and new.mean() > limits.max_latency_ratio * old.mean():
             return (
-                f"the median answer took {mine * 1000:.1f} ms, {ratio:.1f} times that of the serving version "
+                f"19 of 20 answers took up to {mine * 1000:.1f} ms, {ratio:.1f} times that of the serving version "
                 f"({its * 1000:.1f} ms); allowed: max_latency_ratio {limits.max_latency_ratio:g}"
             )
     return None

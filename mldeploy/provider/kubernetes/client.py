@@ -141,7 +141,12 @@ class Cluster:
         except urllib3.exceptions.HTTPError as error:
             raise ClusterError(f"the API server {self.server} cannot be reached: {error}") from None
 
-    def _json(self, method: str, path: str, *, again: bool = True, **options: Any) -> dict[str, Any]:
+    def request(self, method: str, path: str, *, again: bool = True, **options: Any) -> dict[str, Any]:
+        """The answer's JSON. What passes (connection lost, server busy) is tried again, when ``again``.
+
+        Raises:
+            ClusterError: the API server refuses, or stays away.
+        """
         pause = _FIRST_PAUSE
         for attempt in range(_RETRIES + 1):
             try:
@@ -160,7 +165,7 @@ class Cluster:
     def get(self, kind: str, namespace: str | None, name: str) -> dict[str, Any] | None:
         """The object, or None when there is none."""
         try:
-            return self._json("GET", path_of(kind, namespace, name))
+            return self.request("GET", path_of(kind, namespace, name))
         except ClusterError as error:
             if error.status == 404:
                 return None
@@ -171,7 +176,7 @@ class Cluster:
     ) -> list[dict[str, Any]]:
         """Every object of a kind that the selectors match."""
         query = {key: value for key, value in (("labelSelector", labels), ("fieldSelector", fields)) if value}
-        return self._json("GET", path_of(kind, namespace), query=query).get("items") or []
+        return self.request("GET", path_of(kind, namespace), query=query).get("items") or []
 
     def apply(self, kind: str, body: Mapping[str, Any], *, force: bool = True) -> dict[str, Any]:
         """Server-side apply with strict field validation, as the field manager ``mldeploy-rollout``."""
@@ -179,7 +184,7 @@ class Cluster:
         group = PATHS[kind].split("/", 1)[1]
         whole = {"apiVersion": group, "kind": kind, **body}
         query = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict", "force": str(force).lower()}
-        return self._json(
+        return self.request(
             "PATCH",
             path_of(kind, meta.get("namespace"), str(meta["name"])),
             query=query,
@@ -189,7 +194,7 @@ class Cluster:
 
     def merge(self, kind: str, namespace: str, name: str, patch: Mapping[str, Any]) -> dict[str, Any]:
         """A JSON merge patch."""
-        return self._json(
+        return self.request(
             "PATCH",
             path_of(kind, namespace, name),
             query={"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict"},
@@ -202,7 +207,7 @@ class Cluster:
         body = json.dumps({"propagationPolicy": "Background"}).encode()
         headers = {"Content-Type": "application/json"}
         try:
-            self._json("DELETE", path_of(kind, namespace, name), body=body, headers=headers)
+            self.request("DELETE", path_of(kind, namespace, name), body=body, headers=headers)
         except ClusterError as error:
             if error.status == 404:
                 return False

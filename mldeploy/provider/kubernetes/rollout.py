@@ -26,6 +26,7 @@ from mldeploy.provider.resource import CheckError, Context, Diff, Field, Provisi
 
 _PORT = 5001
 _METRICS_SECONDS = 5.0
+_METRICS_API = "/apis/metrics.k8s.io/v1beta1"
 _STRATEGIES = ("blue_green", "canary")
 DEFAULT_STEPS = (5, 25, 100)
 
@@ -62,6 +63,9 @@ class Rollout(Resource):
             description="Pods that must be ready first.",
         ),
         "tls": Field(kind="boolean", replaces=False, description="Whether the pods speak TLS."),
+        "autoscaled": Field(
+            kind="boolean", replaces=False, description="Whether an autoscaler owns the number of pods."
+        ),
         "gateway": _GATEWAY,
         "hostnames": Field(
             kind="array",
@@ -109,7 +113,10 @@ class Rollout(Resource):
             description="Share of 5xx answers that is allowed.",
         ),
         "max_latency_ratio": Field(
-            kind="number", minimum=1, replaces=False, description="Median latency over the serving version's."
+            kind="number",
+            minimum=1,
+            replaces=False,
+            description="The 95th percentile of latency over the serving version's.",
         ),
         "keep_previous": Field(
             kind="integer",
@@ -291,6 +298,8 @@ def _roll(ctx: Context, inputs: Mapping[str, Any]) -> dict[str, Any]:
     route.apply({target: 100})
     if others or not there[target].served_at:
         mark_served(service, target)
+    if inputs.get("autoscaled"):
+        _check_metrics(ctx, service)
     kept = prune(service, {target, str(inputs["version"])}, int(inputs.get("keep_previous") or 0))
     base, outside = route.base_uri()
     if not outside and route.gateway is not None:
@@ -305,6 +314,17 @@ def _roll(ctx: Context, inputs: Mapping[str, Any]) -> dict[str, Any]:
         "scoring_uri": f"{uri}/score",
         "swagger_uri": f"{uri}/swagger.json",
     }
+
+
+def _check_metrics(ctx: Context, service: Service) -> None:
+    """Without metrics the autoscaler does nothing, silently: say so."""
+    try:
+        service.cluster.request("GET", _METRICS_API, again=False)
+    except ClusterError as error:
+        ctx.warn(
+            f"service {service.name}: the cluster answers no resource metrics ({error.status or 'no answer'}), so the "
+            "autoscaler cannot scale and the number of pods stays as it is: install metrics-server"
+        )
 
 
 def _floor(inputs: Mapping[str, Any], there: Mapping[str, Version], others: Mapping[str, int]) -> int:
