@@ -147,7 +147,8 @@ class Gateway(Section):
     name: Text
     """Its name."""
     class_name: Text | None = None
-    """Creates the gateway, of this GatewayClass, with a listener for each service's TLS. Default: it exists."""
+    """Creates the gateway, of this GatewayClass, with a listener for each service's TLS.
+    Default: it exists."""
     namespace: Text | None = None
     """Its namespace. Default: that of the services."""
     listener: Text | None = None
