@@ -162,7 +162,7 @@ def _gateway_annotations(services: Mapping[str, Service]) -> dict[str, str]:
         raise pulumi.RunError(
             f"ssl.leaf_domain_label: one gateway has one label, but services name {sorted(labels)}"
         )
-    return {_AZURE_LABEL: label for label in labels}
+    return {_AZURE_LABEL: labels.pop()} if labels else {}
 
 
 def _tls_check(place: Place, name: str, service: Service) -> None:

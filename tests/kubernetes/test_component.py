@@ -88,27 +88,20 @@ def test_keys_never_reach_an_object_in_clear():
     for name, values in inputs.items():
         if made[name].typ.startswith("kubernetes:") and not made[name].typ.endswith(":Secret"):
             assert "p" * 32 not in json.dumps(values), name
-    assert json.loads(inputs["diabetes-keys-secret"]["stringData"]["keys.json"]) == {
-        "primary": "p" * 32,
-        "secondary": "s" * 32,
-    }
+    data = secret_value(inputs["diabetes-keys-secret"]["stringData"])
+    assert json.loads(data["keys.json"]) == {"primary": "p" * 32, "secondary": "s" * 32}
 
 
-def test_keys_and_kubeconfig_are_secret_outputs():
-    recorder = Recorder()
-    pulumi.runtime.set_mocks(recorder, preview=False)
+def secret_value(value):
+    """The value inside a secret, as the engine gets it; fails when it is in clear."""
+    assert value["4dabf18193072939515e22adb298388d"] == "1b47061264138c4ac30d75fd1eb44270"
+    return value["value"]
 
-    @pulumi.runtime.test
-    def run():
-        endpoint = AksEndpoint(
-            "diabetes", AksEndpointArgs(image=IMAGE, models={}, kubeconfig=KUBECONFIG, namespace="models")
-        )
-        secret = pulumi.Output.from_input(endpoint.primary_key)
-        return pulumi.Output.from_input(secret.is_secret()).apply(found.append)
 
-    found: list[bool] = []
-    run()
-    assert len(found) == 1
+def test_the_kubeconfig_is_a_secret_input():
+    inputs, _, _ = deploy()
+    for role in ("gate", "rollout"):
+        assert secret_value(inputs[f"diabetes-{role}"]["kubeconfig"]) == KUBECONFIG
 
 
 def test_no_keys_without_auth():
@@ -122,12 +115,7 @@ def test_rotated_keys_change_no_version():
     first, _, _ = deploy(key_generation=(1, 1))
     second, _, _ = deploy(key_generation=(2, 1))
     assert first["diabetes-rollout"]["version"] == second["diabetes-rollout"]["version"]
-    assert (
-        first["diabetes-keys"][
-            "generationPrimary" if "generationPrimary" in first["diabetes-keys"] else "generation_primary"
-        ]
-        == 1
-    )
+    assert first["diabetes-keys"] != second["diabetes-keys"]
 
 
 def test_two_services_share_no_name():
