@@ -39,7 +39,8 @@ class Diff:
 
     def replaces(self) -> bool:
         """Whether the change needs a new object."""
-        return bool(self.replace_keys)
+        detailed = self.detailed or {}
+        return bool(self.replace_keys) or any(kind.endswith("-replace") for kind, _ in detailed.values())
 
 
 @dataclass(slots=True)
