@@ -207,7 +207,7 @@ def rebuild(base: Snapshot, steps: dict[ResourceState, RefreshStep]) -> Snapshot
 def _drop_missing(state: ResourceState, present: set[str]) -> None:
     if any(u not in present for u in state.dependencies):
         state.dependencies = [u for u in state.dependencies if u in present]
-    if any(u not in present for urns in state.property_dependencies.values() for u in urns):
+    if state.property_dependencies:
         kept = {k: [u for u in v if u in present] for k, v in state.property_dependencies.items()}
         state.property_dependencies = {k: v for k, v in kept.items() if v}
     if state.deleted_with and state.deleted_with not in present:

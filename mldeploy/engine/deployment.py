@@ -82,11 +82,6 @@ class Deployment:
         """Remember an error that was reported."""
         self.errors.append(text)
 
-    def forget_pending_create(self, urn: str) -> None:
-        """The object of an interrupted create was made (or taken over) after all."""
-        if self.pending_creates.pop(urn, None) is not None and self.snapshots is not None:
-            self.snapshots.forget_operation(urn)
-
     def error(self, message: str, urn: str = "") -> None:
         """Report an error and remember that the run failed."""
         self.events.diagnostic("error", message, urn)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from mldeploy.engine.analyzer import Analyzers
+from mldeploy.engine.analyzer import Analyzers, PackContext, PolicyPack
 from mldeploy.engine.backend import FileBackend, StackReference
 from mldeploy.engine.builtins import BuiltinProvider
 from mldeploy.engine.checkpoint import verify_integrity
@@ -100,7 +100,11 @@ class Engine:
         preview = preview or kind == "preview"
         try:
             with self._locked(events, preview=preview):
-                opened = open_stack(self.backend, self.reference, self.project, self.passphrase)
+                opened = open_stack(
+                    self.backend, self.reference, self.project, self.passphrase, write=not preview
+                )
+                if opened.recovered:
+                    events.diagnostic("warning", opened.recovered)
                 run = _Run(self, kind, options, events, opened, preview=preview)
                 with self._interruptible(run.deployment):
                     result = run.execute()
@@ -218,7 +222,7 @@ class _Run:
             snapshots=self.snapshots,
             counts_refreshes=kind == "refresh",
         )
-        self.analyzers = Analyzers([])
+        self.analyzers = Analyzers([], events, preview=preview)
         self.generator = StepGenerator(self.deployment, self.analyzers)
         self._seen: set[tuple[str, str]] = set()
         self._monitor: ResourceMonitor | None = None
@@ -255,6 +259,9 @@ class _Run:
             if self._monitor is not None:
                 self._monitor.close()
         executor = self.deployment.executor
+        if self.analyzers.violated:
+            error = "mandatory policy violations: " + "; ".join(self.analyzers.violated)
+            self.deployment.errors.insert(0, error)
         failed = bool(error) or executor.failed or self.generator.failed or bool(self.deployment.errors)
         outputs = self._finalize_outputs(failed=failed)
         try:
@@ -299,10 +306,35 @@ class _Run:
             self._refuse_missing()
             perform_deletes(self.deployment, self.generator)
             return
+        self._start_packs()
         self._run_program()
-        if self.deployment.executor.cancelled.is_set() or self.deployment.errors:
-            raise BailError("; ".join(self.deployment.errors[:1]) or "canceled")
         perform_deletes(self.deployment, self.generator)
+        self._analyze_stack()
+
+    def _start_packs(self) -> None:
+        """Start the policy packs, if any."""
+        options = self.options
+        if not options.policy_packs:
+            return
+        context = PackContext(
+            self._project.name,
+            self.deployment.identity.stack,
+            self.preview,
+            self.opened.config.plain(),
+            self.opened.config.secret_keys(),
+            self.service.address,
+            options.plugin_timeout,
+        )
+        configs: list[Path | None] = [*options.policy_pack_configs]
+        configs += [None] * (len(options.policy_packs) - len(configs))
+        for path, config in zip(options.policy_packs, configs, strict=False):
+            self.analyzers.add(PolicyPack(path.resolve(), config, context, self.events))
+
+    def _analyze_stack(self) -> None:
+        if not self.analyzers.any or self.deployment.executor.failed:
+            return
+        states = list(self.deployment.news.values())
+        self.analyzers.analyze_stack(states, self.generator.goals, self.generator.provider_state)
 
     def _warn_pending(self) -> None:
         pending = self.deployment.base.operations
@@ -335,6 +367,10 @@ class _Run:
             self.deployment.error(ended.error)
         for text in self.service.errors:
             self.deployment.note_error(text)
+        stopped = self.deployment.executor.cancelled.is_set() or self.service.errors or ended.error
+        if stopped or ended.shut_down or (self.generator.failed and not self.preview):
+            # What was not registered is not to be deleted: it may only not have come to it.
+            raise BailError("; ".join(self.deployment.errors[:1]) or "canceled")
 
     def _refuse_missing(self) -> None:
         """Before the first step of a real run: are all plugins there?"""

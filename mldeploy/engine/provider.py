@@ -364,7 +364,7 @@ def _diff(response: Message) -> Diff:
 
 
 class SdkOnlyProvider(Provider):
-    """Plans from the program's own inputs where the plugin is missing: checks nothing, changes are updates."""
+    """Plans from the program's own inputs where the plugin is missing: checks nothing, updates only."""
 
     def __init__(self, package: str) -> None:
         super().__init__(Transport(object(), in_process=True, name=package), package)
@@ -390,7 +390,7 @@ class SdkOnlyProvider(Provider):
     def create(
         self, urn: str, inputs: PropertyMap, *, timeout: float, preview: bool
     ) -> tuple[str, PropertyMap, bool]:
-        """The known inputs: a property with something unknown in it may well have another shape as an output."""
+        """The known inputs: what holds something unknown may well have another shape as an output."""
         del urn, timeout, preview
         return "", {key: value for key, value in inputs.items() if not contains_unknowns(value)}, False
 

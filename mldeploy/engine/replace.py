@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from mldeploy.engine.step_generator import StepGenerator
 
 
+_UNPROTECT = (
+    "To unprotect the resource, remove the `protect` flag from the resource in your Pulumi program and run"
+    " `pulumi up`"
+)
+
+
 class ReplacePlanner:
     """Part of the step generator; called while its lock is held."""
 
@@ -72,7 +78,8 @@ class ReplacePlanner:
             new=new,
             done=registration.done,
             replacing=True,
-            pending_delete=not delete_first,
+            # What was deleted for an interrupted replacement is not deleted again: its id may be the new one's.
+            pending_delete=not delete_first and not old.pending_replacement,
             replace_keys=diff.replace_keys,
             diff_keys=diff.changed_keys,
             detailed=diff.detailed,
@@ -85,8 +92,7 @@ class ReplacePlanner:
         if not (new.protect and old.protect):
             return
         message = (
-            f'unable to replace resource "{new.urn}"\nas it is currently marked for protection. To unprotect the'
-            " resource, remove the `protect` flag from the resource in your Pulumi program and run `pulumi up`"
+            f'unable to replace resource "{new.urn}"\nas it is currently marked for protection. {_UNPROTECT}'
         )
         self._generator.failed = True
         self._deployment.error(message, new.urn)
@@ -122,9 +128,8 @@ class ReplacePlanner:
             else:
                 if state.protect:
                     message = (
-                        f'unable to replace resource "{state.urn}" as part of replacing "{urn}" as it is currently'
-                        " marked for protection. To unprotect the resource, remove the `protect` flag from the"
-                        " resource in your Pulumi program and run `pulumi up`, or use the command:\n"
+                        f'unable to replace resource "{state.urn}" as part of replacing "{urn}" as it is'
+                        f" currently marked for protection. {_UNPROTECT}, or use the command:\n"
                         f"`pulumi state unprotect '{state.urn}'`"
                     )
                     self._generator.failed = True

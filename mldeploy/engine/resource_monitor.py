@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import threading
+import traceback
 from collections.abc import Callable
 
 import grpc
@@ -20,7 +21,7 @@ from mldeploy.engine.property_value import PropertyMap, lower_outputs, output_de
 from mldeploy.engine.proto import EMPTY, Message, resource
 from mldeploy.engine.registry import set_internal
 from mldeploy.engine.requests import make_goal, refuse_unsupported
-from mldeploy.engine.step_executor import CancelledStepError
+from mldeploy.engine.step_executor import CancelledStepError, StepFailedError
 from mldeploy.engine.step_generator import StepGenerator
 from mldeploy.engine.transforms import Transforms
 from mldeploy.engine.urn import (
@@ -117,18 +118,29 @@ class ResourceMonitor:
         try:
             self._open()
             return work()
-        except (BailError, CancelledStepError):
-            if self._generator.failed:
-                self._deployment.executor.cancel()
+        except CancelledStepError:
+            raise _unavailable() from None
+        except StepFailedError as failure:
+            # Reported. With --continue-on-error the program goes on without what the step would have given.
+            if self._deployment.executor.cancelled.is_set():
+                raise _unavailable() from None
+            return resource.RegisterResourceResponse(urn=failure.urn, result=resource.Result.FAIL)
+        except BailError:
+            self._stop()
             raise _unavailable() from None
         except MonitorError:
             raise
-        except EngineError as error:
+        except Exception as error:
             self._fail(error)
             raise _unavailable() from None
 
-    def _fail(self, error: EngineError) -> None:
-        self._deployment.error(str(error))
+    def _fail(self, error: Exception) -> None:
+        known = isinstance(error, EngineError)
+        self._deployment.error(str(error) if known else "".join(traceback.format_exception(error)))
+        self._stop()
+
+    def _stop(self) -> None:
+        """Registering failed for good: what was not registered yet must not count as removed."""
         self._generator.failed = True
         self._deployment.executor.cancel()
 
@@ -272,7 +284,10 @@ class ResourceMonitor:
         """Call a provider's function."""
         try:
             return self._invoke(request)
-        except (BailError, CancelledStepError):
+        except CancelledStepError:
+            raise _unavailable() from None
+        except BailError:
+            self._stop()
             raise _unavailable() from None
         except EngineError as error:
             text = f"invocation of {request.tok} returned an error: {error}"

@@ -50,10 +50,11 @@ class SnapshotManager:
         self._news: dict[ResourceState, None] = {}
         self._dones: set[ResourceState] = set()
         self._operations: dict[ResourceState, tuple[int, bytes]] = {}
-        self._kept_operations = [op for op in base.operations if op.type == "creating"]
         self._rendered: dict[ResourceState, bytes] = {}
         self._keys: dict[ResourceState, int] = {}
         self._next_key = 0
+        self._kept: dict[Operation, int] = {}
+        self._keep_creates(base)
         self._lines: list[bytes] = []
         self._journal: JournalWriter | None = None
         self.size = 0
@@ -88,14 +89,18 @@ class SnapshotManager:
         done: ResourceState | None = None,
         changed: ResourceState | None = None,
         elide: bool = False,
+        made_good: str = "",
     ) -> None:
         """A step has ended: `operated` is no longer pending, `new` exists, `done` is superseded or gone,
-        `changed` is an old state whose flags changed. `elide`: not worth a write of its own."""
+        `changed` is an old state whose flags changed. `elide`: not worth a write of its own. `made_good`: a URN
+        whose interrupted creates of earlier runs are settled by this one."""
 
         def change() -> None:
             if operated is not None and operated in self._operations:
                 key, _ = self._operations.pop(operated)
                 self._lines.append(b'["c",%d]' % key)
+            if made_good:
+                self._forget_creates(made_good)
             if new is not None:
                 self._news[new] = None
                 self._aliased = self._aliased or bool(new.aliases)
@@ -123,12 +128,15 @@ class SnapshotManager:
 
         self._mutate(change, wait=not same)
 
-    def forget_operation(self, urn: str) -> None:
-        """The interrupted create of this resource has been made good."""
-        with self._lock:
-            self._kept_operations = [op for op in self._kept_operations if op.resource.urn != urn]
-            # Not in the journal: the next whole write drops it.
-            self._elided = True
+    def _keep_creates(self, base: Snapshot) -> None:
+        """Interrupted creates are kept: only a later create, or the user, can settle them."""
+        self._kept = {op: self._new_key() for op in base.operations if op.type == "creating"}
+
+    def _forget_creates(self, urn: str) -> None:
+        for operation, key in list(self._kept.items()):
+            if operation.resource.urn == urn:
+                del self._kept[operation]
+                self._lines.append(b'["c",%d]' % key)
 
     def rebase(self, base: Snapshot) -> None:
         """The base was replaced by a refresh."""
@@ -136,7 +144,7 @@ class SnapshotManager:
         def change() -> None:
             self._base = base
             self._rendered.clear()
-            self._kept_operations = [op for op in base.operations if op.type == "creating"]
+            self._keep_creates(base)
             self._whole_at = float("-inf")
 
         self._mutate(change, wait=False)
@@ -218,10 +226,10 @@ class SnapshotManager:
         states = news + [s for s in self._base.resources if s not in self._dones and s not in self._news]
         fixer = UrnFixer(states) if self._aliased else None
         resources = [self._render(state, fixer) for state in states]
-        kept = [dumps(self._serializer.operation(op)) for op in self._kept_operations]
+        kept = [dumps(self._serializer.operation(op)) for op in self._kept]
         operations = [rendered for _, rendered in self._operations.values()] + kept
         keys = [self._key(s) for s in states]
-        operation_keys = [key for key, _ in self._operations.values()] + [self._new_key() for _ in kept]
+        operation_keys = [key for key, _ in self._operations.values()] + list(self._kept.values())
         self._elided = False
         parts = DeploymentParts(resources, operations, self._secrets_state, set(self._serializer.features))
 

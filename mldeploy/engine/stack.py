@@ -108,7 +108,7 @@ def open_stack(
     *,
     write: bool = True,
 ) -> OpenStack:
-    """Read a stack, recovering what a killed engine left. Call while holding the lock when `write` is set.
+    """Read a stack. With `write` (call it while holding the lock) recover what a killed engine left.
 
     Raises StateError, UnsupportedError, PassphraseError; the state is untouched then.
     """
@@ -117,29 +117,25 @@ def open_stack(
     backend.refuse_compressed(reference)
     file = backend.stack_file(reference)
     recovered = None
-    if write and _holds_lock(backend, reference):
+    if write:
         clean_temporaries(file.parent, file.stem)
         recovered = recover(backend.journal_file(reference), file)
     snapshot = read_snapshot(backend, reference, secrets)
     verify_integrity(snapshot.resources)
-    manager = _manager(config, snapshot, secrets)
+    manager = _manager(config, snapshot, secrets, write=write)
     return OpenStack(backend, reference, config, snapshot, secrets, manager, recovered)
 
 
-def _holds_lock(backend: FileBackend, reference: StackReference) -> bool:
-    from mldeploy.engine.lock import read_locks
-
-    return any(info.pid == os.getpid() for info in read_locks(backend.lock_folder(reference)))
-
-
-def _manager(config: StackConfig, snapshot: Snapshot, secrets: Secrets) -> SecretsManager | None:
+def _manager(
+    config: StackConfig, snapshot: Snapshot, secrets: Secrets, *, write: bool
+) -> SecretsManager | None:
     """The manager to write with: the stack file's salt, else the state's, else a new one."""
     if config.encryption_salt:
         return secrets.manager(config.encryption_salt)
     recorded = snapshot.secrets_state
     if recorded and recorded.get("type") == "passphrase":
         return secrets.manager(recorded["state"]["salt"])
-    if secrets.passphrase is None:
+    if secrets.passphrase is None or not write:
         return None
     config.encryption_salt = new_salt(secrets.passphrase)
     save_encryption_salt(config.path, config.encryption_salt)

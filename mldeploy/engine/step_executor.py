@@ -34,6 +34,14 @@ class CancelledStepError(Exception):
     """The operation is stopping: the step was not begun."""
 
 
+class StepFailedError(BailError):
+    """A step failed; it was reported and the state says so. `urn` is whose step it was."""
+
+    def __init__(self, message: str, urn: str) -> None:
+        super().__init__(message)
+        self.urn = urn
+
+
 class StepExecutor:
     """Runs steps on the threads that bring them, at most `parallel` at a time."""
 
@@ -87,7 +95,7 @@ class StepExecutor:
             failure = step.apply()
         except Exception as error:
             self._record_failure(step, error)
-            raise BailError(str(error)) from error
+            raise StepFailedError(str(error), step.urn) from error
         self._after(step)
         try:
             if failure is None:
@@ -95,10 +103,10 @@ class StepExecutor:
             self._end(step)
         except StateError as error:
             self._record_failure(step, error, recorded=True)
-            raise BailError(str(error)) from error
+            raise StepFailedError(str(error), step.urn) from error
         if failure is not None:
             self._fail(step, failure)
-            raise BailError(str(failure)) from failure
+            raise StepFailedError(str(failure), step.urn) from failure
         step.complete()
 
     def _record_failure(self, step: Step, error: Exception, *, recorded: bool = False) -> None:
@@ -171,8 +179,10 @@ class StepExecutor:
                 snapshots.end(new=new, done=old, elide=elide)
         elif isinstance(step, CreateStep):
             gone = old if old is not None and old.pending_replacement else None
-            snapshots.end(operated=new, new=new, done=gone, changed=None if gone else old)
-            self._deployment.forget_pending_create(step.urn)
+            made_good = step.urn if step.urn in self._deployment.pending_creates else ""
+            snapshots.end(
+                operated=new, new=new, done=gone, changed=None if gone else old, made_good=made_good
+            )
         elif isinstance(step, UpdateStep):
             snapshots.end(operated=new, new=new, done=old)
         elif isinstance(step, ReadStep):
@@ -252,7 +262,7 @@ def _read_changed(step: ReadStep) -> bool:
     """Reads are counted when they tell something new."""
     old, new = step.old, step.new
     if old is None or new is None:
-        return True
+        return False
     return not deep_equals(old.outputs, new.outputs)
 
 

@@ -237,7 +237,7 @@ class StepGenerator:
         inputs = self._check(goal, old, new, provider, seed, included=included, recreating=recreating)
         new.inputs = inputs
         if self.analyzers.any and included:
-            new.inputs = self.analyzers.remediate_and_analyze(new, goal, self._provider_state(new))
+            new.inputs = self.analyzers.remediate_and_analyze(new, goal, self.provider_state(new))
         common: dict[str, Any] = {"deployment": self.deployment, "new": new, "done": registration.done}
         if recreating or (old is not None and old.external):
             return self._recreate(urn, old, common, recreating=recreating)
@@ -268,7 +268,8 @@ class StepGenerator:
                 self.deployment.registry.ensure(reference, self.deployment.olds)
         return owner_of(goal.type, self.deployment.registry, reference, urn)
 
-    def _provider_state(self, new: ResourceState) -> ResourceState | None:
+    def provider_state(self, new: ResourceState) -> ResourceState | None:
+        """The provider resource of a resource."""
         if not new.provider:
             return None
         urn = parse_provider_reference(new.provider).urn

@@ -1,7 +1,7 @@
 """Runs the programs of `programs/` on either engine and says what each step did.
 
-A program file is a list of steps. A step begins with a line `#: <command> -> <expectations>`; the code below it
-is the whole program from then on (no code: the program stays as it is).
+A program file is a list of steps. A step begins with a line `#: <command> -> <expectations>`; the code below
+it is the whole program from then on (no code: the program stays as it is).
 
 Commands: `preview|up|refresh|destroy [flags]` (the CLI's flags; `{a}` is the URN of the tp Res named a),
 `drop ID` and `edit ID key=json` change an object behind the engine's back, `config KEY VALUE [secret]`,
@@ -189,7 +189,9 @@ def normalise(resources: list[dict]) -> list[dict]:
         if "propertyDependencies" in item:
             item["propertyDependencies"] = {k: sorted(v) for k, v in item["propertyDependencies"].items()}
         out.append(item)
-    return sorted(out, key=lambda r: (r["urn"], r.get("delete", False), r.get("id", ""), r.get("pending", "")))
+    return sorted(
+        out, key=lambda r: (r["urn"], r.get("delete", False), r.get("id", ""), r.get("pending", ""))
+    )
 
 
 def _collect(events: list[dict]) -> tuple[Counter, dict[str, int], str]:
@@ -207,6 +209,10 @@ def _collect(events: list[dict]) -> tuple[Counter, dict[str, int], str]:
         elif "policyEvent" in event:
             messages.append(event["policyEvent"]["message"])
     return steps, changes, "\n".join(messages)
+
+
+def _shown(op: str, urn: str) -> bool:
+    return op != "same" or "::pulumi:pulumi:Stack::" in urn
 
 
 class EmbeddedRunner:
@@ -229,6 +235,10 @@ class EmbeddedRunner:
         )
         result = getattr(engine, command)(embedded_options(self.workspace.expand(args)))
         steps, changes, messages = _collect(events)
+        if command == "preview":
+            # The CLI's digest leaves out the parts of a replacement and what stays the same.
+            parts = ("create-replacement", "delete-replaced", "import-replacement", "discard-replaced")
+            steps = Counter({k: v for k, v in steps.items() if k[0] not in parts and _shown(*k)})
         return Outcome(result.ok, changes, steps, messages, self.workspace.state(), self.workspace.objects())
 
 
@@ -245,7 +255,13 @@ def embedded_options(args: list[str]) -> Options:
             options.replace.append(queue.pop(0))
         elif flag == "--parallel":
             options.parallel = int(queue.pop(0))
-        elif flag in ("--refresh", "--target-dependents", "--expect-no-changes", "--continue-on-error", "--exclude-dependents"):
+        elif flag in (
+            "--refresh",
+            "--target-dependents",
+            "--expect-no-changes",
+            "--continue-on-error",
+            "--exclude-dependents",
+        ):
             setattr(options, flag[2:].replace("-", "_"), True)
         else:
             raise ValueError(flag)
@@ -310,7 +326,9 @@ class CliRunner:
         except ValueError:
             digest = {}
         steps = Counter(
-            (s["op"], s["urn"]) for s in digest.get("steps", []) if "pulumi:providers:tp::default" not in s["urn"]
+            (s["op"], s["urn"])
+            for s in digest.get("steps", [])
+            if "pulumi:providers:tp::default" not in s["urn"]
         )
         messages = "\n".join(m["message"] for m in digest.get("diagnostics", []) if m["severity"] != "debug")
         return Outcome(

@@ -89,7 +89,9 @@ class TestProvider(provider_pb2_grpc.ResourceProviderServicer):
         if props.get("crash") == operation:
             os.kill(os.getpid(), signal.SIGKILL)
         if operation in (props.get("fail") or []):
-            context.abort(grpc.StatusCode.UNKNOWN, f"{operation} of {props.get('name')} failed:\n  the full reason")
+            context.abort(
+                grpc.StatusCode.UNKNOWN, f"{operation} of {props.get('name')} failed:\n  the full reason"
+            )
 
     # -- protocol -----------------------------------------------------------------------------------------
 
@@ -129,7 +131,9 @@ class TestProvider(provider_pb2_grpc.ResourceProviderServicer):
             return provider_pb2.CheckResponse(inputs=request.news, failures=[failure])
         if props.get("auto") and "name" not in props:
             kept = plain(olds).get("name")
-            news["name"] = kept or f"{request.name}-{request.randomSeed.hex()[:8] if request.randomSeed else 'x'}"
+            news["name"] = (
+                kept or f"{request.name}-{request.randomSeed.hex()[:8] if request.randomSeed else 'x'}"
+            )
         return provider_pb2.CheckResponse(inputs=to_struct(news))
 
     def Diff(self, request, context):
@@ -180,7 +184,9 @@ class TestProvider(provider_pb2_grpc.ResourceProviderServicer):
         inputs = to_dict(request.properties)
         props = plain(inputs)
         if request.preview:
-            return provider_pb2.CreateResponse(id="", properties=to_struct(self._outputs(inputs, 1, preview=True)))
+            return provider_pb2.CreateResponse(
+                id="", properties=to_struct(self._outputs(inputs, 1, preview=True))
+            )
         self._maybe("create", props, context)
         # `put`: the object's identity is its name, and making it again is harmless (as with cloud APIs that PUT).
         id_ = str(props["name"]) if props.get("put") else self._new_id(request.name)
@@ -215,7 +221,9 @@ class TestProvider(provider_pb2_grpc.ResourceProviderServicer):
             if key in inputs and plain(value) == inputs[key]:
                 inputs[key] = value
         outputs = self._outputs(inputs, state["generation"])
-        return provider_pb2.ReadResponse(id=request.id, inputs=to_struct(inputs), properties=to_struct(outputs))
+        return provider_pb2.ReadResponse(
+            id=request.id, inputs=to_struct(inputs), properties=to_struct(outputs)
+        )
 
     def Update(self, request, context):
         inputs = to_dict(request.news)
@@ -243,7 +251,9 @@ class TestProvider(provider_pb2_grpc.ResourceProviderServicer):
         if request.tok.endswith(":check"):
             failure = provider_pb2.CheckFailure(property="value", reason="is missing")
             return provider_pb2.InvokeResponse(failures=[failure])
-        return provider_pb2.InvokeResponse(**{"return": to_struct({"result": args, "region": self.config.get("region", "")})})
+        return provider_pb2.InvokeResponse(
+            **{"return": to_struct({"result": args, "region": self.config.get("region", "")})}
+        )
 
     def Cancel(self, request, context):
         return empty_pb2.Empty()

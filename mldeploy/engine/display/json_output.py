@@ -7,6 +7,7 @@ from typing import Any, TextIO
 
 from mldeploy.engine.display.base import Display
 from mldeploy.engine.options import Result
+from mldeploy.engine.urn import ROOT_STACK_TYPE
 
 
 class EventStream(Display):
@@ -36,8 +37,9 @@ class PreviewDigest(Display):
             self._config = event["preludeEvent"]["config"]
         elif "resourcePreEvent" in event:
             metadata = event["resourcePreEvent"]["metadata"]
-            # The parts of a replacement are left out, as the CLI leaves them out.
-            if metadata.get("logical") or metadata["op"] == "refresh":
+            # Parts of a replacement and what stays the same are left out, as the CLI leaves them out.
+            logical = metadata.get("logical") or metadata["op"] == "refresh"
+            if logical and (metadata["op"] != "same" or metadata["type"] == ROOT_STACK_TYPE):
                 self._steps.append(self._step(metadata))
         elif "resOutputsEvent" in event:
             self._refine(event["resOutputsEvent"]["metadata"])

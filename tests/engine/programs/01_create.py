@@ -1,5 +1,6 @@
 #: preview -> create=3
 from tp import Res
+
 a = Res("a", value=1)
 Res("b", value=a.computed)
 #: up -> create=3

@@ -1,4 +1,5 @@
 #: up -> fail "does not exist"
 import pulumi
 from tp import Res
+
 Res("taken", opts=pulumi.ResourceOptions(import_="nothing"))

@@ -1,5 +1,6 @@
 #: up -> create=3
 from tp import Res
+
 Res("a", value=1)
 Res("b", value=1)
 #: edit a-1 value=5

@@ -1,10 +1,12 @@
 #: up -> create=4
 from tp import Res
+
 a = Res("a", value=1)
 Res("b", value=a.computed)
 Res("c", value=1)
 #: preview --target {c} -> same=3 update=1
 from tp import Res
+
 a = Res("a", value=2)
 Res("b", value=a.computed)
 Res("c", value=2)

@@ -1,8 +1,10 @@
 #: up -> create=2
 from tp import Res
+
 Res("a", value=1)
 #: up --target {c} -> fail "not specified in --target"
 from tp import Res
+
 a = Res("a", value=1)
 b = Res("b", value=1)
 Res("c", value=b.computed)

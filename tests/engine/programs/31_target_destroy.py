@@ -1,5 +1,6 @@
 #: up -> create=4
 from tp import Res
+
 a = Res("a", value=1)
 Res("b", value=a.computed)
 Res("c", value=1)

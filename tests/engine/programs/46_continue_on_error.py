@@ -1,5 +1,6 @@
 #: up --continue-on-error --parallel 1 -> fail "the full reason"
 from tp import Res
+
 a = Res("a", fail=["create"])
 Res("b", value=a.computed)
 Res("c", value=1)

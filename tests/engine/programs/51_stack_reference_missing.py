@@ -1,3 +1,4 @@
 #: up -> fail "nowhere"
 import pulumi
+
 pulumi.StackReference("organization/conf/nowhere")

@@ -1,6 +1,7 @@
 #: up -> create=6
 import pulumi
 from tp import Group, Res
+
 a = Res("a", dbr=1)
 b = Res("b", value=a.id)
 c = Res("c", force=a.computed)
@@ -9,6 +10,7 @@ Res("e", opts=pulumi.ResourceOptions(depends_on=[d]))
 #: up
 import pulumi
 from tp import Group, Res
+
 a = Res("a", dbr=2)
 b = Res("b", value=a.id)
 c = Res("c", force=a.computed)
