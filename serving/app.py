@@ -83,7 +83,7 @@ class App:
                 "The Authorization header needs a valid key: Bearer <key>",
                 ("WWW-Authenticate", "Bearer"),
             )
-        if request.method not in _METHODS[path] and not (path == "/score" and self.style is Style.RAW):
+        if request.method not in _METHODS[path]:
             return messages.error(405, _NOT_ALLOWED, ("Allow", ", ".join(_METHODS[path])))
         if int(request.headers.get(b"content-length", b"0")) > self.config.body_limit_bytes:
             return self.too_large()
@@ -163,8 +163,10 @@ class App:
 
     def _direct(self, request: Request, path: str) -> Response:
         if request.method == "OPTIONS":
-            allow = [] if path == "/score" else [("Allow", ", ".join(_METHODS[path]))]
-            return Response(200, b"", [("Content-Type", "text/html; charset=utf-8"), *allow])
+            more = ("Allow", ", ".join(_METHODS[path]))
+            if path == "/score":
+                more = ("x-ms-run-function-failed", "False")
+            return Response(200, b"", [("Content-Type", "text/html; charset=utf-8"), more])
         if path == "/livez":
             return _text("Alive")
         if path == "/metrics":

@@ -20,7 +20,7 @@ class Cors:
             return []
         origin = request.header(b"origin")
         if not origin:
-            allowed = ["*"] if "*" in self._origins else sorted(self._origins)
+            allowed = [min(self._origins)]
         elif "*" in self._origins or origin.lower() in (o.lower() for o in self._origins):
             allowed = [origin]
         else:

@@ -37,6 +37,8 @@ class AMLRequest(WerkzeugRequest):
 class AMLResponse(WerkzeugResponse):
     """An HTTP response with its own status and headers."""
 
+    default_mimetype = "text/html"
+
     def __init__(
         self,
         message: Any,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import importlib.util
 import inspect
 import json
@@ -178,9 +179,18 @@ def _is_json(content_type: str) -> bool:
     )
 
 
+def _requote(problem: UnicodeError) -> tuple[str, int]:
+    """Leave what is not UTF-8 as it was in the URL."""
+    assert isinstance(problem, UnicodeDecodeError)
+    return "".join(f"%{byte:02X}" for byte in problem.object[problem.start : problem.end]), problem.end
+
+
+codecs.register_error("serving.requote", _requote)
+
+
 def query_values(query: bytes) -> dict[str, Any]:
     """`?a=1&b=[1,2]&c=x&c=y` as `{"a": 1, "b": [1, 2], "c": ["x", "y"]}`: JSON where it is JSON."""
-    pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True, errors="replace")
+    pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True, errors="serving.requote")
     found: dict[str, list[Any]] = {}
     for name, text in pairs:
         try:
