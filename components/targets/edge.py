@@ -4,6 +4,7 @@ modules."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pulumi
@@ -132,8 +133,7 @@ def _host(name: str, hub: str, connection_string: str) -> str:
 
 def _options(name: str, service: Service) -> ScoringOptions:
     edge, tls = service.edge or Edge(), service.ssl is not None and service.ssl.enabled
-    if fault := _fault(service, edge, tls):
-        raise pulumi.RunError(f"services.{name}.{fault}")
+    _check_collection(name, service, edge)
     return ScoringOptions(
         port=service.port,
         bind_address=edge.bind_address or "",
@@ -149,26 +149,19 @@ def _options(name: str, service: Service) -> ScoringOptions:
     )
 
 
-def _fault(service: Service, edge: Edge, tls: bool) -> str:
-    """What a device has no way to do, and what to do instead; empty when there is nothing."""
-    if tls and not (edge.cert_file and edge.key_file):
-        return "ssl: on devices the certificate is a file; give edge.cert_file and edge.key_file"
-    if service.primary_key or service.secondary_key:
-        return (
-            "primary_key, secondary_key: they would be readable in the hub; on devices keys are in a file, "
-            "edge.keys_file"
-        )
-    if service.auth_enabled and not edge.keys_file:
-        return "auth_enabled: on devices keys are in a file; give edge.keys_file, or auth_enabled: false"
+def _check_collection(name: str, service: Service, edge: Edge) -> None:
+    """Raises:
+    pulumi.RunError: the container's own file system is read-only, and the destination is not on the device.
+    """
     collect = service.collect_model_data
-    if collect is not None and collect.enabled:
-        folders = [mount.target for mount in edge.mounts if mount.writable]
-        if not any((collect.destination or "").startswith(folder) for folder in folders):
-            return (
-                f"collect_model_data.destination: is {collect.destination!r}; on devices it is a folder in a "
-                f"mount of edge.mounts with `writable: true`; there are: {', '.join(folders) or 'none'}"
-            )
-    return ""
+    if collect is None or not collect.enabled:
+        return
+    folders = [mount.target for mount in edge.mounts if mount.writable]
+    if not any(PurePosixPath(collect.destination or ".").is_relative_to(folder) for folder in folders):
+        raise pulumi.RunError(
+            f"services.{name}.collect_model_data.destination: is {collect.destination!r}; on devices "
+            f"a folder in a mount of edge.mounts with `writable: true`; there are: {', '.join(folders) or 'none'}"
+        )
 
 
 def _module(
@@ -178,6 +171,7 @@ def _module(
     settings: dict[str, Any] = {key: getattr(service, key) for key in _SETTINGS}
     if service.collect_model_data is not None and service.collect_model_data.enabled:
         settings["collect_model_data"] = service.collect_model_data.model_dump(mode="json", exclude_none=True)
+    settings["models"] = _versions(context, service)
     # Auth and TLS are the options' own: their files are the device's.
     env = serving_settings.environment(name, settings, auth=False, tls=False, port=PORT)
     return ScoringModule(
@@ -190,6 +184,17 @@ def _module(
         image_pull_policy=edge.image_pull_policy,
         desired=dict(edge.desired),
     )
+
+
+def _versions(context: Context, service: Service) -> dict[str, str]:
+    """The versions of the image's models: they are in the image too; here a diff and `status` show them."""
+    from components.targets import azure_parts
+
+    models = context.manifest.models
+    return {
+        name: azure_parts.model_version(Path.cwd(), name, models[name])
+        for name in context.manifest.images[service.image].models
+    }
 
 
 def _image(context: Context, target: EdgeTarget, name: str) -> pulumi.Output[str]:

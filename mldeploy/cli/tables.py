@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from mldeploy.session import Session
@@ -17,10 +18,12 @@ def status_table(rows: Sequence[ServiceStatus]) -> Table:
     """The table of `mldeploy status`."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("SERVICE", "TARGET", "STATE", "MODEL VERSION", "SCORING URI", "SWAGGER URI"):
-        table.add_column(heading, overflow="fold", no_wrap=heading in ("SERVICE", "STATE"))
+        table.add_column(heading, overflow="fold", no_wrap=heading == "SERVICE", min_width=9)
     for row in rows:
         models = "\n".join(f"{name}:{version}" for name, version in sorted(row.models.items())) or "-"
         state = f"[{_STYLES.get(row.state, 'dim')}]{row.state.value}[/]"
+        if row.detail:
+            state += "\n" + escape(row.detail)
         table.add_row(row.service, row.target, state, models, row.scoring_uri or "-", row.swagger_uri or "-")
     return table
 

@@ -37,6 +37,8 @@ class ServiceStatus:
     models: dict[str, str]
     scoring_uri: str | None
     swagger_uri: str | None
+    detail: str = ""
+    """What a target knows besides, such as how many devices run the service."""
 
     def to_json(self) -> dict[str, Any]:
         """The row as `mldeploy status --json` prints it."""

@@ -13,6 +13,7 @@ from mldeploy.provider.values import UNKNOWN
 from tests.edge.conftest import IMAGE, OTHER, Driver
 from tests.edge.standin import Device
 
+BIG = {"Labels": {"x": "y" * 5000}}
 NEW = {"modules": {"diabetes": {"image": OTHER}}}
 
 
@@ -395,7 +396,7 @@ def test_a_new_connection_string_is_no_request_to_change_anything(driver: Driver
         ({"modules": {"a": {"image": "r.io/x:1@sha256:0"}}}, "modules.a.image", "not both"),
         ({"modules": {"a": {"image": IMAGE, "env": {"A.B": "c"}}}}, "modules.a.env", "no '.'"),
         ({"modules": {"a": {"image": "x", "restart_policy": "so"}}}, "modules.a.restart_policy", "always"),
-        ({"modules": {"a": {"image": "x", "create_options": {"x": "y" * 4100}}}}, "modules.a.create_options", "4096"),
+        ({"modules": {"a": {"image": "x", "create_options": BIG}}}, "modules.a.create_options", "8 x 512"),
         ({"modules": {"a": {"image": IMAGE, "desired": {"a b": 1}}}}, "modules.a.desired", "a space"),
         ({"routes": {"up": {"route": "INTO the blue"}}}, "routes.up.route", "FROM /messages"),
         ({"layered": True, "store_and_forward_secs": 5}, "store_and_forward_secs", "not to a layer"),

@@ -24,7 +24,7 @@ CLI = [
     pytest.mark.skipif(not shutil.which("pulumi"), reason="needs the Pulumi CLI (`pulumi`) on PATH"),
 ]
 ENGINES = ["embedded", pytest.param("pulumi", marks=CLI)]
-# The CLI takes seconds a step; what the embedded engine shows in the default suite it shows with `-m reliability`.
+# The CLI takes seconds a step, so it runs some of them with `-m reliability` only.
 MORE_ENGINES = ["embedded", pytest.param("pulumi", marks=[*CLI, pytest.mark.reliability])]
 
 

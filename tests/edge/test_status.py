@@ -1,0 +1,65 @@
+"""`mldeploy status` of services on devices: counts from the hub, through the stack's state."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from mldeploy.cli.tables import status_table
+from mldeploy.engine import read_stack
+from mldeploy.operations import edge
+from mldeploy.operations.model import OperationError, State
+from tests.edge.standin import HubServer
+from tests.edge.test_lifecycle import Stack
+
+
+def service(stack: Stack) -> edge.EdgeService:
+    found = edge.handles(
+        read_stack(
+            stack.folder, "local", backend_url=stack.environment["PULUMI_BACKEND_URL"], passphrase="test"
+        )
+    )
+    assert [handle.name for handle in found] == ["diabetes"]
+    return found[0]
+
+
+def test_counts_and_states(tmp_path: Path, server: HubServer) -> None:
+    stack = Stack(tmp_path / "project", server, "embedded")
+    stack.run("up")
+    row = service(stack).status("devices")
+    counted = "2 devices targeted, 2 applied, {} report success, {} report failure"
+    assert (row.state, row.detail) == (State.HEALTHY, counted.format(2, 0))
+    assert row.scoring_uri == "http://<device>:8890/score"
+    text = io.StringIO()
+    Console(file=text, width=200).print(status_table([row]))
+    assert "2 devices targeted" in text.getvalue()
+    assert server.hub.connection_string not in repr(service(stack))
+
+    server.hub.health = lambda device, modules: None if device == "line-1" else True
+    row = service(stack).status("devices")
+    assert (row.state, row.detail) == (State.STARTING, counted.format(1, 0))
+    server.hub.health = lambda device, modules: device != "line-1"
+    row = service(stack).status("devices")
+    assert (row.state, row.detail) == (State.UNHEALTHY, counted.format(1, 1))
+    server.hub.devices.clear()
+    assert service(stack).status("devices").state is State.STOPPED
+    server.fault = lambda number, method, path: 503
+    row = service(stack).status("devices")
+    assert (row.state, row.detail.split(":")[0]) == (State.UNHEALTHY, "unknown")
+    server.fault = lambda number, method, path: None
+    server.hub.configurations.clear()
+    assert "is gone from the hub" in service(stack).status("devices").detail
+
+
+def test_what_only_the_device_has(tmp_path: Path, server: HubServer) -> None:
+    stack = Stack(tmp_path / "project", server, "embedded")
+    stack.run("up")
+    handle = service(stack)
+    assert handle.keys() is None
+    with pytest.raises(OperationError, match="iotedge logs diabetes"):
+        handle.logs(lines=1, follow=False)
+    with pytest.raises(OperationError, match=r"POST to http://<device>:8890/score"):
+        handle.score(b"{}", "application/json", 1.0)
