@@ -159,8 +159,8 @@ def _check_collection(name: str, service: Service, edge: Edge) -> None:
     folders = [mount.target for mount in edge.mounts if mount.writable]
     if not any(PurePosixPath(collect.destination or ".").is_relative_to(folder) for folder in folders):
         raise pulumi.RunError(
-            f"services.{name}.collect_model_data.destination: is {collect.destination!r}; on devices "
-            f"a folder in a mount of edge.mounts with `writable: true`; there are: {', '.join(folders) or 'none'}"
+            f"services.{name}.collect_model_data.destination: is {collect.destination!r}; on devices give "
+            f"a folder in a mount with `writable: true` of edge.mounts; there are: {', '.join(folders) or 'none'}"
         )
 
 
