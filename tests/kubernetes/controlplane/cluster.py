@@ -8,6 +8,7 @@ import secrets
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import tempfile
 import time
@@ -113,7 +114,7 @@ class TestCluster:
     def client(self) -> httpx.Client:
         return httpx.Client(
             base_url=self.server,
-            verify=str(self.folder / "ca.crt"),
+            verify=ssl.create_default_context(cafile=str(self.folder / "ca.crt")),
             headers={"Authorization": f"Bearer {self.tokens['admin']}"},
             timeout=30,
             trust_env=False,
