@@ -62,7 +62,3 @@ class Manifest(Section):
         """The images that some service on targets of these types runs, by name."""
         used = {one.image for one in self.services.values() if self.targets[one.target].type in target_types}
         return {name: image for name, image in self.images.items() if name in used}
-
-    def has_azure(self) -> bool:
-        """Whether anything of the stack is on Azure."""
-        return any(one.type in ("aci", "aks", "batch") for one in self.targets.values())

@@ -16,7 +16,8 @@ _FREE_FORM = frozenset(("desired", "create_options"))
 def merge(base: Node, over: Node, *, free: bool = False) -> Node:
     """``over`` laid over ``base``. Neither is changed; unchanged parts are shared with them.
 
-    ``merge(a, {}) == a``; ``merge(a, merge(b, c)) == merge(merge(a, b), c)`` as long as nothing is null.
+    ``merge(a, {}) == a``; ``merge(a, merge(b, c)) == merge(merge(a, b), c)`` where nothing is null and
+    a key is a mapping everywhere or nowhere.
     """
     if not isinstance(base, Table) or not isinstance(over, Table):
         return without_nulls(over)

@@ -97,5 +97,6 @@ def dotted(path: Sequence[str | int]) -> str:
         if isinstance(part, int):
             text += f"[{part}]"
         else:
-            text += f".{part}" if text else part
+            name = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in part)
+            text += f".{name}" if text else name
     return text

@@ -30,7 +30,7 @@ _CONSTANTS: dict[str, Value] = {
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
 _OLD_BOOLEANS = frozenset(
-    form for word in ("y", "n", "yes", "no", "on", "off") for form in (word, word.title(), word.upper())
+    form for word in ("yes", "no", "on", "off") for form in (word, word.title(), word.upper())
 )
 _MAX_DIGITS = 18
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

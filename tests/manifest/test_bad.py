@@ -30,8 +30,19 @@ def test_fault(fault: str, tmp_path: Path) -> None:
     assert str(tmp_path) not in str(caught.value)
 
 
-@pytest.mark.parametrize("fault", [name for name in FAULTS if name.startswith(("secret-", "key-in-", "registry-password"))])
+@pytest.mark.parametrize(
+    "fault", [name for name in FAULTS if name.startswith(("secret-", "key-in-", "registry-password"))]
+)
 def test_secrets_are_never_repeated(fault: str) -> None:
     expected = (BAD / fault / "expected.txt").read_text("utf-8")
-    for secret in ("hunter2", "aVerySecretKey", "MIIEow", "Zm9v", "me:secret", "ghp_", "correct-horse", "1234.5"):
+    for secret in (
+        "hunter2",
+        "aVerySecretKey",
+        "MIIEow",
+        "Zm9v",
+        "me:secret",
+        "ghp_",
+        "correct-horse",
+        "1234.5",
+    ):
         assert secret not in expected
