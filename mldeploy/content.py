@@ -283,10 +283,11 @@ def identity(found: os.stat_result) -> tuple[int, int, int, int]:
 
 
 class SqliteHashCache:
-    """A :class:`HashCache` in one file, shared by processes. Losing it costs time only."""
+    """A :class:`HashCache` in one file, shared by processes. Losing it costs time only. For one thread."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
+        self._connection: sqlite3.Connection | None = None
 
     def get(self, path: Path, found: os.stat_result) -> str | None:
         """The remembered hash, if size, mtime, ctime and inode are still the same."""
@@ -302,19 +303,38 @@ class SqliteHashCache:
         statement = "insert or replace into hashes (path, identity, digest) values (?, ?, ?)"
         self._run(statement, (os.fsencode(path.absolute()), key, digest))
 
+    def close(self) -> None:
+        """Let the file go; it is opened again when it is needed."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def __enter__(self) -> SqliteHashCache:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        self.close()
+
     def _run(self, statement: str, values: tuple[object, ...]) -> list[tuple[str, str]]:
         try:
-            connection = sqlite3.connect(self._file, timeout=5)
-            try:
-                with connection:
-                    connection.execute(
-                        "create table if not exists hashes"
-                        " (path blob primary key, identity text, digest text)"
-                    )
-                    return connection.execute(statement, values).fetchall()
-            finally:
-                connection.close()
+            if self._connection is None:
+                self._connection = _open_cache(self._file)
+            return self._connection.execute(statement, values).fetchall()
         except sqlite3.DatabaseError as error:
+            self.close()
             if not isinstance(error, sqlite3.OperationalError):
                 self._file.unlink(missing_ok=True)  # damaged: start again
             return []
+
+
+def _open_cache(file: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(file, timeout=5, isolation_level=None, check_same_thread=False)
+    # What a power cut loses is hashed again.
+    connection.execute("pragma synchronous = off")
+    connection.execute(
+        "create table if not exists hashes (path blob primary key, identity text, digest text)"
+    )
+    return connection

@@ -6,11 +6,13 @@ import fcntl
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import threading
 import tomllib
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,7 @@ from mldeploy.provider.store import remove_tree
 
 _SERVING_IGNORED = Ignore(["__pycache__/", "*.pyc", "*.egg-info/", "build/", "dist/", ".*"])
 _TAIL_LINES = 25
+_CANCEL_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -316,25 +319,30 @@ def _environment() -> dict[str, str]:
 
 
 def _uv(ctx: Context, *arguments: str, shown: str) -> None:
-    command = [_binary(), *arguments, "--color", "never"]
     process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-        env=_environment(), cwd="/",
+        [_binary(), *arguments, "--color", "never"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        env=_environment(), cwd="/", start_new_session=True,
     )  # fmt: skip
+    threading.Thread(target=_end_when_cancelled, args=(ctx, process), daemon=True).start()
     said: list[str] = []
-    try:
+    with process:
         assert process.stderr is not None
         for line in process.stderr:
-            ctx.check_cancelled()
             said.append(line.rstrip())
             if re.match(r"(Resolved|Prepared|Downloading|Building|Installed|Audited)", line.strip()):
                 ctx.status(line.strip())
-    finally:
-        if process.poll() is None:
-            process.wait(timeout=30) if not ctx.cancelled.is_set() else process.kill()
-        process.wait()
+    ctx.check_cancelled()
     if process.returncode != 0:
         raise ProvisionError(f"{shown}: the environment cannot be built:\n{_explanation(said)}")
+
+
+def _end_when_cancelled(ctx: Context, process: subprocess.Popen[str]) -> None:
+    while process.poll() is None:
+        if ctx.cancelled.wait(_CANCEL_SECONDS):
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            return
 
 
 def _explanation(lines: Sequence[str]) -> str:

@@ -11,14 +11,17 @@ from mldeploy.provider.runs import Run, runs
 _LISTENING = "0A"
 
 
-def abandoned_replica(port: int, scope: str, service: str) -> Run | None:
-    """A living replica of a service that accepts on the port, while the supervisor that gave it is dead."""
-    if any(run.about().get("port") == port and run.alive() for run in runs("listeners")):
+def previous_holder(port: int, scope: str, service: str) -> Run | None:
+    """The living replica that a new listener takes a port from, in the same project and stack.
+
+    Either its supervisor is dead, or it belongs to another service: two services of one stack never have one
+    port, so that one is about to go (it was renamed, or they change ports).
+    """
+    listeners = [run.about() for run in runs("listeners") if run.about().get("port") == port and run.alive()]
+    if any(about.get("scope") != scope or about.get("service") == service for about in listeners):
         return None
     for run in runs("replicas"):
-        about = run.about()
-        mine = (about.get("scope"), about.get("service")) == (scope, service)
-        if mine and listening_port(run) == port and run.alive():
+        if run.about().get("scope") == scope and listening_port(run) == port and run.alive():
             return run
     return None
 

@@ -7,6 +7,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -53,6 +54,11 @@ class Run:
         private_folder(self.path.parent)
         self.path.mkdir(mode=0o700)
         write_json(self.path / "about.json", dict(about))
+        self._reserved().touch()
+
+    def _reserved(self) -> Path:
+        """Keeps the folder of the sockets there while they are not."""
+        return socket_path(self.path, _SOCKETS[0]).with_suffix(".reserved")
 
     def about(self) -> dict[str, Any]:
         """The note; empty when there is none."""
@@ -114,6 +120,11 @@ class Run:
         """Remove the directory and its sockets."""
         for name in _SOCKETS:
             socket_path(self.path, name).unlink(missing_ok=True)
+        reserved = self._reserved()
+        reserved.unlink(missing_ok=True)
+        if reserved.parent != self.path:
+            with suppress(OSError):  # others have their sockets there
+                reserved.parent.rmdir()
         remove_tree(self.path)
 
     def tail(self, lines: int = 20) -> list[str]:

@@ -13,6 +13,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -248,9 +249,9 @@ def _listing(folder: Path) -> dict[str, list[int]]:
 
 
 def remove_tree(folder: Path) -> None:
-    """Remove a tree of read-only folders."""
-    if not folder.exists():
-        return
-    for path, _folders, _files in os.walk(folder):
-        Path(path).chmod(0o700)
-    shutil.rmtree(folder)
+    """Remove a tree of read-only folders. Somebody else may be removing it at the same time."""
+    while folder.exists():
+        with suppress(FileNotFoundError):
+            for path, _folders, _files in os.walk(folder):
+                Path(path).chmod(0o700)
+            shutil.rmtree(folder)

@@ -199,3 +199,16 @@ def test_faults_of_the_conda_file_are_check_failures(project, record):
         record(TOKEN).check(inputs())
     assert [name for name, _ in caught.value.failures] == ["conda_file", "conda_file"]
     assert caught.value.failures[1][1].startswith("scripts/conda.yml:3: 'openjdk'")
+
+
+def test_a_cancelled_build_stops_uv_and_leaves_nothing(
+    project, record, provider, own_home, tmp_path, monkeypatch
+):
+    slow = write(tmp_path, "uv", "#!/bin/sh\ncase $1 in venv) exec sleep 60;; esac\n")
+    slow.chmod(0o700)
+    monkeypatch.setattr(environments, "_binary", lambda: str(slow))
+    conda_file(project, "pip")
+    threading.Timer(0.5, provider.Cancel, [None]).start()
+    with pytest.raises(Failed, match="cancelled"):
+        record(TOKEN).create(**inputs())
+    assert [path.name for path in (own_home / "environments").glob("*/bin")] == []

@@ -130,9 +130,11 @@ def test_a_port_of_another_process_is_named_with_its_owner(stack, port):
 
 def test_a_port_of_another_service_is_named_with_the_service(stack):
     stack.up()
-    other = stack.record("service:Listener", "other")
-    with pytest.raises(Failed, match=r"is in use by the service 's' of shop/local \(listener s-"):
-        other.create(service="other", port=stack.port, replica=stack.replica.id)
+    for project, service in (("bakery", "other"), ("shop", "s")):
+        other = stack.record("service:Listener", "other")
+        other.urn = other.urn.replace("shop", project)
+        with pytest.raises(Failed, match=r"is in use by the service 's' of shop/local \(listener s-"):
+            other.create(service=service, port=stack.port, replica=stack.replica.id)
     assert score(stack).json()["model"] == "one"
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import socket
+
 import httpx
 import pytest
 
-from mldeploy.provider.runs import runs
+from mldeploy.home import short_dir
+from mldeploy.provider.runs import Run, runs
+
+from .conftest import Stack, write
 
 
 def score(stack, key=None):
@@ -32,3 +37,78 @@ def test_a_swap_moves_the_port_to_the_new_model(stack, project):
     stack.swap("two", project)
     assert score(stack).json()["model"] == "two"
     assert len(list(runs("replicas"))) == 1
+
+
+def test_a_renamed_service_keeps_its_port_without_a_failed_request(stack, record, port):
+    stack.up()
+    renamed = Stack(record, port)
+    renamed.model, renamed.image, renamed.keys = stack.model, stack.image, stack.keys
+    renamed.replica.create(**renamed.replica_inputs(service="renamed"))
+    renamed.listener.create(**{**renamed.listener_inputs(), "service": "renamed"})
+    assert score(renamed).json()["model"] == "one"
+    for item in (stack.listener, stack.gate, stack.replica):
+        item.delete()
+    assert score(renamed).json()["model"] == "one"
+    renamed.listener.delete()
+    renamed.replica.delete()
+    with pytest.raises(httpx.ConnectError):
+        score(renamed)
+
+
+def test_another_port_for_the_same_replica(stack, port):
+    stack.up()
+    old = stack.listener
+    old.delete()
+    stack.listener = stack.record("service:Listener", "l")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        stack.port = probe.getsockname()[1]
+    stack.listener.create(**stack.listener_inputs())
+    assert score(stack).json()["model"] == "one"
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(old.outputs["url"])
+
+
+def test_a_home_with_a_long_path_still_has_its_sockets(stack, tmp_path, monkeypatch):
+    deep = tmp_path / ("deep" * 20) / ("deeper" * 12)
+    monkeypatch.setenv("MLDEPLOY_HOME", str(deep))
+    stack.up()
+    run = Run("replicas", stack.replica.id)
+    assert len(str(run.control)) < 104 and not run.control.is_relative_to(deep)
+    assert run.control.parent.stat().st_mode & 0o077 == 0
+    assert score(stack).json()["model"] == "one"
+    stack.down()
+    assert not run.control.exists() and list(runs("replicas")) == []
+    assert not [path for path in short_dir().iterdir() if path.name[:20] == run.control.name[:20]]
+
+
+def test_several_models_have_one_folder_with_all_of_them(stack, project):
+    write(project, "models/folder/sub/n.txt", "two")
+    write(
+        project,
+        "scripts/score.py",
+        """
+        import os
+
+        def init():
+            global found
+            root = os.environ["AZUREML_MODEL_DIR"]
+            walked = [os.path.join(folder, name) for folder, _, names in os.walk(root) for name in names]
+            found = sorted(os.path.relpath(path, root) for path in walked)
+
+        def run(body):
+            return found
+        """,
+    )
+    second = stack.record("model:StoredModel", "n")
+    second.create(name="n", source="models/folder", version="7")
+    models = [
+        {"name": "n", "version": "7", "digest": second.outputs["digest"]},
+    ]
+    stack.model.create(name="m", source="models/m.txt", version="3")
+    models.append({"name": "m", "version": "3", "digest": stack.model.outputs["digest"]})
+    stack.image.create(image="i", source_directory="scripts", entry_script="score.py", runtime="python")
+    stack.keys.create()
+    stack.replica.create(**stack.replica_inputs(models=models))
+    stack.listener.create(**stack.listener_inputs())
+    assert score(stack).json() == ["m/3/m.txt", "n/7/folder/sub/n.txt"]

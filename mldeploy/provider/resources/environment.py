@@ -75,12 +75,13 @@ class Environment(Resource):
             raise CheckError(*faults)
         try:
             plan, _ = _plan(ctx.root, news)
-            cache = SqliteHashCache(cache_dir() / "hashes.sqlite")
+            with SqliteHashCache(cache_dir() / "hashes.sqlite") as cache:
+                source_digest = digest(source, source_ignore(source), cache)
             return {
                 "dependencies": plan.dependencies,
                 "python": plan.python,
                 "dependencies_digest": plan.digest,
-                "source_digest": digest(source, source_ignore(source), cache),
+                "source_digest": source_digest,
                 "serving_digest": serving_digest(),
             }
         except ContentError as error:

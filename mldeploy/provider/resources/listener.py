@@ -15,7 +15,7 @@ from typing import Any
 from mldeploy.provider import processes, supervisor
 from mldeploy.provider.claims import write_json
 from mldeploy.provider.control import ControlError
-from mldeploy.provider.ports import abandoned_replica, listening_port, owner
+from mldeploy.provider.ports import listening_port, owner, previous_holder
 from mldeploy.provider.resource import Context, Diff, Field, ProvisionError, Resource
 from mldeploy.provider.runs import Run, runs, sweep
 from mldeploy.provider.values import UNKNOWN
@@ -144,10 +144,10 @@ class Listener(Resource):
         run = Run("listeners", ident)
         run.stop(_START_SECONDS)
         run.remove()
-        replica = abandoned_replica(int(state["port"]), ctx.scope, str(state["service"]))
-        if replica is not None:  # the supervisor was dead, so it could not say so
-            with suppress(ControlError):
-                replica.call("release")
+        if (replica := Run("replicas", str(state["replica"]))).alive():
+            if listening_port(replica) == int(state["port"]):  # a dead supervisor could not say so
+                with suppress(ControlError):
+                    replica.call("release")
             (replica.path / "port").unlink(missing_ok=True)
         sweep(ctx.scope, str(state["service"]))
 
@@ -169,7 +169,7 @@ def _active(run: Run) -> str | None:
 
 def _start(ctx: Context, run: Run, inputs: Mapping[str, Any]) -> int:
     port = int(inputs["port"])
-    holder = abandoned_replica(port, ctx.scope, str(inputs["service"]))
+    holder = previous_holder(port, ctx.scope, str(inputs["service"]))
     error_file = run.path / "error.json"
     error_file.unlink(missing_ok=True)
     config = {

@@ -61,7 +61,8 @@ class StoredModel(Resource):
             return {}
         try:
             listed = model_entries(locate(news["source"], ctx.root))
-            content = digest_entries(listed, SqliteHashCache(cache_dir() / "hashes.sqlite"))
+            with SqliteHashCache(cache_dir() / "hashes.sqlite") as cache:
+                content = digest_entries(listed, cache)
         except ContentError as error:
             raise CheckError(("source", str(error))) from None
         same = (
