@@ -20,7 +20,7 @@ $(UV): requirements/bootstrap.txt
 
 .venv/.base: $(UV) requirements/base.txt pyproject.toml
 	@echo "installing mldeploy into .venv"
-	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/base.txt
+	@$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements/base.txt
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 

@@ -27,7 +27,9 @@ StackOption = Annotated[
 ]
 ProjectOption = Annotated[
     Path | None,
-    typer.Option("--project", "-C", help="The project's folder. Default: the nearest one with a Pulumi.yaml."),
+    typer.Option(
+        "--project", "-C", help="The project's folder. Default: the nearest one with a Pulumi.yaml."
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
 ServiceArgument = Annotated[str, typer.Argument(help="The service's name in the manifest.")]

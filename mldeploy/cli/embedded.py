@@ -6,6 +6,8 @@ import os
 import sys
 from dataclasses import dataclass
 
+import typer
+
 from mldeploy.cli.runner import Operation, Outcome, RunOptions
 from mldeploy.engine import Engine, Options
 from mldeploy.engine.display import EventStream, make_display
@@ -21,7 +23,17 @@ class EmbeddedRunner:
 
     def run(self, operation: Operation, options: RunOptions) -> Outcome:
         """See :class:`mldeploy.cli.runner.Runner`."""
-        os.chdir(self.session.project)  # the program and its packages expect the project's folder, as under the CLI
+        os.chdir(self.session.project)  # where the program runs under the CLI, too
+        if options.ask:
+            if operation is Operation.UP:
+                planned = self._carry_out(Operation.PREVIEW, options)
+                if not planned.ok or not planned.changed:
+                    return planned
+            if not typer.confirm(f"{operation.value} stack {self.session.stack!r}?"):
+                raise typer.Abort
+        return self._carry_out(operation, options)
+
+    def _carry_out(self, operation: Operation, options: RunOptions) -> Outcome:
         display = (
             EventStream(sys.stdout) if options.json else make_display(operation.value, diff=options.diff)
         )

@@ -7,12 +7,11 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from mldeploy.session import Session, UsageError
 
@@ -45,6 +44,8 @@ class RunOptions:
     targets: tuple[str, ...] = ()
     policy_packs: tuple[Path, ...] = ()
     json: bool = False
+    ask: bool = False
+    """Show the plan and ask the person at the terminal before anything changes."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,9 @@ class Outcome:
 
     def summary(self) -> dict[str, Any]:
         """The last line of ``--json``."""
-        counted = {name: self.changes.get(name, 0) for name in ("create", "update", "replace", "delete", "same")}
+        counted = {
+            name: self.changes.get(name, 0) for name in ("create", "update", "replace", "delete", "same")
+        }
         return {
             "result": "succeeded" if self.ok else "failed",
             "changes": counted | {k: v for k, v in self.changes.items() if k not in counted},
@@ -104,27 +107,30 @@ class PulumiRunner:
     name: str = "pulumi"
 
     def run(self, operation: Operation, options: RunOptions) -> Outcome:
-        """See :class:`Runner`. The child's exit code decides; the counts are those of its event log."""
+        """See :class:`Runner`. The child's exit code decides; the counts are those of its summary event."""
         environment = {**os.environ, **self.session.environment()}
         selected = self._select(environment)
         if selected is not None:
             return selected
-        with tempfile.TemporaryDirectory(prefix="mldeploy-events-") as folder:
-            log = Path(folder) / "events.json"
-            command = [self.executable, *self._arguments(operation, options), "--event-log", str(log)]
-            process = subprocess.run(
-                command,
-                cwd=self.session.project,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=sys.stderr if options.json else None,
-                check=False,
+        command = [self.executable, *self._arguments(operation, options)]
+        if not options.json:
+            standard_input = None if options.ask else subprocess.DEVNULL
+            done = subprocess.run(
+                command, cwd=self.session.project, env=environment, stdin=standard_input, check=False
             )
-            events = list(_read_events(log))
-        if options.json:
-            for event in events:
-                print(json.dumps(event))
-        return Outcome(process.returncode == 0, _changes(events))
+            return Outcome(done.returncode == 0)
+        environment["PULUMI_ENABLE_STREAMING_JSON_PREVIEW"] = "true"
+        process = subprocess.Popen(
+            command,
+            cwd=self.session.project,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+        )
+        changes = _relay(process)
+        return Outcome(process.wait() == 0, changes)
 
     def _select(self, environment: dict[str, str]) -> Outcome | None:
         """Make the stack when it is new. Returns an outcome only when that failed."""
@@ -147,9 +153,13 @@ class PulumiRunner:
 
     def _arguments(self, operation: Operation, options: RunOptions) -> Iterator[str]:
         yield operation.value
-        yield from ("--stack", self.session.stack, "--non-interactive")
-        if operation is not Operation.PREVIEW:
-            yield from ("--yes", "--skip-preview")
+        yield from ("--stack", self.session.stack)
+        if not options.ask:
+            yield "--non-interactive"
+            if operation is not Operation.PREVIEW:
+                yield from ("--yes", "--skip-preview")
+        if options.json:
+            yield "--json"
         if options.diff:
             yield "--diff"
         if options.refresh:
@@ -164,18 +174,17 @@ class PulumiRunner:
             yield from ("--policy-pack", str(pack))
 
 
-def _read_events(log: Path) -> Iterator[dict[str, Any]]:
-    """The engine events of a log: one JSON document a line. A log that was never written has none."""
-    if not log.exists():
-        return
-    with log.open(encoding="utf-8") as lines:
-        yield from (json.loads(line) for line in lines if line.strip())
-
-
-def _changes(events: list[dict[str, Any]]) -> dict[str, int]:
-    for event in reversed(events):
-        if "summaryEvent" in event:
-            return {str(k): int(v) for k, v in (event["summaryEvent"].get("resourceChanges") or {}).items()}
-    return {}
-
-
+def _relay(process: subprocess.Popen[str]) -> dict[str, int]:
+    """Print the engine events of a child, one JSON document a line, and return what its summary counts."""
+    changes: dict[str, int] = {}
+    for line in process.stdout or ():
+        try:
+            event: Any = json.loads(line)
+        except ValueError:
+            print(line, end="", file=sys.stderr)
+            continue
+        print(line, end="")
+        if isinstance(event, dict) and "summaryEvent" in event:
+            summary = cast("dict[str, Any]", event)["summaryEvent"]
+            changes = {str(k): int(v) for k, v in (summary.get("resourceChanges") or {}).items()}
+    return changes

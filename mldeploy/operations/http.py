@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import httpx
-
 from mldeploy.operations.model import Answer, Keys, OperationError
 
 
@@ -15,11 +13,17 @@ def post(
     Raises:
         OperationError: no answer came.
     """
+    import httpx  # takes a while, and most commands need it not
+
     headers = {"Content-Type": content_type}
     if keys is not None:
         headers["Authorization"] = f"Bearer {keys.primary}"
     try:
-        response = httpx.post(uri, content=body, headers=headers, timeout=timeout, verify=verify, trust_env=False)
+        response = httpx.post(
+            uri, content=body, headers=headers, timeout=timeout, verify=verify, trust_env=False
+        )
     except httpx.HTTPError as error:
-        raise OperationError(f"{uri} did not answer: {error}; see `mldeploy status` and `mldeploy logs`") from None
+        raise OperationError(
+            f"{uri} did not answer: {error}; see `mldeploy status` and `mldeploy logs`"
+        ) from None
     return Answer(response.status_code, response.headers.get("content-type", ""), response.content)

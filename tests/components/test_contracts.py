@@ -1,6 +1,7 @@
 """What holds for every component: names, outputs, documentation. Parametrised over all of them."""
 
 import ast
+import asyncio
 import dataclasses
 import importlib
 import inspect
@@ -104,6 +105,7 @@ def test_publish_refuses_other_names():
         def call(self, args):
             return {}
 
+    asyncio.set_event_loop(asyncio.new_event_loop())  # another test may have closed this thread's
     pulumi.runtime.set_mocks(Mocks())
     with pytest.raises(TypeError, match=r"not published \['answer'\], not annotated \['anwser'\]"):
         Wrong("x")

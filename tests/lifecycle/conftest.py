@@ -42,17 +42,16 @@ def make_project(tmp_path, request):
     made = []
 
     def make(engine="embedded", name="project", **environment):
-        project = Project(tmp_path / name, home, engine, environment)
+        project = Project(tmp_path / name, home, engine, environment, apart=engine == "pulumi")
         made.append(project)
         return project
 
     yield make
-    for project in made:
-        if (project.root / ".pulumi-state").exists():
-            project.run("destroy", "--yes", check=False)
+    ended = [project.run("destroy", "--yes", check=False) for project in made if project.has_state()]
     left = processes_of(home)
     for process in left:
         process.kill()
+    assert [done.stdout + done.stderr for done in ended if done.returncode] == []
     assert not left, f"processes left behind: {[p.info['cmdline'] for p in left]}"
 
 

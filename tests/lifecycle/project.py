@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
 import socket
-import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
+from subprocess import DEVNULL, CompletedProcess
+from subprocess import run as run_process
 
 import httpx
 import yaml
 
+from mldeploy.cli.app import run as run_command_line
+
 REPOSITORY = Path(__file__).resolve().parents[2]
-ECHO_SCRIPT = '''
+ECHO_SCRIPT = """
 import json, os, time
 
 def init():
@@ -27,7 +32,7 @@ def init():
 def run(raw):
     data = json.loads(raw)
     return {"scaled": [x * model["factor"] for x in data["x"]], "factor": model["factor"]}
-'''
+"""
 
 
 def free_port() -> int:
@@ -45,6 +50,8 @@ class Project:
     home: Path
     engine: str
     environment: dict[str, str] = field(default_factory=dict)
+    apart: bool = False
+    """Whether every command runs in a process of its own."""
 
     def __post_init__(self) -> None:
         self.root.mkdir(parents=True, exist_ok=True)
@@ -65,28 +72,55 @@ class Project:
         target.write_bytes(content.encode() if isinstance(content, str) else content)
         return target
 
-    def run(self, *arguments: str, check: bool = True, stdin: bytes | None = None) -> subprocess.CompletedProcess[str]:
-        """Run `mldeploy` in the project. With ``check``, a failure fails the test with everything it printed."""
-        environment = {k: v for k, v in os.environ.items() if not k.startswith(("PULUMI_", "MLDEPLOY_", "AZUREML_"))}
-        environment |= {"MLDEPLOY_HOME": str(self.home), "MLDEPLOY_ENGINE": self.engine, "NO_COLOR": "1"}
-        done = subprocess.run(
+    def run(
+        self, *arguments: str, check: bool = True, subprocess: bool | None = None
+    ) -> CompletedProcess[str]:
+        """Run `mldeploy` in the project. With ``check``, a failure fails the test with everything it printed.
+
+        In this process unless told otherwise (an import of the SDKs for each command would take most of the time); the
+        Pulumi CLI is a process anyway.
+        """
+        apart = self.apart if subprocess is None else subprocess
+        done = self._in_a_process(arguments) if apart else self._in_this_process(arguments)
+        if check:
+            assert done.returncode == 0, f"mldeploy {' '.join(arguments)}:\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def _variables(self) -> dict[str, str]:
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("PULUMI_", "MLDEPLOY_", "AZUREML_"))}
+        kept |= {"MLDEPLOY_HOME": str(self.home), "MLDEPLOY_ENGINE": self.engine, "NO_COLOR": "1"}
+        return kept | self.environment
+
+    def _in_a_process(self, arguments: tuple[str, ...]) -> CompletedProcess[str]:
+        return run_process(
             [sys.executable, "-m", "mldeploy", *arguments],
             cwd=self.root,
-            env=environment | self.environment,
-            input=stdin if stdin is not None else b"",
+            env=self._variables(),
+            stdin=DEVNULL,
             capture_output=True,
+            text=True,
             check=False,
             timeout=280,
         )
-        text = subprocess.CompletedProcess(
-            done.args, done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
-        )
-        if check:
-            assert text.returncode == 0, f"mldeploy {' '.join(arguments)}:\n{text.stdout}\n{text.stderr}"
-        return text
+
+    def _in_this_process(self, arguments: tuple[str, ...]) -> CompletedProcess[str]:
+        out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
+        before, folder, variables = dict(os.environ), Path.cwd(), self._variables()
+        os.environ.clear()
+        os.environ.update(variables)
+        os.chdir(self.root)
+        try:
+            with redirect_stdout(out), redirect_stderr(err):
+                code = run_command_line(list(arguments))
+        finally:
+            os.chdir(folder)
+            os.environ.clear()
+            os.environ.update(before)
+        printed = [stream.buffer.getvalue().decode(errors="replace") for stream in (out, err)]
+        return CompletedProcess(arguments, code, *printed)
 
     def change(self, operation: str, *arguments: str, check: bool = True) -> dict[str, int]:
-        """Run an operation with ``--json`` and return its counted changes (``failed`` in place of an error)."""
+        """Run an operation with ``--json`` and return its counted changes."""
         done = self.run(operation, "--json", *arguments, check=check)
         summary = json.loads(done.stdout.strip().splitlines()[-1])
         assert summary["result"] == ("succeeded" if done.returncode == 0 else "failed")
@@ -103,6 +137,10 @@ class Project:
     def resources(self) -> list[dict]:
         """The resources of the stack's state file."""
         return self.checkpoint()["latest"].get("resources", [])
+
+    def has_state(self) -> bool:
+        """Whether anything was ever deployed."""
+        return any((self.root / ".pulumi-state").rglob("local.json"))
 
     def state_file(self) -> Path:
         """The stack's state file."""
@@ -129,7 +167,9 @@ class Project:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         uri = self.status()[service]["scoring_uri"]
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return httpx.post(uri, content=content, headers=headers | {"Content-Type": "application/json"}, timeout=30)
+        return httpx.post(
+            uri, content=content, headers=headers | {"Content-Type": "application/json"}, timeout=30
+        )
 
     # --- the small service most tests use ----------------------------------------------------------------
 

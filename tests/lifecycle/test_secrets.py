@@ -11,6 +11,7 @@ PLANTED = "planted-s3cret-value-0123456789"
 @pytest.mark.parametrize("engine", engines())
 def test_no_secret_leaves(make_project, engine):
     project = make_project(engine, PRIMARY=PLANTED, PULUMI_CONFIG_PASSPHRASE="planted-passphrase-42")
+    project.apart = True  # so that what the test itself keeps in memory is not what is looked at
     project.echo(auth_enabled=True, primary_key={"env": "PRIMARY"})
     printed = project.run("up", "--yes", "--diff")
     project.post("echo", {"x": [1]}, PLANTED)

@@ -1,13 +1,14 @@
 """Services of every shape: shared models, several models, folders, runs, raw bytes; and what removing one leaves."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
 
 from tests.lifecycle.project import ECHO_SCRIPT, free_port
 
-TWO_MODELS = '''
+TWO_MODELS = """
 import json, os
 from azureml.core.model import Model
 
@@ -24,8 +25,8 @@ def init():
 
 def run(raw):
     return parts
-'''
-RAW = '''
+"""
+RAW = """
 from azureml.contrib.services.aml_request import AMLRequest, rawhttp
 from azureml.contrib.services.aml_response import AMLResponse
 
@@ -36,7 +37,7 @@ def init():
 def run(request):
     body = request.get_data(False)
     return AMLResponse(bytes(reversed(body)), 200)
-'''
+"""
 
 
 def test_two_services_share_a_model_and_one_can_go(project):
@@ -99,11 +100,11 @@ def test_a_raw_bytes_service(project):
     assert project.post("echo", b"\x00\xff\x10").content == b"\x10\xff\x00"
 
 
-def test_a_model_of_an_experiment_run(project):
+def test_a_model_of_an_experiment_run(project, monkeypatch):
     mlflow = pytest.importorskip("mlflow", reason="needs the extra `mlflow`")
     store = project.root / "mlruns"
     project.environment["MLFLOW_TRACKING_URI"] = store.as_uri()
-    project.environment["MLFLOW_ALLOW_FILE_STORE"] = "true"
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     client = mlflow.MlflowClient(tracking_uri=store.as_uri())
     run = client.create_run(client.create_experiment("lifecycle"))
     project.echo(factor=6)
@@ -130,21 +131,24 @@ def test_removing_a_model_removes_it_and_nothing_else(project):
 
 def test_workers_share_the_port(project):
     project.echo(num_replicas=2)
-    project.write("scripts/score.py", ECHO_SCRIPT.replace('"factor": model["factor"]}', '"pid": os.getpid(), "factor": model["factor"]}'))
+    project.write(
+        "scripts/score.py",
+        "import os, time\ndef init():\n    pass\ndef run(raw):\n    time.sleep(0.05)\n    return os.getpid()\n",
+    )
     project.edit_manifest(lambda m: m["services"]["echo"].pop("golden"))
     project.run("up", "--yes")
-    pids = {project.post("echo", {"x": [1]}).json()["pid"] for _ in range(1)}
     uri = project.status()["echo"]["scoring_uri"]
-    for _ in range(200):
-        pids.add(httpx.post(uri, json={"x": [1]}).json()["pid"])
-        if len(pids) == 2:
-            break
+    with ThreadPoolExecutor(8) as clients:
+        pids = set(clients.map(lambda _: httpx.post(uri, content=b"1", timeout=30).text, range(64)))
     assert len(pids) == 2
 
 
 def test_logs_show_what_the_script_prints(project):
     project.echo()
-    project.write("scripts/score.py", ECHO_SCRIPT.replace("    data = json", '    print("scoring", raw)\n    data = json'))
+    project.write(
+        "scripts/score.py",
+        ECHO_SCRIPT.replace("    data = json", '    print("scoring", raw)\n    data = json'),
+    )
     project.run("up", "--yes")
     project.post("echo", {"x": [41]})
     assert "scoring" in project.run("logs", "echo").stdout

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -16,13 +17,17 @@ from mldeploy.session import Session
 
 EngineOption = Annotated[
     EngineChoice,
-    typer.Option("--engine", envvar="MLDEPLOY_ENGINE", help="auto: `pulumi` when it is on PATH, else embedded."),
+    typer.Option(
+        "--engine", envvar="MLDEPLOY_ENGINE", help="auto: `pulumi` when it is on PATH, else embedded."
+    ),
 ]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask. Implied without a terminal.")]
 DiffOption = Annotated[bool, typer.Option("--diff", help="Show every changed property.")]
 RefreshOption = Annotated[bool, typer.Option("--refresh", help="Read what is really there first.")]
 ExpectOption = Annotated[bool, typer.Option("--expect-no-changes", help="Fail when anything would change.")]
-ParallelOption = Annotated[int, typer.Option("--parallel", "-p", min=0, help="Steps at a time; 0: the engine's own.")]
+ParallelOption = Annotated[
+    int, typer.Option("--parallel", "-p", min=0, help="Steps at a time; 0: the engine's own.")
+]
 TargetOption = Annotated[list[str] | None, typer.Option("--target", "-t", help="Only this resource's URN.")]
 PackOption = Annotated[list[Path] | None, typer.Option("--policy-pack", help="Run this policy pack.")]
 
@@ -42,7 +47,9 @@ def up(
 ) -> None:
     """Register, build, deploy or update everything the manifest lists."""
     session = open_session(project, stack)
-    options = RunOptions(diff, refresh, expect_no_changes, parallel, *_tuples(target, policy_pack), json=as_json)
+    options = RunOptions(
+        diff, refresh, expect_no_changes, parallel, *_tuples(target, policy_pack), json=as_json
+    )
     outcome = _carry_out(Operation.UP, session, engine, options, yes=yes)
     if outcome.ok and not as_json:
         from mldeploy.cli.tables import print_services
@@ -112,16 +119,8 @@ def _carry_out(
         from mldeploy.manifest import load
 
         load(session.project, session.stack)
-    runner = choose(session, engine)
-    if operation is Operation.PREVIEW or yes or options.json or not sys.stdin.isatty():
-        return runner.run(operation, options)
-    if operation is Operation.UP:
-        planned = runner.run(Operation.PREVIEW, options)
-        if not planned.ok or not planned.changed:
-            return planned
-    if not typer.confirm(f"{operation.value} stack {session.stack!r}?"):
-        raise typer.Abort
-    return runner.run(operation, options)
+    ask = operation is not Operation.PREVIEW and not yes and not options.json and sys.stdin.isatty()
+    return choose(session, engine).run(operation, replace(options, ask=ask))
 
 
 def _finish(outcome: Outcome, as_json: bool) -> None:

@@ -12,7 +12,9 @@ from mldeploy.cli.app import DEFAULT_STACK, JsonOption, ProjectOption, StackOpti
 from mldeploy.cli.app import session as open_session
 
 
-def validate(project: ProjectOption = None, stack: StackOption = DEFAULT_STACK, as_json: JsonOption = False) -> None:
+def validate(
+    project: ProjectOption = None, stack: StackOption = DEFAULT_STACK, as_json: JsonOption = False
+) -> None:
     """Check the manifest of a stack, with every error's file, line and column. Deploys nothing."""
     from mldeploy.manifest import load
 

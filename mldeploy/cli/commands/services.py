@@ -23,7 +23,9 @@ from mldeploy.session import UsageError
 from mldeploy.operations import OperationError, find_service, stack_status
 
 
-def status(project: ProjectOption = None, stack: StackOption = DEFAULT_STACK, as_json: JsonOption = False) -> None:
+def status(
+    project: ProjectOption = None, stack: StackOption = DEFAULT_STACK, as_json: JsonOption = False
+) -> None:
     """Show every service: state, model versions, URIs."""
     rows = stack_status(open_session(project, stack))
     if as_json:

@@ -215,7 +215,6 @@ def summary_lines(result: Result, *, preview: bool) -> list[str]:
             lines.append(
                 f"{SIGNS.get(op, '').strip()} {count} "
                 + (f"to {op}" if preview else finished(op, preview=False))
-                + (f"to {op}" if preview else finished(op, preview=False))
             )
     same = result.changes.get("same", 0)
     if same:
