@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import random
 import time
-import uuid
 from enum import Enum
 from urllib.parse import unquote, urlsplit
 
@@ -62,6 +62,7 @@ class App:
         self._counters = counters
         self._cors = Cors(os.environ.get("AML_CORS_ORIGINS", ""))
         self._prefix = f"/api/v1/service/{config.service}"
+        self._random = random.Random(os.urandom(32))  # noqa: S311 (ids need not be secret)
         self._version = os.environ.get("HTTP_X_MS_SERVER_VERSION") or SERVER_VERSION
 
     # -- before the body ----
@@ -98,7 +99,7 @@ class App:
         )
 
     def _identify(self, request: Request) -> Response | None:
-        request_id = request.header(b"x-request-id") or str(uuid.uuid4())
+        request_id = request.header(b"x-request-id") or self._new_id()
         if len(request_id) > _ID_LIMIT:
             return messages.error(431, f"x-request-id must not exceed {_ID_LIMIT} characters")
         request.request_id = request_id
@@ -114,6 +115,11 @@ class App:
         request.legacy_request_id = legacy
         request.client_request_id = client
         return None
+
+    def _new_id(self) -> str:
+        # The generator is this process's own; uuid4() would ask the kernel every time.
+        digits = f"{self._random.getrandbits(128):032x}"
+        return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
     def _route(self, request: Request) -> tuple[str, str]:
         """The route's own path ("" when there is none) and the prefix before it."""

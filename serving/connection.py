@@ -211,7 +211,9 @@ class Connection:
             raise _RefusedError
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._count(len(name) + len(value) + 4)
+        self._header_bytes += len(name) + len(value) + 4
+        if self._header_bytes > self.server.config.header_limit_bytes:
+            self._count(0)
         if self._incoming is not None:
             return  # a trailer after a chunked body: nothing here may act on it
         headers = self._headers

@@ -31,13 +31,17 @@ class Current(threading.local):
 current = Current()
 
 
+_second: tuple[int, str] = (0, "")
+_quote = json.encoder.encode_basestring_ascii
+
+
 def timestamp(seconds: float) -> str:
     """UTC, to the millisecond, RFC 3339."""
-    return (
-        datetime.fromtimestamp(seconds, timezone.utc)
-        .isoformat(timespec="milliseconds")
-        .replace("+00:00", "Z")
-    )
+    global _second  # noqa: PLW0603 (formatted once a second)
+    whole = int(seconds)
+    if _second[0] != whole:
+        _second = (whole, datetime.fromtimestamp(whole, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S"))
+    return f"{_second[1]}.{int(seconds % 1 * 1000):03d}Z"
 
 
 class Log:
@@ -78,12 +82,13 @@ class Log:
 
     def request(self, request: Request, status: int, size: int, seconds: float) -> None:
         """One line for an answered request; these are buffered for a moment."""
-        ids = {"request_id": request.request_id, "client_request_id": request.client_request_id}
-        head = json.dumps({"method": request.method, "path": request.log_path, **ids, "client": request.peer})
         text = (
             f'{{"time": "{timestamp(time.time())}", "level": "info", "message": "request", '
             f'"status": {status}, "ms": {seconds * 1000:.3f}, "run_ms": {request.run_ms:.3f}, '
-            f'"bytes": {size}, {head[1:-1]}, {self._fixed}}}\n'
+            f'"bytes": {size}, "method": {_quote(request.method)}, "path": {_quote(request.log_path)}, '
+            f'"request_id": {_quote(request.request_id)}, '
+            f'"client_request_id": {_quote(request.client_request_id)}, '
+            f'"client": "{request.peer}", {self._fixed}}}\n'
         )
         self._append(text.encode(), flush=False)
 

@@ -104,11 +104,12 @@ def overload(status: int, message: str, seconds: float) -> Response:
 _date: tuple[int, str] = (0, "")
 
 
-def _http_date() -> str:
+def _fixed() -> str:
+    """The end of every head."""
     global _date  # noqa: PLW0603 (one string a second for all responses)
     second = int(time.time())
     if _date[0] != second:
-        _date = (second, formatdate(second, usegmt=True))
+        _date = (second, f"Date: {formatdate(second, usegmt=True)}\r\nServer: {SERVER_VERSION}\r\n\r\n")
     return _date[1]
 
 
@@ -122,18 +123,18 @@ def encode(response: Response, *, keep_alive: bool, head: bool, http10: bool) ->
     lines = [f"HTTP/1.1 {status} {_PHRASES.get(status, 'Unknown')}"]
     if status >= 200 and status != 204:
         lines.append(f"Content-Length: {len(response.body)}")
-    for name, value in response.headers:
-        line = f"{name}: {value}"
-        if "\n" in line or "\r" in line or "\0" in line:
-            raise ValueError(f"the response header {name!r} has a line break or NUL in it")
-        lines.append(line)
+    lines += [f"{name}: {value}" for name, value in response.headers]
     if not keep_alive:
         lines.append("Connection: close")
     elif http10:
         lines.append("Connection: keep-alive")
-    lines.append(f"Date: {_http_date()}")
-    lines.append(f"Server: {SERVER_VERSION}\r\n\r\n")
-    head_bytes = "\r\n".join(lines).encode("latin-1")
+    lines.append(_fixed())
+    text = "\r\n".join(lines)
+    # The last line holds four line breaks of its own; any other one came with a header's value.
+    breaks = len(lines) + 2
+    if text.count("\n") != breaks or text.count("\r") != breaks or "\0" in text:
+        raise ValueError("a response header has a line break or NUL in it")
+    head_bytes = text.encode("latin-1")
     if head or status in (204, 304):
         return head_bytes
     return head_bytes + response.body

@@ -78,8 +78,7 @@ class Runner:
         """Put a request in line, or say why not. For the thread with the baton."""
         config = self._config
         waiting = len(self._queue)
-        free = config.replica_max_concurrent_requests - self.running
-        if waiting and waiting >= free:
+        if waiting and waiting >= config.replica_max_concurrent_requests - self.running:
             expected = waiting / config.replica_max_concurrent_requests * self._average / self.batch_limit
             if waiting >= config.max_queue or expected > config.max_wait:
                 return messages.overload(429, "Too many requests are waiting", expected)

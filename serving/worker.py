@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import faulthandler
+import gc
 import os
 import signal
 import socket
@@ -93,6 +94,8 @@ class Worker:
         self.app.style = script.style
         if self.app.state is State.STARTING:
             self.app.state = State.READY
+        # What init() made stays: the garbage collector need not look at it again with every full collection.
+        gc.freeze()
         self.log.info(f"ready; run() takes {script.style.value}")
         self._tell({"event": "ready"})
         self.runner.serve(execution)
