@@ -28,8 +28,12 @@ from mldeploy.provider.resource import Context, ProvisionError
 from mldeploy.provider.store import remove_tree
 
 _SERVING_IGNORED = Ignore(["__pycache__/", "*.pyc", "*.egg-info/", "build/", "dist/", ".*"])
-_TAIL_LINES = 25
+_SHOWN_LINES = 25
+_PROGRESS = re.compile(
+    r"(Using|Creating|Activate|Resolved|Prepared|Downloading|Downloaded|Building|Built|Installed|Audited)\b"
+)
 _CANCEL_SECONDS = 0.2
+_TOLD = ("Resolved", "Downloading", "Building", "Prepared", "Installed")
 
 
 @dataclass(frozen=True)
@@ -192,16 +196,7 @@ class Environments:
         try:
             ctx.status("creating the environment")
             python = _interpreter(plan)
-            _uv(
-                ctx,
-                "venv",
-                "--no-project",
-                "--no-python-downloads",
-                "--python",
-                python,
-                str(target),
-                shown=plan.shown,
-            )
+            _uv(ctx, plan, "venv", "--no-project", "--no-python-downloads", "--python", python, str(target))
             requirements = target / "requirements.in"
             requirements.write_text("\n".join(_lines(plan, folder)) + "\n")
             arguments = [
@@ -217,7 +212,7 @@ class Environments:
                     arguments += ["--only-binary", entry.name]
             if plan.prereleases:
                 arguments += ["--prerelease", "allow"]
-            _uv(ctx, *arguments, shown=plan.shown)
+            _uv(ctx, plan, *arguments)
             requirements.unlink()  # it may hold an index's credentials
             write_json(target / ".complete", {"packages": _packages(target)})
         except BaseException:
@@ -318,7 +313,7 @@ def _environment() -> dict[str, str]:
     return kept
 
 
-def _uv(ctx: Context, *arguments: str, shown: str) -> None:
+def _uv(ctx: Context, plan: Plan, *arguments: str) -> None:
     process = subprocess.Popen(
         [_binary(), *arguments, "--color", "never"],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
@@ -330,11 +325,11 @@ def _uv(ctx: Context, *arguments: str, shown: str) -> None:
         assert process.stderr is not None
         for line in process.stderr:
             said.append(line.rstrip())
-            if re.match(r"(Resolved|Prepared|Downloading|Building|Installed|Audited)", line.strip()):
+            if line.strip().startswith(_TOLD):
                 ctx.status(line.strip())
     ctx.check_cancelled()
     if process.returncode != 0:
-        raise ProvisionError(f"{shown}: the environment cannot be built:\n{_explanation(said)}")
+        raise ProvisionError(f"{plan.shown}: the environment cannot be built:\n{_explanation(said, plan)}")
 
 
 def _end_when_cancelled(ctx: Context, process: subprocess.Popen[str]) -> None:
@@ -345,8 +340,17 @@ def _end_when_cancelled(ctx: Context, process: subprocess.Popen[str]) -> None:
             return
 
 
-def _explanation(lines: Sequence[str]) -> str:
-    text = "\n".join(line for line in lines if line.strip() and not line.startswith(("Using ", "Creating ")))
+def _explanation(lines: Sequence[str], plan: Plan) -> str:
+    """uv's own words, without its progress and without credentials, under the entries that they are about."""
+    text = "\n".join(line for line in lines if line.strip() and not _PROGRESS.match(line.strip()))
     text = re.sub(r"(?<=://)[^/@\s]+@", "***@", text)
+    about = [
+        f"{entry.where}: {entry.shown}"
+        for entry in plan.entries
+        if entry.name and re.search(rf"(?<![\w-]){re.escape(entry.name)}(?![\w-])", text)
+    ]
+    if "Failed to build" in text:
+        about.append("(no wheel fits this Python, so it had to be built: choose a version that has one)")
     kept = text.splitlines()
-    return "\n".join(f"  {line}" for line in kept[-_TAIL_LINES:])
+    shown = kept if len(kept) <= _SHOWN_LINES else [*kept[:4], "…", *kept[4 - _SHOWN_LINES :]]
+    return "\n".join(f"  {line}" for line in [*about, *shown])

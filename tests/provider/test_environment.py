@@ -148,7 +148,8 @@ def test_a_package_that_is_nowhere_fails_with_the_file_and_uvs_words(project, re
         image.create(**inputs())
     message = str(caught.value)
     assert message.startswith("scripts/conda.yml: the environment cannot be built:")
-    assert "no-such-package-anywhere" in message
+    assert "scripts/conda.yml:2: no-such-package-anywhere==9" in message
+    assert "you require no-such-package-anywhere==9" in message, "uv's own words"
     assert not any((own_home / "environments").glob("*/.complete")), "nothing half built stays"
 
 
