@@ -73,7 +73,9 @@ def _certificate(folder: Path) -> tuple[str, str]:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(hours=1))
         .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False
+        )
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), True)
         .sign(key, hashes.SHA256())
     )
@@ -143,7 +145,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _go(self) -> None:
         url = urllib.parse.urlsplit(self.path)
-        path, query = urllib.parse.unquote(url.path), dict(urllib.parse.parse_qsl(url.query, keep_blank_values=True))
+        path, query = (
+            urllib.parse.unquote(url.path),
+            dict(urllib.parse.parse_qsl(url.query, keep_blank_values=True)),
+        )
         body = self._body()
         with self.state.lock:
             self.state.log.append((self.command, path))
@@ -163,7 +168,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._answer(404)
 
-    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _go  # noqa: N815
+    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _go
 
     def _token(self, query: dict[str, str]) -> None:
         def part(value: Any) -> str:
@@ -180,7 +185,9 @@ class _Handler(BaseHTTPRequestHandler):
         store = self.state.store
         if path.endswith("/listBuildSourceUploadUrl"):
             name = f"{len(self.state.uploads):04d}.tar.gz"
-            self._json({"uploadUrl": f"{self.state.url}/upload/{name}?sig=secret", "relativePath": f"source/{name}"})
+            self._json(
+                {"uploadUrl": f"{self.state.url}/upload/{name}?sig=secret", "relativePath": f"source/{name}"}
+            )
             return
         with store.locked():
             document = store.get(path)
@@ -192,7 +199,9 @@ class _Handler(BaseHTTPRequestHandler):
                 wanted = json.loads(body)
                 name = wanted["properties"].get("defaults", {}).get("deploymentName")
                 if name and store.get(f"{path}/deployments/{name}") is None:
-                    self._json({"error": {"code": "DeploymentNotFound", "message": f"no deployment {name}"}}, 400)
+                    self._json(
+                        {"error": {"code": "DeploymentNotFound", "message": f"no deployment {name}"}}, 400
+                    )
                     return
                 document["body"]["properties"]["defaults"] = {"deploymentName": name}
                 store.put(path, {key: value for key, value in document.items() if key != "id"})
@@ -249,7 +258,12 @@ class _Handler(BaseHTTPRequestHandler):
             text = f"<BlockList><CommittedBlocks/><UncommittedBlocks>{blocks}</UncommittedBlocks></BlockList>"
             found = path in state.blocks or path in state.blobs
             headers = {} if found else {"x_ms_error_code": "BlobNotFound"}
-            self._answer(200 if found else 404, text.encode() if found else b"", Content_Type="application/xml", **headers)
+            self._answer(
+                200 if found else 404,
+                text.encode() if found else b"",
+                Content_Type="application/xml",
+                **headers,
+            )
             return
         names = [part.split("</")[0] for part in body.decode().split("<Latest>")[1:]]
         with state.lock:

@@ -26,7 +26,9 @@ def cloud(tmp_path, monkeypatch):
 def deploy(tmp_path, cloud, monkeypatch):
     """Makes deployments; the registry that images are looked for in is the fake one."""
     monkeypatch.setattr(
-        image_presence, "find_manifest", lambda server, repository, tag: None if cloud.manifests == {"gone"} else tag
+        image_presence,
+        "find_manifest",
+        lambda server, repository, tag: None if cloud.manifests == {"gone"} else tag,
     )
 
     def make(stack="dev", **changes):

@@ -41,7 +41,10 @@ class Deployment:
             shutil.copytree(ROOT / name, self.root / name, dirs_exist_ok=True)
         settings = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())
         settings["plugins"]["providers"][0]["path"] = str(ROOT / "mldeploy/provider/bin")
-        settings["runtime"] = {"name": "python", "options": {"toolchain": "pip", "virtualenv": str(ROOT / ".venv")}}
+        settings["runtime"] = {
+            "name": "python",
+            "options": {"toolchain": "pip", "virtualenv": str(ROOT / ".venv")},
+        }
         settings.pop("backend", None)
         (self.root / "Pulumi.yaml").write_text(yaml.safe_dump(settings))
         (self.root / f"Pulumi.{self.stack}.yaml").write_text("config: {}\n")

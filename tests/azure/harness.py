@@ -16,7 +16,7 @@ from mldeploy.provider.resources import RESOURCES
 from mldeploy.provider.servicer import Provider
 from mldeploy.provider.values import UNKNOWN, decode, encode, has_secret, reveal
 from tests.azure.standin import invokes
-from tests.azure.standin.arm import Service, ServiceError, echoed, faults_of
+from tests.azure.standin.arm import Service, ServiceError, echoed, faults_of, path_faults
 from tests.azure.standin.outputs import computed
 from tests.azure.standin.servicer import StandIn
 from tests.azure.standin.tokens import of
@@ -57,9 +57,9 @@ class Recorded:
 
     def one(self, name: str) -> Registered:
         """The resource of that name."""
-        (found,) = [item for item in self.resources if item.name == name and "mldeploy:" not in item.type] or [
-            item for item in self.resources if item.name == name
-        ]
+        (found,) = [
+            item for item in self.resources if item.name == name and "mldeploy:" not in item.type
+        ] or [item for item in self.resources if item.name == name]
         return found
 
 
@@ -107,7 +107,7 @@ class _Monitor(MockMonitor):
         token = of(request.type)
         missing = StandIn._complete(token, inputs, {}, request.name, b"")
         name = inputs.get(token.path[-1])
-        found = missing or faults_of(token, name, token.body(inputs), None)
+        found = missing or path_faults(token, inputs) + faults_of(token, name, token.body(inputs), None)
         self._recorded.faults += [f"{request.name}: {path} {reason}" for path, reason in found]
         shown = {key: value for key, value in inputs.items() if key not in token.path}
         ident = token.ident(self._service.subscription, reveal(inputs))
@@ -121,7 +121,9 @@ class _Monitor(MockMonitor):
 
     def _ours(self, urn: str, type_: str, inputs: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         checked = self._provider.Check(provider_pb2.CheckRequest(urn=urn, type=type_, news=encode(inputs)))
-        self._recorded.faults += [f"{urn.rsplit('::')[-1]}: {f.property} {f.reason}" for f in checked.failures]
+        self._recorded.faults += [
+            f"{urn.rsplit('::')[-1]}: {f.property} {f.reason}" for f in checked.failures
+        ]
         if checked.failures:
             return "", inputs
         made = self._provider.Create(
@@ -130,14 +132,18 @@ class _Monitor(MockMonitor):
         outputs = decode(made.properties)
         if self._preview:
             return "", {key: value for key, value in outputs.items() if value is not UNKNOWN}
-        return f"id-{urn.rsplit('::')[-1]}", {
-            key: _known(key, value) for key, value in outputs.items()
-        }
+        return f"id-{urn.rsplit('::')[-1]}", {key: _known(key, value) for key, value in outputs.items()}
 
 
 def _known(key: str, value: Any) -> Any:
     plain = reveal(value)
-    return value if plain is not UNKNOWN else type(value)(f"known-{key}") if value is not UNKNOWN else f"known-{key}"
+    return (
+        value
+        if plain is not UNKNOWN
+        else type(value)(f"known-{key}")
+        if value is not UNKNOWN
+        else f"known-{key}"
+    )
 
 
 def run(

@@ -255,6 +255,31 @@ def faults_of(token: Token, name: Any, body: dict[str, Any], ident: str | None) 
     return found + rules.check(token.arm, name, body, ident)
 
 
+# The names that a request's path repeats from its parents, and whose rules they follow.
+_PARENTS = {
+    "resourceGroupName": "Microsoft.Resources/resourceGroups",
+    "registryName": "Microsoft.ContainerRegistry/registries",
+    "accountName": "Microsoft.Storage/storageAccounts",
+    "vaultName": "Microsoft.KeyVault/vaults",
+    "workspaceName": "Microsoft.MachineLearningServices/workspaces",
+    "endpointName": "Microsoft.MachineLearningServices/workspaces/batchEndpoints",
+}
+
+
+def path_faults(token: Token, inputs: dict[str, Any]) -> list[tuple[str, str]]:
+    """What is wrong with the names of a resource's parents."""
+    found: list[tuple[str, str]] = []
+    for parameter in token.path[:-1]:
+        value = reveal(inputs.get(parameter))
+        if parameter in _PARENTS and isinstance(value, str):
+            found += [
+                (parameter, reason)
+                for path, reason in rules.check(_PARENTS[parameter], value, {}, None)
+                if path == "name"
+            ]
+    return found
+
+
 def _links(value: Any) -> set[str]:
     if isinstance(value, dict):
         return set().union(*(_links(key) | _links(item) for key, item in value.items()))
@@ -270,10 +295,17 @@ def echoed(value: Any) -> Any:
         made = {key: echoed(item) for key, item in value.items() if not isinstance(item, Secret)}
         own = made.get("userAssignedIdentities")
         if isinstance(own, list):
-            made["userAssignedIdentities"] = UNKNOWN if has_unknown(own) else {
-                ident: {"clientId": outputs.guid(ident, "client"), "principalId": outputs.guid(ident, "principal")}
-                for ident in own
-            }
+            made["userAssignedIdentities"] = (
+                UNKNOWN
+                if has_unknown(own)
+                else {
+                    ident: {
+                        "clientId": outputs.guid(ident, "client"),
+                        "principalId": outputs.guid(ident, "principal"),
+                    }
+                    for ident in own
+                }
+            )
         return made
     if isinstance(value, list):
         return [echoed(item) for item in value if not isinstance(item, Secret)]

@@ -18,6 +18,7 @@ from mldeploy.provider.values import UNKNOWN, Secret, Unknown, has_unknown, reve
 
 REQUIRED, READ_ONLY = 1, 2
 _ENVELOPE = frozenset({"id", "name", "type", "apiVersion", "systemData"})
+_PLAIN_SECRET = "is sensitive and must be a secret, so that it is not plain in the state"
 # Patterns of the published types that the services themselves do not follow.
 _WRONG_PATTERNS = frozenset({("Route", "path")})
 
@@ -104,7 +105,10 @@ class BodyType:
         if isinstance(value, Secret):
             return Secret(self._value(value.value, type_, name))
         if name == "userAssignedIdentities" and isinstance(value, list):
-            return UNKNOWN if has_unknown(value) else {reveal(identity): {} for identity in value}
+            if has_unknown(value):
+                return UNKNOWN
+            named = [reveal(identity) for identity in value]
+            return {name: {} for name in named} if all(isinstance(name, str) for name in named) else value
         if kind == "ArrayType" and isinstance(value, list):
             return [self._value(item, _follow(self._types, type_["itemType"])) for item in value]
         if kind in ("ObjectType", "DiscriminatedObjectType") and isinstance(value, dict):
@@ -137,6 +141,8 @@ class BodyType:
     ) -> None:
         if isinstance(value, Secret):
             value, secret = value.value, True
+        if isinstance(value, Unknown) and type_.get("sensitive") and not secret:
+            found.append((path, _PLAIN_SECRET))
         if isinstance(value, Unknown) or value is None:
             return
         kind = type_["$type"]
@@ -260,7 +266,7 @@ def _string_faults(value: Any, type_: dict[str, Any], *, secret: bool) -> list[s
         return [] if value.lower() == type_["value"].lower() else [f"is {value!r}; allowed: {type_['value']}"]
     found: list[str] = []
     if type_.get("sensitive") and not secret:
-        found.append("is sensitive and must be a secret, so that it is not plain in the state")
+        found.append(_PLAIN_SECRET)
     if not type_.get("minLength", 0) <= len(value) <= type_.get("maxLength", len(value)):
         found.append(
             f"has {len(value)} characters; allowed: {type_.get('minLength')} to {type_.get('maxLength')}"

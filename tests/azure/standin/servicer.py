@@ -12,7 +12,15 @@ from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, st
 
 from mldeploy.provider.values import UNKNOWN, Secret, decode, difference, encode, has_secret, reveal
 from tests.azure.standin import invokes
-from tests.azure.standin.arm import PartialError, Service, ServiceError, echoed, faults_of, restored
+from tests.azure.standin.arm import (
+    PartialError,
+    Service,
+    ServiceError,
+    echoed,
+    faults_of,
+    path_faults,
+    restored,
+)
 from tests.azure.standin.tokens import Token, of, pick
 
 VERSION = "3.29.0"
@@ -86,7 +94,7 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         if not failures:
             name = news.get(token.path[-1]) if token.path else None
             ident = token.ident(self.service.subscription, news)
-            failures = faults_of(token, name, token.body(news), ident)
+            failures = path_faults(token, news) + faults_of(token, name, token.body(news), ident)
         shown = [
             provider_pb2.CheckFailure(property=path, reason=f"{path} {reason}") for path, reason in failures
         ]

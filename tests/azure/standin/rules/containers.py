@@ -107,16 +107,12 @@ def secret_volumes(request: Request) -> Iterator[Fault]:
         content = volume.get("secret") if isinstance(volume, dict) else None
         if isinstance(content, dict):
             for name, value in content.items():
-                if isinstance(value, str):
+                if not isinstance(value, Secret):
                     yield (
                         f"properties.volumes[{index}].secret.{name}",
                         "is a secret's value and must be a secret",
                     )
-                elif (
-                    isinstance(value, Secret)
-                    and isinstance(value.value, str)
-                    and not re.fullmatch(r"[A-Za-z0-9+/]*={0,2}", value.value)
-                ):
+                elif isinstance(value.value, str) and not re.fullmatch(r"[A-Za-z0-9+/]*={0,2}", value.value):
                     yield f"properties.volumes[{index}].secret.{name}", "must be base64"
 
 

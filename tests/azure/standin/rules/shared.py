@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mldeploy.provider.values import Secret
+from mldeploy.provider.values import Secret, Unknown
 from tests.azure.standin.rules.base import Fault, Request, rule
 
 LOCATIONS = frozenset(
@@ -86,6 +86,35 @@ def tags(request: Request) -> Iterator[Fault]:
             yield f"tags.{name}", "is no allowed tag name: 1-512 characters without <>%&\\?/"
         if isinstance(value, str) and len(value) > 256:
             yield f"tags.{name}", f"has {len(value)} characters; allowed: 256"
+
+
+@rule("Microsoft.Resources/resourceGroups", "https://learn.microsoft.com/rest/api/resources/resource-groups")
+def group_types(request: Request) -> Iterator[Fault]:
+    """The published types that the tests use have no resource groups."""
+    for key, value in request.body.items():
+        if key not in ("location", "tags", "managedBy"):
+            yield key, "is no property of a resource group"
+        elif key != "tags" and not isinstance(value, str | Unknown):
+            yield key, "must be a string"
+    for name, value in request.one("tags", {}).items():
+        if not isinstance(value, str | Unknown):
+            yield f"tags.{name}", "must be a string"
+    if not request.has("location"):
+        yield "location", "is required"
+
+
+@rule(
+    "Microsoft.ContainerRegistry/registries/taskRuns",
+    "https://learn.microsoft.com/rest/api/containerregistry/task-runs",
+)
+def registry_logins(request: Request) -> Iterator[Fault]:
+    run = request.raw.get("properties", {}).get("runRequest", {})
+    logins = (run.get("credentials") or {}).get("customRegistries") if isinstance(run, dict) else None
+    for server, login in logins.items() if isinstance(logins, dict) else ():
+        for key in ("userName", "password"):
+            value = (login.get(key) or {}).get("value")
+            if value is not None and not isinstance(value, Secret):
+                yield f"properties.runRequest.credentials.customRegistries.{server}.{key}", "must be a secret"
 
 
 @rule(
