@@ -7,7 +7,7 @@ from typing import Annotated, Any, cast
 
 from pydantic import BeforeValidator
 
-from mldeploy.manifest.base import Section, Text, as_written, fail
+from mldeploy.manifest.base import LooseText, Section, Text, as_written, fail
 from mldeploy.manifest.errors import hint, shown
 
 
@@ -85,5 +85,5 @@ def _text_or_reference(value: Any) -> Any:
     return text
 
 
-TextOrSecret = Annotated[str | SecretRef, BeforeValidator(_text_or_reference)]
+TextOrSecret = Annotated[LooseText | SecretRef, BeforeValidator(_text_or_reference)]
 """The type of a field that takes a plain text or a secret reference, such as an environment variable."""

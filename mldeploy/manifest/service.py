@@ -135,6 +135,10 @@ def _flag(value: Any) -> Any:
     return {"enabled": value} if isinstance(value, bool) else value
 
 
+def _or_flag(schema: dict[str, Any]) -> None:
+    schema["anyOf"].append({"type": "boolean"})
+
+
 class Service(Section):
     """An image on a target: what clients call."""
 
@@ -183,7 +187,9 @@ class Service(Section):
     """How many requests one replica works on at a time."""
     max_request_wait_time: Count = 500
     """How long a request may wait for a replica, in milliseconds; then the answer is 503."""
-    collect_model_data: Annotated[CollectModelData | None, BeforeValidator(_flag)] = None
+    collect_model_data: Annotated[CollectModelData | None, BeforeValidator(_flag)] = Field(
+        default=None, json_schema_extra=_or_flag
+    )
     """Keeps inputs and outputs. Default: off. `true` stands for all defaults."""
     enable_app_insights: bool = False
     """Whether requests, failures and custom metrics go to Application Insights."""

@@ -14,17 +14,20 @@ from mldeploy.manifest.validation import Fault
 
 
 @dataclass(frozen=True)
-class _Rule:
+class NameRule:
+    """Which names are allowed."""
+
     pattern: re.Pattern[str]
     allowed: str
+    """The pattern in words."""
 
 
-def _rule(expression: str, allowed: str) -> _Rule:
-    return _Rule(re.compile(expression), allowed)
+def _rule(expression: str, allowed: str) -> NameRule:
+    return NameRule(re.compile(expression), allowed)
 
 
 # https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules
-_SECTIONS: Final = {
+SECTIONS: Final = {
     "models": _rule(
         r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,253}[A-Za-z0-9_-])?",
         "1-255 letters, digits, '.', '-' and '_', a letter or digit first, no '.' last",
@@ -41,6 +44,7 @@ _SECTIONS: Final = {
         r"[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?", "1-63 letters, digits, inner '-' and '_'"
     ),
 }
+"""By the manifest's sections."""
 _SERVICES: Final = {
     # A container group's name, and a DNS label.
     "aci": _rule(
@@ -65,7 +69,7 @@ _SYSTEM_MODULES: Final = ("edgeagent", "edgehub")
 
 def check(draft: Draft, root: Path) -> Iterator[Fault]:  # noqa: ARG001
     """Names by themselves, names by the services' targets, and names that differ by case only."""
-    for section, rule in _SECTIONS.items():
+    for section, rule in SECTIONS.items():
         seen: dict[str, str] = {}
         for name in draft.names[section]:
             if not rule.pattern.fullmatch(name):
@@ -83,7 +87,7 @@ def check(draft: Draft, root: Path) -> Iterator[Fault]:  # noqa: ARG001
         rule = _RULES_OF_TYPE.get(kind or "")
         if (
             rule is not None
-            and _SECTIONS["services"].pattern.fullmatch(name)
+            and SECTIONS["services"].pattern.fullmatch(name)
             and not rule.pattern.fullmatch(name)
         ):
             yield Fault(
