@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -29,7 +30,9 @@ def find_project(start: Path) -> Path:
     for folder in (start, *start.parents):
         if (folder / "Pulumi.yaml").is_file():
             return folder
-    raise UsageError(f"no Pulumi.yaml in {start} or any folder above it; run inside a project or give --project")
+    raise UsageError(
+        f"no Pulumi.yaml in {start} or any folder above it; run inside a project or give --project"
+    )
 
 
 @dataclass(frozen=True)
@@ -59,8 +62,9 @@ class Session:
 
     def _settings_backend(self) -> str:
         try:
-            settings = yaml.safe_load((self.project / "Pulumi.yaml").read_text(encoding="utf-8")) or {}
-            return str((settings.get("backend") or {}).get("url") or "file://.pulumi-state")
+            settings: Any = yaml.safe_load((self.project / "Pulumi.yaml").read_text(encoding="utf-8"))
+            backend: Any = (settings or {}).get("backend")
+            return str((backend or {}).get("url") or "file://.pulumi-state")
         except (OSError, yaml.YAMLError, AttributeError) as error:
             raise UsageError(f"{self.project / 'Pulumi.yaml'}: {error}") from error
 

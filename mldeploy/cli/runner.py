@@ -185,6 +185,6 @@ def _relay(process: subprocess.Popen[str]) -> dict[str, int]:
             continue
         print(line, end="")
         if isinstance(event, dict) and "summaryEvent" in event:
-            summary = cast("dict[str, Any]", event)["summaryEvent"]
-            changes = {str(k): int(v) for k, v in (summary.get("resourceChanges") or {}).items()}
+            counted: dict[Any, Any] = cast("Any", event)["summaryEvent"].get("resourceChanges") or {}
+            changes = {str(k): int(v) for k, v in counted.items()}
     return changes

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from mldeploy.session import Session
 from mldeploy.operations import ServiceStatus, State, stack_status
+from mldeploy.session import Session
 
 _STYLES = {State.HEALTHY: "green", State.STARTING: "yellow", State.UNHEALTHY: "red", State.STOPPED: "red"}
 

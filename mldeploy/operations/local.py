@@ -35,6 +35,7 @@ class LocalService:
     def status(self, target: str) -> ServiceStatus:
         """See :class:`mldeploy.operations.model.ServiceHandle`."""
         outputs: dict[str, Any] = dict(self.listener.outputs) if self.listener else {}
+        models: dict[Any, Any] = outputs.get("models") or {}
         state = local_status.service_state(
             outputs or None,
             dict(self.replica.outputs) if self.replica else None,
@@ -45,7 +46,7 @@ class LocalService:
             self.name,
             target,
             State(state),
-            {str(k): str(v) for k, v in (outputs.get("models") or {}).items()},
+            {str(k): str(v) for k, v in models.items()},
             outputs.get("scoring_uri"),
             outputs.get("swagger_uri"),
         )

@@ -19,8 +19,8 @@ from mldeploy.cli.app import (
     print_json,
 )
 from mldeploy.cli.app import session as open_session
-from mldeploy.session import UsageError
 from mldeploy.operations import OperationError, find_service, stack_status
+from mldeploy.session import UsageError
 
 
 def status(
