@@ -24,7 +24,7 @@ class _Pending:
 
     receiver: channel.Receiver
     number: int
-    pids: list[int]
+    keys: list[int]
     deadline: float
     done: Callable[[], None]
 
@@ -100,7 +100,7 @@ class Control:
             "pid": os.getpid(),
             "accepting": master.public is not None,
             "models": dict(master.config.models),
-            "workers": sorted(master.workers.handles),
+            "workers": master.workers.pids,
         }
 
     def _take(self, receiver: channel.Receiver) -> None:
@@ -130,14 +130,14 @@ class Control:
         done: Callable[[], None],
         fds: list[int] | None = None,
     ) -> None:
-        number, pids = self._master.workers.tell_all(message, fds)
-        self._pending.append(_Pending(receiver, number, pids, time.monotonic() + _PATIENCE, done))
+        number, keys = self._master.workers.tell_all(message, fds)
+        self._pending.append(_Pending(receiver, number, keys, time.monotonic() + _PATIENCE, done))
         self.tick()
 
     def tick(self) -> None:
         """Send the replies whose workers have all done their part."""
         for pending in list(self._pending):
-            missing = self._master.workers.missing(pending.number, pending.pids)
+            missing = self._master.workers.missing(pending.number, pending.keys)
             if missing and time.monotonic() < pending.deadline:
                 continue
             self._pending.remove(pending)

@@ -38,7 +38,7 @@ class Master:
         self.private = bind_unix(settings.http_socket) if settings.http_socket else None
         if settings.port is not None:
             self.public = bind_tcp(settings.host, settings.port)
-        self.workers = Workers(self, metrics.Board(settings.workers * 2 + 2))
+        self.workers = Workers(self, metrics.Board(settings.workers * 2 + 3))
         self.control = Control(self, bind_unix(settings.control_socket)) if settings.control_socket else None
         self._deadline = 0.0
         self._signals = self._watch_signals()

@@ -185,6 +185,15 @@ class Runner:
         self._threads.append(thread)
         thread.start()
 
+    def retreat(self) -> None:
+        """End the standby thread (before forking). Call it in the main thread, before `serve`."""
+        self.stopping = True
+        self._loop.wake()
+        for thread in self._threads:
+            thread.join()
+        self._threads.clear()
+        self.stopping = False
+
     def serve(self, execution: Execution) -> None:
         """Run the script for requests until stopped. Call it in the main thread."""
         self.execution = execution

@@ -69,6 +69,14 @@ class Server:
         if close:
             sock.close()
 
+    def close_all(self) -> None:
+        """Close every connection and this process's copies of the listening sockets."""
+        for connection in list(self.connections.values()):
+            connection.close()
+        for sock in (self._private, self._public):
+            self._stop_listening(sock)
+        self._private = self._public = None
+
     def pause(self) -> None:
         """Leave new connections to other workers for now."""
         for sock in (self._private, self._public):

@@ -67,7 +67,7 @@ class Worker:
         self.server.app = self.app
         self.runner.on_tick = self._tick
         self.runner.patience = self._patience
-        self.runner.on_stuck = lambda: self._tell({"event": "stuck"})
+        self.runner.on_stuck = lambda: self.tell({"event": "stuck"})
         self._receiver = channel.Receiver(given.channel)
         self._stop_deadline: float | None = None
         self._next_flush = 0.0
@@ -85,11 +85,13 @@ class Worker:
     # -- life ----
 
     def run(self) -> int:
-        """Serve until told to stop; the process's exit code."""
+        """Load the script and serve until told to stop; the process's exit code."""
         self.runner.start()
-        script = self._load()
-        if script is None:
-            return SCRIPT_FAILED
+        script = self.load()
+        return SCRIPT_FAILED if script is None else self.serve(script)
+
+    def serve(self, script: Script) -> int:
+        """Serve a script whose `init()` is done until told to stop; the process's exit code."""
         execution = Execution(script, self.log, self.counters, self.config.scoring_timeout_ms)
         self.app.style = script.style
         if self.app.state is State.STARTING:
@@ -97,16 +99,17 @@ class Worker:
         # What init() made stays: the garbage collector need not look at it again with every full collection.
         gc.freeze()
         self.log.info(f"ready; run() takes {script.style.value}")
-        self._tell({"event": "ready"})
+        self.tell({"event": "ready"})
         self.runner.serve(execution)
         self.log.flush()
         return 0
 
-    def _load(self) -> Script | None:
+    def load(self) -> Script | None:
+        """Import the script and call `init()`; None when that failed, which is reported then."""
         start = time.monotonic()
         try:
             script = Script(self.config.entry_script)
-            self.runner.batch_limit = limit(script, self.config.batching)
+            self.use(script)
             imported = time.monotonic()
             script.init()
             service = os.environ.get("SERVICE_NAME", self.config.service)
@@ -121,6 +124,14 @@ class Worker:
             init_seconds=round(done - imported, 3),
         )
         return script
+
+    def use(self, script: Script) -> None:
+        """Fit the settings to a script.
+
+        Raises:
+            ScriptError: they do not fit.
+        """
+        self.runner.batch_limit = limit(script, self.config.batching)
 
     def _report(self, problem: BaseException) -> None:
         """Say why the script did not start: in the log and, as plain text, in the startup error file."""
@@ -159,7 +170,7 @@ class Worker:
         runs = self.counters.row[metrics.RUNS] - self._runs_at_start
         if 0 < self.config.max_requests <= runs and not self._worn_told:
             self._worn_told = True
-            self._tell({"event": "worn"})
+            self.tell({"event": "worn"})
 
     def _finish(self) -> None:
         self.runner.stop()
@@ -170,7 +181,8 @@ class Worker:
 
     # -- the supervisor's words ----
 
-    def _tell(self, message: dict[str, Any]) -> None:
+    def tell(self, message: dict[str, Any]) -> None:
+        """Say something to the supervisor."""
         try:
             channel.send(self._receiver.sock, message)
         except OSError:
@@ -199,7 +211,7 @@ class Worker:
         elif command == "stop":
             self.stop(float(message.get("seconds", self.config.drain_seconds)))
         if "id" in message:
-            self._tell({"id": message["id"]})
+            self.tell({"id": message["id"]})
 
     def stop(self, seconds: float) -> None:
         """Accept nothing new, finish what is open, end."""
@@ -233,10 +245,15 @@ def model_tree(folder: str) -> list[str]:
     return found[:_TREE_LINES] + (["…"] if len(found) > _TREE_LINES else [])
 
 
-def main(settings: Config, given: Inherited) -> int:
-    """A worker's life in a process just forked."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the supervisor gets it too, and says what to do
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _leave_to_supervisor(_number: int, _frame: object) -> None:
+    """Terminals and process managers signal whole groups; the supervisor says what to do."""
+
+
+def prepare(settings: Config) -> None:
+    """Make a process just forked one that the script can run in."""
+    # Not SIG_IGN: programs that the script starts would inherit it.
+    signal.signal(signal.SIGTERM, _leave_to_supervisor)
+    signal.signal(signal.SIGINT, _leave_to_supervisor)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     faulthandler.enable()
     raise_file_limit()
@@ -245,6 +262,11 @@ def main(settings: Config, given: Inherited) -> int:
         if folder not in sys.path:
             sys.path.append(folder)
     add_shims()
+
+
+def main(settings: Config, given: Inherited) -> int:
+    """A worker's life in a process just forked."""
+    prepare(settings)
     worker = Worker(settings, given)
     capture(worker.log, os.environ.get("AZUREML_LOG_LEVEL", "INFO"))
     return worker.run()

@@ -1,21 +1,18 @@
-"""The worker processes of a replica: forked, watched, replaced."""
+"""The worker processes of a replica: started, watched, replaced."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
-import socket
-import sys
 import time
-import traceback
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from serving import channel, metrics
+from serving import channel, metrics, spawn
 from serving.logsink import Source
-from serving.worker import SCRIPT_FAILED, Inherited
-from serving.worker import main as worker_main
+from serving.worker import SCRIPT_FAILED
 
 if TYPE_CHECKING:
     from serving.master import Master
@@ -27,23 +24,25 @@ _RETIRE_SECONDS = 10.0
 
 
 class Status(Enum):
-    """Of one worker."""
+    """Of one process."""
 
     STARTING = "starting"
     READY = "ready"
     RETIRING = "retiring"
+    TEMPLATE = "template"
 
 
 @dataclass
 class Handle:
-    """One worker process, as the supervisor sees it."""
+    """One process, as the supervisor sees it. `pid` is 0 until a worker forked from the template said hello."""
 
+    key: int
     pid: int
     index: int
     receiver: channel.Receiver
     sources: list[Source]
-    started: float
     status: Status = Status.STARTING
+    forked_by_us: bool = True
     deadline: float = 0.0
     replaces: Handle | None = None
     acknowledged: set[int] = field(default_factory=set[int])
@@ -57,81 +56,61 @@ class Workers:
         self.complete = False
         self._master = master
         self._board = board
+        self._template: Handle | None = None
         self._failures: list[float] = []
         self._next_start = 0.0
         self._last_id = 0
+        self._last_key = 0
 
     def with_status(self, status: Status) -> list[Handle]:
-        """The workers in a state."""
+        """The processes in a state."""
         return [handle for handle in self.handles.values() if handle.status is status]
+
+    @property
+    def pids(self) -> list[int]:
+        """The processes that run the script."""
+        return sorted(h.pid for h in self.handles.values() if h.status is not Status.TEMPLATE and h.pid)
+
+    # -- starting ----
 
     def start(self) -> None:
         """Start the first ones."""
-        for _ in range(self._master.config.workers):
-            self._fork(None)
+        config = self._master.config
+        if config.workers > 1 and config.share_model is not False:
+            self._template = self._start(None, as_template=True)
+            return
+        for _ in range(config.workers):
+            self._start(None)
 
-    # -- processes ----
-
-    def _fork(self, replaces: Handle | None) -> None:
+    def _start(self, replaces: Handle | None, *, as_template: bool = False) -> Handle:
         used = {handle.index for handle in self.handles.values()}
         index = next(i for i in range(self._board.rows) if i not in used)
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        pipes = [os.pipe() for _ in range(3)]
         # A worker that joins others takes connections only once it is ready.
         paused = bool(self.with_status(Status.READY))
-        sys.stdout.flush()
-        sys.stderr.flush()
-        pid = os.fork()
-        if pid == 0:
-            self._child(ours, theirs, pipes, index, paused=paused)
-        theirs.close()
-        sources = [
-            Source(pipe[0], self._master.sink, stream)
-            for pipe, stream in zip(pipes, ("", "stdout", "stderr"), strict=True)
-        ]
-        for pipe in pipes:
-            os.close(pipe[1])
-        handle = Handle(pid, index, channel.Receiver(ours), sources, time.monotonic(), replaces=replaces)
-        ours.settimeout(
-            5
-        )  # a worker whose script holds the interpreter reads late; the supervisor must not hang
-        self.handles[pid] = handle
+        wires = spawn.Wires.make()
         self._board.clear_gauges(index)
-        self._master.watch(ours.fileno(), lambda: self._on_message(handle))
+        pid = 0
+        template = self._template if self._template and self._template.status is Status.TEMPLATE else None
+        if template is not None:
+            try:
+                spawn.ask_template(self._master, template.receiver.sock, wires, index, paused=paused)
+            except OSError:
+                self._kill(template)
+                template = None
+        if template is None:
+            pid = spawn.fork(self._master, self._board, wires, index, paused=paused, as_template=as_template)
+        self._last_key += 1
+        sources = wires.keep_ours(self._master)
+        receiver = channel.Receiver(wires.ours)
+        handle = Handle(self._last_key, pid, index, receiver, sources, replaces=replaces)
+        handle.forked_by_us = template is None
+        self.handles[handle.key] = handle
+        self._master.watch(wires.ours.fileno(), lambda: self._on_message(handle))
         for source in sources:
             self._master.watch(source.fd, lambda source=source: self._on_output(handle, source))
+        return handle
 
-    def _child(
-        self,
-        ours: socket.socket,
-        theirs: socket.socket,
-        pipes: list[tuple[int, int]],
-        index: int,
-        *,
-        paused: bool,
-    ) -> None:
-        """Never returns."""
-        code = 1
-        try:
-            ours.close()
-            self._master.close_in_child()
-            _die_with_parent()
-            os.dup2(pipes[1][1], 1)
-            os.dup2(pipes[2][1], 2)
-            os.set_blocking(pipes[0][1], False)
-            for number, pipe in enumerate(pipes):
-                os.close(pipe[0])
-                if number:
-                    os.close(pipe[1])
-            given = Inherited(
-                theirs, self._master.private, self._master.public, pipes[0][1], self._board, index, paused
-            )
-            code = worker_main(self._master.config, given)
-            sys.stdout.flush()
-        except BaseException:
-            os.write(2, traceback.format_exc().encode())
-        finally:
-            os._exit(code)
+    # -- what workers say ----
 
     def _on_output(self, handle: Handle, source: Source) -> None:
         if not source.pump():
@@ -143,14 +122,27 @@ class Workers:
         for message in handle.receiver.receive():
             if "id" in message:
                 handle.acknowledged.add(int(message["id"]))
-            elif message.get("event") == "ready":
-                self._ready(handle)
-            elif message.get("event") == "stuck":
-                self._replace(handle, "run() does not come back")
-            elif message.get("event") == "worn":
-                self._replace(handle, "max_requests is reached")
+            else:
+                self._on_event(handle, str(message.get("event")), message)
         if handle.receiver.closed:
             self._unwatch_channel(handle)
+            if not handle.forked_by_us:
+                # Not a child of this process: the end of its channel is the only sign of its end.
+                self._ended(handle, None)
+
+    def _on_event(self, handle: Handle, event: str, message: dict[str, Any]) -> None:
+        if event == "ready":
+            self._ready(handle)
+        elif event == "hello":
+            handle.pid = int(message["pid"])
+        elif event == "stuck":
+            self._replace(handle, "run() does not come back")
+        elif event == "worn":
+            self._replace(handle, "max_requests is reached")
+        elif event == "template":
+            handle.status = Status.TEMPLATE
+        elif event == "alone":
+            self._template = None
 
     def _unwatch_channel(self, handle: Handle) -> None:
         sock = handle.receiver.sock
@@ -159,9 +151,9 @@ class Workers:
             handle.receiver.close()
 
     def _ready(self, handle: Handle) -> None:
-        first = not self.with_status(Status.READY)
         if handle.status is Status.RETIRING:
             return
+        first = not self.with_status(Status.READY)
         handle.status = Status.READY
         self.tell(handle, {"cmd": "resume"})
         if first:
@@ -178,7 +170,7 @@ class Workers:
             return
         self._master.sink.event("warning", f"a worker is replaced: {reason}", worker=handle.pid)
         if len(self.handles) < self._board.rows:
-            self._fork(handle)
+            self._start(handle)
 
     def _retire(self, handle: Handle) -> None:
         handle.status = Status.RETIRING
@@ -189,38 +181,46 @@ class Workers:
     # -- watching ----
 
     def reap(self) -> None:
-        """Notice workers that have ended."""
-        while self.handles:
+        """Notice children that have ended."""
+        while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
                 return
             if pid == 0:
                 return
-            handle = self.handles.pop(pid, None)
-            if handle is not None:
-                self._ended(handle, os.waitstatus_to_exitcode(status))
+            for handle in list(self.handles.values()):
+                if handle.pid == pid and handle.forked_by_us:
+                    self._ended(handle, os.waitstatus_to_exitcode(status))
 
-    def _ended(self, handle: Handle, code: int) -> None:
+    def _ended(self, handle: Handle, code: int | None) -> None:
+        if self.handles.pop(handle.key, None) is None:
+            return
         for source in list(handle.sources):
             source.pump()
             self._master.unwatch(source.fd)
             source.close()
         self._unwatch_channel(handle)
         self._board.clear_gauges(handle.index)
+        if handle is self._template:
+            self._template = None
         if self._master.stopping or handle.status is Status.RETIRING:
             return
         if not self.complete:
-            self._master.failed(handle, code)
+            self._master.failed(handle, 1 if code is None else code)
             return
+        self._back_off(handle, code)
+
+    def _back_off(self, handle: Handle, code: int | None) -> None:
         now = time.monotonic()
         self._failures = [when for when in self._failures if now - when < _CALM_SECONDS] + [now]
         wait = _BACK_OFF[min(len(self._failures) - 1, len(_BACK_OFF) - 1)]
         self._next_start = now + wait
-        reason = "its script did not start" if code == SCRIPT_FAILED else f"exit code {code}"
-        self._master.sink.event(
-            "error", f"a worker ended: {reason}; next start in {wait} s", worker=handle.pid
+        reason = {SCRIPT_FAILED: "its script did not start", None: "its channel closed"}.get(
+            code, f"exit code {code}"
         )
+        message = f"a worker ended: {reason}; next start in {wait} s"
+        self._master.sink.event("error", message, worker=handle.pid)
 
     def tick(self) -> None:
         """Start what is missing, kill what is overdue."""
@@ -237,19 +237,26 @@ class Workers:
                         "error", "a worker no longer responds and is killed", worker=handle.pid
                     )
                     self._kill(handle)
-        active = [h for h in self.handles.values() if h.status is not Status.RETIRING and h.replaces is None]
-        if len(active) < self._master.config.workers and now >= self._next_start:
-            self._fork(None)
+        if self._template is not None and self._template.status is Status.STARTING:
+            return
+        idle = (Status.RETIRING, Status.TEMPLATE)
+        active = [h for h in self.handles.values() if h.status not in idle and h.replaces is None]
+        for _ in range(self._master.config.workers - len(active)):
+            if now >= self._next_start:
+                self._start(None)
 
     def _kill(self, handle: Handle) -> None:
-        os.kill(handle.pid, signal.SIGKILL)
+        if handle.pid:
+            os.kill(handle.pid, signal.SIGKILL)
 
     def kill_all(self) -> None:
-        """End every worker at once and wait for it."""
+        """End every process at once and wait for it."""
         for handle in self.handles.values():
-            self._kill(handle)
-        for pid, handle in list(self.handles.items()):
-            os.waitpid(pid, 0)
+            with contextlib.suppress(ProcessLookupError):
+                self._kill(handle)
+        for handle in self.handles.values():
+            if handle.forked_by_us:
+                os.waitpid(handle.pid, 0)
             for source in handle.sources:
                 source.pump()
         self.handles.clear()
@@ -257,33 +264,24 @@ class Workers:
     # -- talking ----
 
     def tell(self, handle: Handle, message: dict[str, Any], fds: list[int] | None = None) -> None:
-        """Send a worker a message. One that cannot be told anything is no use any more."""
+        """Send a process a message. One that cannot be told anything is no use any more."""
         try:
             channel.send(handle.receiver.sock, message, fds)
         except OSError:
             self._kill(handle)
 
     def tell_all(self, message: dict[str, Any], fds: list[int] | None = None) -> tuple[int, list[int]]:
-        """Send every worker a message; its number and who got it (see `missing`)."""
+        """Send every process a message; its number and who got it (see `missing`)."""
         self._last_id += 1
         receivers = list(self.handles.values())
         for handle in receivers:
             self.tell(handle, {**message, "id": self._last_id}, fds)
-        return self._last_id, [handle.pid for handle in receivers]
+        return self._last_id, [handle.key for handle in receivers]
 
-    def missing(self, number: int, pids: list[int]) -> list[int]:
-        """The workers that live and have not yet done what message `number` said."""
-        return [pid for pid in pids if pid in self.handles and number not in self.handles[pid].acknowledged]
-
-
-def _die_with_parent() -> None:
-    """Have the kernel end this process when the supervisor is killed: nobody else would."""
-    if sys.platform != "linux":
-        return
-    import ctypes
-
-    pr_set_pdeathsig = 1
-    parent = os.getppid()
-    ctypes.CDLL(None).prctl(pr_set_pdeathsig, int(signal.SIGKILL), 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(1)
+    def missing(self, number: int, keys: list[int]) -> list[int]:
+        """The processes that live and have not yet done what message `number` said."""
+        return [
+            self.handles[key].pid
+            for key in keys
+            if key in self.handles and number not in self.handles[key].acknowledged
+        ]

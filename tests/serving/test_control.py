@@ -323,3 +323,62 @@ def test_the_log_is_rotated(replica: Callable[..., Replica]) -> None:
     for path in one.folder.glob("replica.log*"):
         for line in path.read_text().splitlines():
             json.loads(line)
+
+
+SHARED = """
+    import os, {imports}
+    def init():
+        global loaded
+        loaded = os.getpid()
+        {init}
+    def run(data):
+        if data == "die":
+            os._exit(1)
+        return [loaded, os.getpid()]
+"""
+
+
+def ask_all(one: Replica, count: int) -> set[tuple[int, int]]:
+    """Who loaded the model and who answers, of every worker."""
+    end = time.monotonic() + 20
+    found: set[tuple[int, int]] = set()
+    while len(found) < count:
+        assert time.monotonic() < end, found
+        clients = [one.client() for _ in range(8)]
+        for client in clients:
+            answer = one.request("/score", "x", client=client)
+            assert answer.status == 200, answer
+            found.add(tuple(answer.json))
+        for client in clients:
+            client.close()
+    return found
+
+
+def test_workers_share_the_model_when_no_threads_run(replica: Callable[..., Replica]) -> None:
+    one = replica(
+        SHARED.format(imports="numpy", init="numpy.ones((50, 50)) @ numpy.ones((50, 50))"), workers=3
+    )
+    found = ask_all(one, 3)
+    assert len({loaded for loaded, _ in found}) == 1
+    assert {pid for _, pid in found} == set(one.workers)
+    assert {loaded for loaded, _ in found}.isdisjoint(one.workers)
+    with contextlib.suppress(OSError):
+        one.request("/score", "die")
+    one.wait_log("a worker ended")
+    one.wait_ready()
+    assert len({loaded for loaded, _ in ask_all(one, 3)}) == 1
+    one.control("release")
+    one.accept()
+    assert len(ask_all(one, 3)) == 3
+    assert one.stop() == 0
+
+
+@pytest.mark.parametrize("share", [None, False])
+def test_workers_load_the_model_themselves_when_threads_run(
+    replica: Callable[..., Replica], share: bool
+) -> None:
+    init = "threading.Thread(target=threading.Event().wait, daemon=True).start()" if share is None else "pass"
+    one = replica(SHARED.format(imports="threading", init=init), workers=2, share_model=share)
+    found = ask_all(one, 2)
+    assert all(loaded == pid for loaded, pid in found)
+    assert {pid for _, pid in found} == set(one.workers)
