@@ -1,7 +1,7 @@
 """The manifest's JSON Schema, for editors.
 
-One schema serves `manifest.yaml` and every `manifest.<stack>.yaml`: both may leave out what the other says, an
-overlay may set anything to null. So nothing is required but inside lists and secret references, which
+One schema serves `manifest.yaml` and every `manifest.<stack>.yaml`: both may leave out what the other says,
+an overlay may set anything to null. So nothing is required but inside lists and secret references, which
 replace as a whole; what a merged manifest must have is checked by :func:`mldeploy.manifest.load`.
 """
 

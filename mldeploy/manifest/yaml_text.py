@@ -103,7 +103,7 @@ def _syntax(fault: yaml.YAMLError, text: str, file: str) -> ManifestError:
     return ManifestError(file, mark.line + 1, mark.column + 1, "", f"no valid YAML: {problem}{where}")
 
 
-def scalar(text: str) -> tuple[Value, str | None]:  # noqa: PLR0911 -- one form after the other
+def scalar(text: str) -> tuple[Value, str | None]:
     """The value of a plain scalar by YAML 1.2's core schema, and what is wrong with it."""
     if text in _CONSTANTS:
         return _CONSTANTS[text], None

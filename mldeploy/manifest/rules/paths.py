@@ -1,5 +1,8 @@
 """Files and folders that the manifest names: there, of the right kind, and inside the project."""
 
+# Texts, since making Path objects takes longer than asking the file system:
+# ruff: noqa: PTH114, PTH115, PTH116, PTH120
+
 from __future__ import annotations
 
 import os
@@ -20,28 +23,28 @@ _REMOTE = ("runs:", "azureml:")
 
 def check(draft: Draft, root: Path) -> Iterator[Fault]:
     """Sources of models, folders and files of images, golden requests of services."""
-    base = root.resolve()
+    project = Project(root)
     for name, model in draft.models.items():
         if "://" not in model.source and not model.source.startswith(_REMOTE):
-            yield from _faults(base, "", model.source, "either", ("models", name, "source"))
+            yield from _faults(project, "", model.source, "either", ("models", name, "source"))
     for name, image in draft.images.items():
         path: NodePath = ("images", name)
-        folder = list(_faults(base, "", image.source_directory, "folder", (*path, "source_directory")))
+        folder = list(_faults(project, "", image.source_directory, "folder", (*path, "source_directory")))
         yield from folder
         if folder:
             continue
         for key, value in (("entry_script", image.entry_script), ("conda_file", image.conda_file)):
             if value is not None:
-                yield from _faults(base, image.source_directory, value, "file", (*path, key))
+                yield from _faults(project, image.source_directory, value, "file", (*path, key))
     for name, service in draft.services.items():
         for index, golden in enumerate(service.golden):
             for key, value in (("request", golden.request), ("response", golden.response)):
                 if value is not None:
-                    yield from _faults(base, "", value, "file", ("services", name, "golden", index, key))
+                    yield from _faults(project, "", value, "file", ("services", name, "golden", index, key))
 
 
-def _faults(root: Path, folder: str, value: str, wanted: Wanted, where: NodePath) -> Iterator[Fault]:
-    message = problem(root, folder, value, wanted)
+def _faults(project: Project, folder: str, value: str, wanted: Wanted, where: NodePath) -> Iterator[Fault]:
+    message = project.problem(folder, value, wanted)
     if message:
         yield Fault(where, message)
 
@@ -61,30 +64,48 @@ def _form(folder: str, value: str) -> str | None:
     return None
 
 
-def problem(root: Path, folder: str, value: str, wanted: Wanted) -> str | None:
-    """What is wrong with a path of the manifest.
+class Project:
+    """The project's folder, and what was found out about it: a manifest names thousands of files."""
 
-    Args:
-        root: the project's folder, links resolved.
-        folder: the folder that ``value`` is relative to, itself relative to ``root``; empty for the project.
-        value: the path as written.
-        wanted: what must be there.
-    """
-    fault = _form(folder, value)
-    if fault:
-        return fault
-    path = root / folder / value
-    try:
-        found = path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        if path.is_symlink():
-            return f"{shown(value)} is a dangling link to {shown(str(path.readlink()))}"
-        return f"{shown(value)} does not exist{_near(root, path, value)}"
-    except OSError as error:
-        return f"{shown(value)} cannot be read: {error.strerror}"
-    if not Path(os.path.realpath(path)).is_relative_to(root):
-        return f"{shown(value)} leads out of the project through a link; copy it into the project"
-    return _kind(found.st_mode, value, wanted)
+    def __init__(self, root: Path) -> None:
+        self.root = root.resolve()
+        self._folders: dict[str, str] = {}
+
+    def problem(self, folder: str, value: str, wanted: Wanted) -> str | None:
+        """What is wrong with a path of the manifest.
+
+        Args:
+            folder: the folder that ``value`` is relative to, itself relative to the project; empty for the project.
+            value: the path as written.
+            wanted: what must be there.
+        """
+        fault = _form(folder, value)
+        if fault:
+            return fault
+        path = "/".join(part for part in (str(self.root), folder.strip("/"), value.rstrip("/")) if part)
+        try:
+            found = os.lstat(path)
+            is_link = stat.S_ISLNK(found.st_mode)
+            found = os.stat(path) if is_link else found
+        except (FileNotFoundError, NotADirectoryError):
+            if os.path.islink(path):
+                return f"{shown(value)} is a dangling link to {shown(os.readlink(path))}"
+            return f"{shown(value)} does not exist{_near(self.root, Path(path), value)}"
+        except OSError as error:
+            return f"{shown(value)} cannot be read: {error.strerror}"
+        # The folder's real place is that of everything in it, save for links and for steps back.
+        plain = not is_link and not {".", ".."} & set(value.split("/"))
+        if not self._inside(self._real_folder(os.path.dirname(path)) if plain else os.path.realpath(path)):
+            return f"{shown(value)} leads out of the project through a link; copy it into the project"
+        return _kind(found.st_mode, value, wanted)
+
+    def _inside(self, real: str) -> bool:
+        return real == str(self.root) or real.startswith(f"{self.root}/")
+
+    def _real_folder(self, folder: str) -> str:
+        if folder not in self._folders:
+            self._folders[folder] = os.path.realpath(folder)
+        return self._folders[folder]
 
 
 def _kind(mode: int, value: str, wanted: Wanted) -> str | None:
