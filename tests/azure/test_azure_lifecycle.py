@@ -1,0 +1,251 @@
+"""The dev stack from nothing to nothing on the embedded engine: exactly which operations, and what Azure was asked."""
+
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mldeploy.engine.engine import Engine
+from mldeploy.engine.options import Options
+from tests.azure import policy
+from tests.azure.standin import arm_types
+
+GOLDEN = Path(__file__).parent / "golden"
+MODEL = "models/diabetes/sklearn_regression_model.pkl"
+PIN = {"azure": {"deployer_principal_id": "33333333-3333-4333-8333-333333333333"}}
+
+
+def changed(result):
+    """The operations on resources that were not left alone, as {name: {operations}}."""
+    assert result.ok, result.error
+    found = {}
+    for step in result.steps:
+        if step["op"] not in ("same", "refresh"):
+            found.setdefault(step["urn"].split("::")[-1], set()).add(step["op"])
+    return found
+
+
+def new_model(deployment):
+    path = deployment.root / MODEL
+    path.write_bytes(path.read_bytes() + b"\0")
+
+
+REPLACED = {"replace", "create-replacement", "delete-replaced"}
+
+
+def test_dev_from_nothing_to_nothing(deploy):
+    stack = deploy(**PIN)
+    first = stack.run("up")
+    assert first.ok, first.error
+    assert first.changes == {"create": 39}
+    services = first.outputs["services"]
+    assert re.fullmatch(
+        r"http://mldeploy-dev-digits\.[0-9a-f]{16}\.westeurope\.azurecontainer\.io:5001/score",
+        services["digits"]["scoring_uri"],
+    )
+    assert services["digits"]["swagger_uri"].endswith(":5001/swagger.json")
+    creates = stack.requests()
+    _check_golden("dev", creates)
+    policy.check([entry["body"] | {"_type": entry["type"]} for entry in creates])
+    _check_secrets(stack)
+    asked = len(creates)
+
+    assert changed(stack.run("up")) == {}
+    assert changed(stack.run("refresh")) == {}
+    assert len(stack.requests()) == asked, "an unchanged update asked Azure to change something"
+
+    new_model(stack)
+    assert changed(stack.run("up")) == {
+        "diabetes-files": REPLACED,
+        "diabetes-version": REPLACED,
+        "diabetes-image-presence": {"update"},
+        "diabetes-image-source": {"update"},
+        "diabetes-image-build": {"update"},
+        "diabetes-group": {"update"},
+    }
+    group = next(
+        e for e in reversed(stack.requests()) if e["url"].split("?")[0].endswith("/containerGroups/diabetes")
+    )
+    assert "@sha256:" in group["body"]["properties"]["containers"][0]["properties"]["image"]
+
+    stack.manifest(services={"diabetes": {"cpu_cores": 2}})
+    preview = stack.run("preview")
+    assert preview.changes.get("replace") == 1
+    before = len(stack.requests())
+    assert changed(stack.run("up")) == {"diabetes-shape": {"update"}, "diabetes-group": REPLACED}
+    methods = [entry["method"] for entry in stack.requests()[before:]]
+    assert methods == ["DELETE", "PUT"], "a group is deleted first: its name and DNS label are taken"
+
+    stack.manifest(services={"diabetes": {"key_generation": {"primary": 2}}})
+    old_keys = stack.run("preview").outputs
+    assert changed(stack.run("up")) == {"diabetes-keys": {"update"}, "diabetes-group": {"update"}}
+    assert old_keys is not None
+
+    stack.manifest(services={"diabetes": None})
+    path = stack.root / "manifest.yaml"
+    shared = yaml.safe_load(path.read_text())
+    del shared["services"]["diabetes"]
+    path.write_text(yaml.safe_dump(shared))
+    gone = changed(stack.run("up"))
+    assert all(operations == {"delete"} for operations in gone.values()), gone
+    assert {"diabetes", "diabetes-group", "diabetes-keys"} <= gone.keys()
+    assert not any(name.startswith(("azure", "digits")) for name in gone)
+
+    assert stack.run("destroy").ok
+    assert stack.store.ids() == []
+    assert stack.cloud.blobs == {}, "models are left in the storage account"
+
+
+def test_a_vanished_image_is_pushed_again(deploy):
+    stack = deploy()
+    assert stack.run("up").ok
+    stack.cloud.manifests = {"gone"}
+    assert stack.run("refresh").changes.get("delete") == 2
+    stack.cloud.manifests = set()
+    rebuilt = changed(stack.run("up"))
+    assert rebuilt["diabetes-image-presence"] == {"create"}
+    assert rebuilt["diabetes-image-build"] == {"update"}
+
+
+def test_drift_is_found_and_repaired(deploy):
+    stack = deploy()
+    assert stack.run("up").ok
+    (ident,) = [i for i in stack.store.ids() if i.endswith("/containerGroups/digits")]
+    document = stack.store.get(ident)
+    document["inputs"]["tags"]["env"] = "changed by hand"
+    stack.store.put(ident, {key: value for key, value in document.items() if key != "id"})
+    (files,) = [name for name in stack.cloud.blobs if name.endswith(".pkl")]
+    del stack.cloud.blobs[files]
+    refreshed = stack.run("refresh")
+    assert refreshed.ok
+    assert refreshed.changes.get("update") == 1
+    repaired = changed(stack.run("up"))
+    assert repaired["digits-group"] == {"update"}
+    assert repaired["diabetes-files"] == {"create"}
+    assert files in stack.cloud.blobs
+    assert stack.store.get(ident)["inputs"]["tags"]["env"] == "dev"
+
+
+def test_batch_moves_the_default_before_the_old_deployment_goes(deploy):
+    stack = deploy(
+        targets={"nightly": {"type": "batch", "location": "westeurope"}},
+        services={"diabetes": {"target": "nightly", "cpu_cores": None, "memory_gb": None}},
+    )
+    path = stack.root / "manifest.yaml"
+    shared = yaml.safe_load(path.read_text())
+    for key in ("auth_enabled", "golden"):
+        del shared["services"]["diabetes"][key]
+    path.write_text(yaml.safe_dump(shared))
+    first = stack.run("up")
+    assert first.ok, first.error
+    _check_golden(
+        "batch", [e for e in stack.requests() if "batch" in e["url"].lower() or "/computes/" in e["url"]]
+    )
+    policy.check([entry["body"] | {"_type": entry["type"]} for entry in stack.requests()])
+    before = len(stack.requests())
+    new_model(stack)
+    again = changed(stack.run("up"))
+    assert again["diabetes-deployment"] == REPLACED
+    assert again["diabetes-default"] == {"update"}
+    order = [
+        (entry["method"], entry["url"].split("/batchEndpoints/")[1].split("?")[0].split("/")[1:2])
+        for entry in stack.requests()[before:]
+        if "/batchEndpoints/" in entry["url"]
+    ]
+    assert order == [("PUT", ["deployments"]), ("PUT", []), ("DELETE", ["deployments"])]
+    assert changed(stack.run("refresh")) == {}
+    assert changed(stack.run("up")) == {}
+    assert stack.run("destroy").ok
+    assert stack.store.ids() == []
+
+
+def test_a_plan_needs_no_plugin_and_no_login(deploy, monkeypatch):
+    stack = deploy()
+    for name in stack.cloud.environment():
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PATH", os.path.dirname(shutil.which("sh")))
+    result = Engine(stack.root, "dev", backend_url=stack.backend, passphrase="test").preview(Options())
+    assert result.ok, result.error
+    assert result.changes == {"create": 38}
+    assert stack.requests() == []
+
+
+def test_existing_parts_are_used_and_never_touched(deploy):
+    base = "/subscriptions/11111111-1111-4111-8111-111111111111/resourceGroups/shared/providers"
+    existing = {
+        "storage": f"{base}/Microsoft.Storage/storageAccounts/stshared",
+        "registry": f"{base}/Microsoft.ContainerRegistry/registries/crshared",
+        "log_analytics": f"{base}/Microsoft.OperationalInsights/workspaces/log-shared",
+        "key_vault": f"{base}/Microsoft.KeyVault/vaults/kv-shared",
+    }
+    stack = deploy(azure={part: {"existing": ident} for part, ident in existing.items()})
+    document = {"type": "seeded", "body": {"seeded": True}, "inputs": {}, "outputs": {}, "state": "Succeeded"}
+    for ident in (base.removesuffix("/providers"), *existing.values()):
+        stack.store.put(ident, document)
+    assert stack.run("up").ok
+    touched = {entry["url"].split("?")[0] for entry in stack.requests()}
+    assert not touched & set(existing.values())
+    assert any(
+        url.startswith(existing["storage"] + "/blobServices/default/containers/models") for url in touched
+    )
+    assert stack.run("destroy").ok
+    assert set(stack.store.ids()) == {base.removesuffix("/providers"), *existing.values()}
+
+
+def _check_secrets(stack):
+    """No key, certificate or connection string is readable in the state, the log or the request log."""
+    state = stack.state_text()
+    requests = (stack.cloud.folder / "requests.jsonl").read_text()
+    for entry in stack.requests():
+        if entry["type"].endswith("/containerGroups"):
+            assert "$secret" in json.dumps(entry["body"]["properties"]["volumes"])
+    for text in (state, requests):
+        assert "InstrumentationKey=" not in text
+        assert '"primary": "' not in text.replace('"primary": "v1:', "")
+    assert "ciphertext" in state
+
+
+def _check_golden(name, requests):
+    """Compare with the reviewed file; `UPDATE_GOLDEN=1` writes it anew."""
+    shown = sorted(
+        (
+            {"method": entry["method"], "url": entry["url"], "body": entry["body"]}
+            for entry in requests
+            if entry["status"] < 300
+        ),
+        key=lambda entry: entry["url"],
+    )
+    text = json.dumps(shown, indent=1, sort_keys=True)
+    for pattern, mark in (
+        (r"azure-(vault|workspace)[0-9a-f]{8}", r"azure-\1<auto>"),
+        (r"sha256:[0-9a-f]{64}", "sha256:<digest>"),
+        (r'("forceUpdateTag": ")[0-9a-f]{32}-[0-9a-f]{8}', r"\1<tag>-<epoch>"),
+        (r"(mldeploy/[a-z-]+:)[0-9a-f]{32}", r"\1<tag>"),
+        (r'("\$secret": ")[0-9a-f]{12}', r"\1<hash>"),
+        (r"/deployments/d-[0-9a-f]{12}", "/deployments/d-<parts>"),
+        (r'("deploymentName": ")d-[0-9a-f]{12}', r"\1d-<parts>"),
+        (r"source/\d{4}\.tar\.gz", "source/<upload>"),
+        (r"(roleAssignments/)[0-9a-f-]{36}", r"\1<uuid of scope, principal and role>"),
+        (
+            r"(versions/|-batch/|code-diabetes/|/environments/[a-z-]+/versions/)[0-9a-f]{12,64}",
+            r"\1<content>",
+        ),
+        (r"(models/[a-z]+/|models/code-[a-z]+/|paths/[a-z]+/)[0-9a-f]{64}", r"\1<content>"),
+        (r'("mldeploy.digest": ")[0-9a-f]{64}', r"\1<content>"),
+    ):
+        text = re.sub(pattern, mark, text)
+    shown = sorted(json.loads(text), key=lambda entry: (entry["url"], json.dumps(entry, sort_keys=True)))
+    text = json.dumps(shown, indent=1, sort_keys=True) + "\n"
+    path = GOLDEN / f"{name}.json"
+    if os.environ.get("UPDATE_GOLDEN"):
+        GOLDEN.mkdir(exist_ok=True)
+        path.write_text(text)
+    if not arm_types.available():
+        pytest.skip("bodies need the Azure request types to be compared")
+    assert text == path.read_text(), (
+        f"what Azure is asked for changed: review it, then UPDATE_GOLDEN=1 writes {path}"
+    )
