@@ -15,7 +15,7 @@ from tests.lifecycle.project import REPOSITORY, Project
 
 PLUGIN = "pulumi-resource-kubernetes"
 STANDIN = REPOSITORY / "tests/kubernetes/standin"
-_PROGRAM = '''
+_PROGRAM = """
 import json, os
 from pathlib import Path
 
@@ -38,7 +38,7 @@ for name, values in wanted["services"].items():
     endpoint = AksEndpoint(name, arguments, options)
     found[name] = {key: getattr(endpoint, key) for key in ("scoring_uri", "version", "serving", "weights", "kept")}
 pulumi.export("services", found)
-'''
+"""
 
 
 def own_plugin() -> str | None:

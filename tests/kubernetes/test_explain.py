@@ -143,7 +143,11 @@ def test_every_rule_is_exercised():
 def test_a_missing_secret_at_mount():
     facts = Facts(
         pods=[pod(waiting=("ContainerCreating", ""))],
-        events=[event("FailedMount", 'MountVolume.SetUp failed for volume "keys": secret "diabetes-keys" not found')],
+        events=[
+            event(
+                "FailedMount", 'MountVolume.SetUp failed for volume "keys": secret "diabetes-keys" not found'
+            )
+        ],
     )
     assert explain.causes(facts)[0].code == "configuration-missing"
 
@@ -172,7 +176,10 @@ def test_the_report_shows_states_events_and_logs():
         logs={"diabetes-1": ["loading", "ValueError: bad"]},
     )
     text = explain.report(facts)
-    assert "diabetes-1: Pending, not ready, waiting (CrashLoopBackOff), 2 restarts, the last one ended: Error" in text
+    assert (
+        "diabetes-1: Pending, not ready, waiting (CrashLoopBackOff), 2 restarts, the last one ended: Error"
+        in text
+    )
     assert "BackOff: Back-off restarting failed container" in text
     assert "the end of the log of diabetes-1" in text
     assert "    ValueError: bad" in text

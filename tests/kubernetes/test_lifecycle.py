@@ -28,7 +28,9 @@ def test_up_no_change_update_and_destroy(make_cluster_project, engine):
     # destroy, and that it leaves nothing, is checked by the fixture
 
 
-def test_a_failed_version_takes_no_traffic_and_the_way_back_is_a_no_op_for_what_serves(make_cluster_project, engine):
+def test_a_failed_version_takes_no_traffic_and_the_way_back_is_a_no_op_for_what_serves(
+    make_cluster_project, engine
+):
     project = make_cluster_project(engine)
     project.service()
     project.up()

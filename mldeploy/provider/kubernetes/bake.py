@@ -191,7 +191,7 @@ def bake(
         clock: monotonic seconds.
         progress: told about every look: growth so far, seconds left.
     """
-    start, every = clock(), max(0.2, min(5.0, seconds / 6))
+    start, every = clock(), max(0.02, min(5.0, seconds / 6))
     new_growth, old_growth = Growth(new), Growth(old) if old else None
     while True:
         mine = new_growth.measure()

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from mldeploy.provider.golden import mismatch
+from mldeploy.provider.golden_requests import DEFAULT_TOLERANCE, GOLDEN, golden_digest, golden_requests
 from mldeploy.provider.kubernetes import explain
 from mldeploy.provider.kubernetes.client import ClusterError, Reply
 from mldeploy.provider.kubernetes.fields import KEY, PLACE, place, without_credentials
 from mldeploy.provider.kubernetes.route import Route
 from mldeploy.provider.kubernetes.versions import VERSION_LABEL, Service, ensure_ready
 from mldeploy.provider.resource import Context, Diff, Field, ProvisionError, Resource
-from mldeploy.provider.resources.gate import DEFAULT_TOLERANCE, GOLDEN, golden_digest, golden_requests
 from mldeploy.sources import inside
 
 _REQUEST_SECONDS = 120.0

@@ -7,14 +7,14 @@ import secrets
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import httpx
 
-from mldeploy.content import ContentError, file_hash, text_digest
 from mldeploy.provider import startup
 from mldeploy.provider.golden import mismatch
-from mldeploy.provider.resource import CheckError, Context, Field, ProvisionError, Resource
+from mldeploy.provider.golden_requests import DEFAULT_TOLERANCE, GOLDEN, golden_digest, golden_requests
+from mldeploy.provider.resource import Context, Field, ProvisionError, Resource
 from mldeploy.provider.runs import Run
 from mldeploy.sources import inside
 
@@ -22,26 +22,6 @@ _REQUEST_SECONDS = 120.0
 _SHOWN_BODY = 2000
 # The server hands its log lines to the file a moment after its answers.
 _LOG_SECONDS = 0.3
-DEFAULT_TOLERANCE = 1e-9
-
-GOLDEN = Field(
-    kind="object",
-    type_name="GoldenRequest",
-    replaces=False,
-    description="A request, and the answer that it must get.",
-    fields={
-        "request": Field(
-            kind="string", required=True, description="A file of the project: the request's body."
-        ),
-        "response": Field(kind="string", description="A file of the project: the expected body."),
-        "tolerance": Field(
-            kind="number", minimum=0, description="By how much numbers may differ (default 1e-9)."
-        ),
-        "content_type": Field(
-            kind="string", description="The request's content type; by default from the file name."
-        ),
-    },
-)
 
 
 class Gate(Resource):
@@ -90,34 +70,6 @@ class Gate(Resource):
 
     def delete(self, ctx: Context, ident: str, state: Mapping[str, Any]) -> None:
         """Nothing is left of it."""
-
-
-def golden_digest(ctx: Context, inputs: Mapping[str, Any]) -> str:
-    """The digest of the golden requests' files.
-
-    Raises:
-        CheckError: a file is missing.
-    """
-    faults: list[tuple[str, str]] = []
-    parts: list[str] = []
-    for index, golden in enumerate(golden_requests(inputs)):
-        for key in ("request", "response"):
-            if golden.get(key) is None:
-                parts.append("")
-                continue
-            try:
-                parts.append(file_hash(inside(str(golden[key]), ctx.root)))
-            except ContentError as error:
-                faults.append((f"golden[{index}].{key}", str(error)))
-    if faults:
-        raise CheckError(*faults)
-    return text_digest("golden", *parts)
-
-
-def golden_requests(inputs: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The `golden` input, empty when absent."""
-    value = inputs.get("golden")
-    return cast("list[dict[str, Any]]", value) if isinstance(value, list) else []
 
 
 def _run(ctx: Context, inputs: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,400 @@
+"""What gate and rollout decide, against a cluster in memory."""
+
+from __future__ import annotations
+
+import json
+import threading
+
+import pytest
+
+from mldeploy.provider.kubernetes import fields
+from mldeploy.provider.kubernetes.client import Reply
+from mldeploy.provider.kubernetes.gate import KubernetesGate
+from mldeploy.provider.kubernetes.rollout import Rollout
+from mldeploy.provider.resource import CancelledError, CheckError, Context, ProvisionError
+from tests.kubernetes.fake_cluster import FakeCluster
+
+KUBECONFIG = json.dumps(
+    {
+        "current-context": "c",
+        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+        "clusters": [{"name": "c", "cluster": {"server": "https://one"}}],
+    }
+)
+BASE = {"kubeconfig": KUBECONFIG, "namespace": "models", "service": "s", "replicas": 1, "version": "new"}
+CANARY = {
+    **BASE,
+    "strategy": "canary",
+    "steps": [5, 25, 100],
+    "bake_seconds": 0.1,
+    "max_error_rate": 0.05,
+    "max_latency_ratio": 2.0,
+    "gateway": {"name": "g"},
+    "key": "k",
+}
+
+
+@pytest.fixture
+def cluster(monkeypatch):
+    made = FakeCluster()
+    monkeypatch.setattr(fields, "cluster", lambda _kubeconfig: made)
+    return made
+
+
+@pytest.fixture
+def ctx(tmp_path):
+    warnings: list[str] = []
+    context = Context(root=tmp_path, warn=warnings.append)
+    object.__setattr__(context, "warnings", warnings)
+    return context
+
+
+def first(cluster, ctx, **changes):
+    """Version `old` serves."""
+    cluster.add_version("s", "old")
+    _, state = Rollout().create(ctx, {**CANARY, "version": "old", **changes})
+    cluster.history.clear()
+    return state
+
+
+class TestFirstRollout:
+    def test_takes_all_traffic_at_once(self, cluster, ctx):
+        cluster.add_version("s", "new")
+        ident, outputs = Rollout().create(ctx, CANARY)
+        assert ident == "models/s"
+        assert cluster.history == [{"new": 100}]
+        assert outputs["serving"] == "new"
+        assert outputs["scoring_uri"] == "http://s.models.svc.cluster.local/api/v1/service/s/score"
+
+    def test_points_the_stable_service_at_it(self, cluster, ctx):
+        cluster.add_version("s", "new")
+        Rollout().create(ctx, {**BASE, "strategy": "blue_green"})
+        assert cluster.objects["Service", "s"]["spec"]["selector"]["mldeploy.dev/version"] == "new"
+        assert ("HTTPRoute", "s") not in cluster.objects
+
+    def test_says_when_there_is_no_such_version(self, cluster, ctx):
+        with pytest.raises(ProvisionError, match="no version new in namespace models; there are: none"):
+            Rollout().create(ctx, CANARY)
+
+    def test_warns_when_nothing_feeds_the_autoscaler(self, cluster, ctx):
+        cluster.add_version("s", "new")
+        Rollout().create(ctx, {**CANARY, "autoscaled": True})
+        assert any("metrics-server" in warning for warning in ctx.warnings)
+
+
+class TestUpdate:
+    def test_goes_through_the_steps(self, cluster, ctx):
+        state = first(cluster, ctx)
+        cluster.add_version("s", "new")
+        outputs = Rollout().update(ctx, "models/s", state, {**CANARY, "version": "old"}, CANARY)
+        assert cluster.history == [{"new": 5, "old": 95}, {"new": 25, "old": 75}, {"new": 100}, {"new": 100}]
+        assert outputs["serving"] == "new"
+        assert cluster.versions() == {"new"}
+        assert cluster.versions("Service") == {"new"}
+
+    def test_blue_green_moves_at_once(self, cluster, ctx):
+        inputs = {**CANARY, "strategy": "blue_green", "bake_seconds": 0}
+        state = first(cluster, ctx, strategy="blue_green", bake_seconds=0)
+        cluster.add_version("s", "new")
+        Rollout().update(ctx, "models/s", state, {**inputs, "version": "old"}, inputs)
+        assert cluster.history[0] == {"new": 100}
+
+    def test_starts_as_many_pods_as_serve_now(self, cluster, ctx):
+        state = first(cluster, ctx)
+        cluster.objects["Deployment", "s-old"]["spec"]["replicas"] = 7  # the autoscaler's doing
+        cluster.add_version("s", "new")
+        Rollout().update(ctx, "models/s", state, {**CANARY, "version": "old"}, CANARY)
+        assert cluster.objects["Deployment", "s-new"]["spec"]["replicas"] == 7
+
+    def test_100_percent_is_always_the_last_step(self, cluster, ctx):
+        state = first(cluster, ctx)
+        cluster.add_version("s", "new")
+        inputs = {**CANARY, "steps": [50], "bake_seconds": 0}
+        Rollout().update(ctx, "models/s", state, {**CANARY, "version": "old"}, inputs)
+        assert cluster.history[:2] == [{"new": 50, "old": 50}, {"new": 100}]
+
+    def test_keeps_previous_versions_without_pods(self, cluster, ctx):
+        state = first(cluster, ctx, keep_previous=1)
+        inputs = {**CANARY, "keep_previous": 1, "bake_seconds": 0}
+        cluster.add_version("s", "new")
+        outputs = Rollout().update(ctx, "models/s", state, {**inputs, "version": "old"}, inputs)
+        assert outputs["kept"] == ["old"]
+        assert cluster.objects["Deployment", "s-old"]["spec"]["replicas"] == 0
+        cluster.add_version("s", "third")
+        outputs = Rollout().update(ctx, "models/s", outputs, inputs, {**inputs, "version": "third"})
+        assert outputs["kept"] == ["new"]
+        assert cluster.versions() == {"new", "third"}
+
+    def test_promotes_a_kept_version_back(self, cluster, ctx):
+        state = first(cluster, ctx, keep_previous=1)
+        inputs = {**CANARY, "keep_previous": 1, "bake_seconds": 0}
+        cluster.add_version("s", "new")
+        state = Rollout().update(ctx, "models/s", state, {**inputs, "version": "old"}, inputs)
+        state = Rollout().update(ctx, "models/s", state, inputs, {**inputs, "promote": "old"})
+        assert state["serving"] == "old"
+        assert cluster.objects["Deployment", "s-old"]["spec"]["replicas"] == 1
+        assert cluster.versions() == {"old", "new"}
+        state = Rollout().update(ctx, "models/s", state, {**inputs, "promote": "old"}, inputs)
+        assert state["serving"] == "new"
+
+    def test_says_which_versions_can_be_promoted(self, cluster, ctx):
+        state = first(cluster, ctx)
+        with pytest.raises(ProvisionError, match="no version ghost in namespace models; there are: old"):
+            Rollout().update(ctx, "models/s", state, CANARY, {**CANARY, "version": "old", "promote": "ghost"})
+
+    def test_removes_the_route_when_the_gateway_goes(self, cluster, ctx):
+        state = first(cluster, ctx)
+        inputs = {**BASE, "version": "old", "strategy": "blue_green"}
+        Rollout().update(ctx, "models/s", state, {**CANARY, "version": "old"}, inputs)
+        assert ("HTTPRoute", "s") not in cluster.objects
+
+
+class TestReturn:
+    def fail(self, cluster, ctx, match, **changes):
+        state = first(cluster, ctx)
+        cluster.add_version("s", "new")
+        for key, value in changes.items():
+            getattr(cluster, key)["new"] = value
+        with pytest.raises(ProvisionError, match=match) as caught:
+            Rollout().update(ctx, "models/s", state, {**CANARY, "version": "old"}, CANARY)
+        assert "the traffic is back where it was: old 100 %" in str(caught.value)
+        assert cluster.history[-1] == {"old": 100}
+        assert cluster.versions() == {"old", "new"}, "the failed version stays to look at"
+
+    def test_on_errors(self, cluster, ctx):
+        self.fail(cluster, ctx, r"answers were errors \(20", metrics=lambda n: (n * 50, n * 10, 0.02))
+        assert {"new": 25, "old": 75} not in cluster.history
+
+    def test_on_latency(self, cluster, ctx):
+        self.fail(cluster, ctx, "max_latency_ratio 2", metrics=lambda n: (n * 50, 0, 0.1))
+
+    def test_on_errors_that_come_late(self, cluster, ctx):
+        def fails_under_load(look):
+            return (look * 50, look * 40 if {"new": 25, "old": 75} in cluster.history else 0, 0.02)
+
+        self.fail(cluster, ctx, "failed at 25 %", metrics=fails_under_load)
+
+    def test_on_an_api_that_goes_away(self, cluster, ctx, monkeypatch):
+        state = first(cluster, ctx)
+        cluster.add_version("s", "new")
+        original = cluster.list
+
+        def fails_once(kind, namespace, **options):
+            if kind == "Pod" and cluster.history and not cluster.down:
+                monkeypatch.setattr(cluster, "list", original)
+                cluster.down = True
+                try:
+                    cluster._check()
+                finally:
+                    cluster.down = False
+            return original(kind, namespace, **options)
+
+        monkeypatch.setattr(cluster, "list", fails_once)
+        with pytest.raises(ProvisionError, match="cannot be reached") as caught:
+            Rollout().update(ctx, "models/s", state, {**CANARY, "version": "old"}, CANARY)
+        assert "back where it was" in str(caught.value)
+        assert cluster.history[-1] == {"old": 100}
+
+    def test_says_when_it_could_not_go_back(self, cluster, ctx, monkeypatch):
+        state = first(cluster, ctx)
+        cluster.add_version("s", "new")
+        original = cluster.apply
+
+        def breaks(kind, body, **options):
+            found = original(kind, body, **options)
+            cluster.down = True
+            return found
+
+        monkeypatch.setattr(cluster, "apply", breaks)
+        with pytest.raises(ProvisionError, match="could not be put back") as caught:
+            Rollout().update(ctx, "models/s", state, {**CANARY, "version": "old"}, CANARY)
+        assert "the next update puts it right" in str(caught.value)
+
+    def test_on_ctrl_c(self, cluster, ctx):
+        state = first(cluster, ctx)
+        cluster.add_version("s", "new")
+        stopped = Context(root=ctx.root, cancelled=threading.Event())
+
+        def cancels(look):
+            if look > 2:
+                stopped.cancelled.set()
+            return (look * 50, 0, 0.02)
+
+        cluster.metrics["new"] = cancels
+        with pytest.raises(ProvisionError, match="cancelled"):
+            Rollout().update(stopped, "models/s", state, {**CANARY, "version": "old"}, CANARY)
+        assert cluster.history[-1] == {"old": 100}
+
+    def test_on_restarts(self, cluster, ctx):
+        def crashes(look):
+            cluster.restarts["new"] = 1
+            return (0, 0, 0.0)
+
+        self.fail(cluster, ctx, "started again", metrics=crashes)
+
+
+class TestDiff:
+    def diff(self, ctx, state, olds, news):
+        return Rollout().diff(ctx, "models/s", state, olds, news)
+
+    def test_nothing_changed(self, cluster, ctx):
+        state = first(cluster, ctx)
+        inputs = {**CANARY, "version": "old"}
+        assert self.diff(ctx, state, inputs, inputs).details == {}
+
+    def test_a_renewed_token_or_key_is_no_change(self, cluster, ctx):
+        state = first(cluster, ctx)
+        inputs = {**CANARY, "version": "old"}
+        renewed = {**inputs, "kubeconfig": KUBECONFIG + "\n", "key": "other"}
+        assert self.diff(ctx, state, inputs, renewed).details == {}
+
+    def test_another_cluster_replaces(self, cluster, ctx):
+        state = first(cluster, ctx)
+        inputs = {**CANARY, "version": "old"}
+        other = {**inputs, "kubeconfig": KUBECONFIG.replace("one", "two")}
+        assert self.diff(ctx, state, inputs, other).replaces == {"kubeconfig"}
+
+    def test_traffic_left_on_a_split_is_found(self, cluster, ctx):
+        """A rollout that was killed: the state says `old`, the cluster shares the traffic."""
+        state = first(cluster, ctx)
+        cluster.objects["HTTPRoute", "s"]["spec"]["rules"][0]["backendRefs"] = [
+            {"name": "s-old", "weight": 75},
+            {"name": "s-new", "weight": 25},
+        ]
+        inputs = {**CANARY, "version": "old"}
+        found = self.diff(ctx, state, inputs, inputs)
+        assert found.details == {"weights": "update"}
+        assert found.drift == {"weights"}
+        cluster.history.clear()
+        outputs = Rollout().update(ctx, "models/s", state, inputs, inputs)
+        assert cluster.history[-1] == {"old": 100}
+        assert outputs["serving"] == "old"
+
+    def test_a_failed_version_left_behind_is_found_and_removed(self, cluster, ctx):
+        state = first(cluster, ctx)
+        cluster.add_version("s", "failed")
+        inputs = {**CANARY, "version": "old"}
+        assert self.diff(ctx, state, inputs, inputs).details == {"kept": "update"}
+        Rollout().update(ctx, "models/s", state, inputs, inputs)
+        assert cluster.versions() == {"old"}
+
+    def test_a_cluster_that_cannot_be_reached_is_said(self, cluster, ctx):
+        state = first(cluster, ctx)
+        cluster.down = True
+        inputs = {**CANARY, "version": "old"}
+        assert self.diff(ctx, state, inputs, inputs).details == {}
+        assert any("was not compared" in warning for warning in ctx.warnings)
+
+
+class TestReadAndDelete:
+    def test_read_tells_the_live_weights(self, cluster, ctx):
+        state = first(cluster, ctx)
+        inputs = {**CANARY, "version": "old"}
+        outputs, changed = Rollout().read(ctx, "models/s", state, inputs)
+        assert (outputs["weights"], changed) == ({"old": 100}, {})
+
+    def test_a_route_that_is_gone_is_gone(self, cluster, ctx):
+        state = first(cluster, ctx)
+        del cluster.objects["HTTPRoute", "s"]
+        assert Rollout().read(ctx, "models/s", state, {**CANARY, "version": "old"}) is None
+
+    def test_delete_removes_everything_of_the_service_and_nothing_else(self, cluster, ctx):
+        state = first(cluster, ctx)
+        cluster.add_version("s", "left-behind")
+        cluster.add_version("other", "v")
+        Rollout().delete(ctx, "models/s", {**CANARY, **state})
+        assert {name for _, name in cluster.objects} == {"other-v"}
+        Rollout().delete(ctx, "models/s", {**CANARY, **state})
+
+
+class TestCheck:
+    @pytest.mark.parametrize("steps", [[5, 5], [50, 25]])
+    def test_steps_rise(self, ctx, steps):
+        with pytest.raises(CheckError, match="each must be greater"):
+            Rollout().check(ctx, {}, {**CANARY, "steps": steps})
+
+    def test_a_canary_needs_a_gateway(self, ctx):
+        with pytest.raises(CheckError, match="needs a target with a gateway"):
+            Rollout().check(ctx, {}, {**CANARY, "gateway": None})
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("strategy", "random"),
+            ("max_error_rate", 2),
+            ("bake_seconds", -1),
+            ("keep_previous", -1),
+            ("replicas", 0),
+        ],
+    )
+    def test_values_out_of_range(self, name, value):
+        assert [path for path, _ in Rollout().faults({**CANARY, name: value})] == [name]
+
+
+class TestGate:
+    GOLDEN = {"request": "in.json", "response": "out.json", "tolerance": 1e-6}
+
+    @pytest.fixture(autouse=True)
+    def files(self, tmp_path):
+        (tmp_path / "in.json").write_text('{"data": [1]}')
+        (tmp_path / "out.json").write_text("[1.0]")
+
+    def inputs(self, **changes):
+        return {**BASE, "key": "secret-key", "golden": [self.GOLDEN], **changes}
+
+    def test_passes_a_right_answer(self, cluster, ctx):
+        cluster.add_version("s", "new")
+        _, outputs = KubernetesGate().create(ctx, self.inputs())
+        assert outputs["passed"] == 1
+        assert ("s-new:80", "/score") in cluster.requests
+
+    @pytest.mark.parametrize(
+        ("answer", "match"),
+        [
+            (b"[2.0]", r"not the answer in out.json: at \$\[0\]: expected 1.0, got 2.0"),
+            (lambda _: Reply(500, "text/plain", b"boom", 0.01), "status 500: boom"),
+        ],
+    )
+    def test_fails_a_wrong_one(self, cluster, ctx, answer, match):
+        cluster.add_version("s", "new")
+        cluster.answers["new"] = answer
+        with pytest.raises(ProvisionError, match=match) as caught:
+            KubernetesGate().create(ctx, self.inputs())
+        assert "a line of the log" in str(caught.value)
+        assert "traffic was not moved" in str(caught.value)
+
+    def test_compares_latency_with_what_serves(self, cluster, ctx):
+        first(cluster, ctx)
+        cluster.add_version("s", "new")
+        cluster.answers["new"] = lambda _: Reply(200, "application/json", b"[1.0]", 0.05)
+        with pytest.raises(ProvisionError, match="5.0 times as long as the serving version old"):
+            KubernetesGate().create(ctx, self.inputs(max_latency_ratio=2.0))
+        KubernetesGate().create(ctx, self.inputs(max_latency_ratio=6.0))
+
+    def test_scales_a_version_up_that_has_too_few_pods(self, cluster, ctx):
+        cluster.add_version("s", "new", replicas=0)
+        KubernetesGate().create(ctx, self.inputs(replicas=2))
+        assert cluster.objects["Deployment", "s-new"]["spec"]["replicas"] == 2
+
+    def test_says_why_a_version_does_not_get_ready(self, cluster, ctx):
+        cluster.add_version("s", "new")
+        cluster.unready.add("new")
+        with pytest.raises(
+            ProvisionError, match="version new in namespace models: not ready after 1 seconds"
+        ):
+            KubernetesGate().create(ctx, self.inputs())
+
+    def test_can_be_cancelled_while_it_waits(self, cluster, ctx):
+        cluster.add_version("s", "new")
+        cluster.unready.add("new")
+        ctx.cancelled.set()
+        with pytest.raises(CancelledError):
+            KubernetesGate().create(ctx, self.inputs())
+
+    def test_a_missing_file_is_found_before_anything_happens(self, ctx):
+        with pytest.raises(CheckError, match="golden"):
+            KubernetesGate().check(ctx, {}, self.inputs(golden=[{"request": "ghost.json"}]))
+
+    def test_a_rotated_key_scores_nothing_again(self, ctx):
+        found = KubernetesGate().diff(ctx, "x", {}, self.inputs(), self.inputs(key="other"))
+        assert found.details == {}
