@@ -19,6 +19,8 @@ from mldeploy.provider.store import remove_tree
 
 Kind = Literal["replicas", "listeners"]
 _TAIL_BYTES = 1 << 16
+_STARTING_SECONDS = 1800.0
+_ORPHAN_PATIENCE = 5.0
 _SOCKETS = ("control.sock", "http.sock")
 
 
@@ -147,16 +149,26 @@ def runs(kind: Kind) -> Iterator[Run]:
             yield Run(kind, path.name)
 
 
-def sweep(scope: str, service: str) -> None:
-    """Remove what dead processes of a service have left: a refresh forgets them without deleting anything."""
+def sweep(scope: str, service: str, *, orphans: bool = False) -> None:
+    """Remove what dead processes of a service have left: a refresh forgets them without deleting anything.
+
+    Args:
+        scope: the project and stack.
+        service: the service.
+        orphans: also stop living replicas that never got the port and are not just being started: an update that was
+            killed has left them, or the replica that is about to be made replaces them.
+    """
     for kind in ("replicas", "listeners"):
         for run in runs(kind):
             about = run.about()
-            mine = (about.get("scope"), about.get("service")) == (scope, service)
+            if (about.get("scope"), about.get("service")) != (scope, service):
+                continue
+            age = time.time() - float(about.get("made", 0))
             # Without a process record it is just being started by somebody, unless that was long ago.
-            abandoned = run.process() is not None or time.time() - float(about.get("made", 0)) > 3600
-            if mine and abandoned and not run.alive():
-                run.stop(0)
+            gone = not run.alive() and (run.process() is not None or age > _STARTING_SECONDS)
+            unused = orphans and kind == "replicas" and not (run.path / "port").exists()
+            if gone or (unused and age > _STARTING_SECONDS):
+                run.stop(_ORPHAN_PATIENCE)
                 run.remove()
 
 

@@ -138,10 +138,10 @@ def test_a_missing_an_empty_and_a_special_source_are_refused(tmp_path):
 
 def test_a_big_file_is_never_loaded(tmp_path):
     with (tmp_path / "big").open("wb") as file:
-        file.truncate(600 << 20)
+        file.truncate(300 << 20)
     code = (
         "import sys, resource; from pathlib import Path; from mldeploy.content import digest;"
-        "resource.setrlimit(resource.RLIMIT_AS, (200 << 20, 200 << 20)); print(digest(Path(sys.argv[1])))"
+        "resource.setrlimit(resource.RLIMIT_AS, (150 << 20, 150 << 20)); print(digest(Path(sys.argv[1])))"
     )
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "big")], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mldeploy.provider import local_status, processes
+from mldeploy.provider.claims import write_json
 from mldeploy.provider.runs import Run, runs
 from mldeploy.provider.store import Store, remove_tree
 
@@ -160,3 +161,19 @@ def test_another_checkout_with_the_same_state_manages_the_same_services(stack, p
     image = {"image": "i", "source_directory": "scripts", "entry_script": "score.py", "runtime": "python"}
     assert not stack.image.diff(image).detailedDiff
     assert not stack.replica.diff(stack.replica_inputs()).detailedDiff
+
+
+def test_what_a_killed_update_left_running_goes_with_the_next_replica(stack, monkeypatch):
+    stack.up()
+    orphan = stack.record("service:Replica", "orphan")
+    orphan.create(**stack.replica_inputs())
+    young = stack.record("service:Replica", "young")
+    young.create(**stack.replica_inputs())
+    assert Run("replicas", orphan.id).alive(), "somebody may just be starting it"
+    for run in runs("replicas"):
+        write_json(run.path / "about.json", {**run.about(), "made": 0})
+    new = stack.record("service:Replica", "new")
+    new.create(**stack.replica_inputs())
+    assert not Run("replicas", orphan.id).path.exists() and not Run("replicas", young.id).path.exists()
+    assert score(stack).status_code == 200, "the one that has the port stays"
+    new.delete()

@@ -159,7 +159,7 @@ class Replica(Resource):
 
     def create(self, ctx: Context, inputs: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         """Start it and wait until it is ready to score."""
-        sweep(ctx.scope, str(inputs["service"]))
+        sweep(ctx.scope, str(inputs["service"]), orphans=True)
         run = Run("replicas", _new_ident(inputs))
         about = {"scope": ctx.scope, "service": inputs["service"], "made": time.time()}
         run.make({**about, "image": inputs["image"], "source_directory": inputs["source_directory"]})
@@ -235,7 +235,7 @@ def _launch(
     if inputs.get("cpu_cores"):
         threads = str(max(1, round(float(inputs["cpu_cores"]))))
         extra = dict.fromkeys(_THREAD_SETTINGS, threads) | extra
-    extra |= {"PYTHONPATH": str(serving), "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    extra |= {"PYTHONPATH": str(serving), "PYTHONUNBUFFERED": "1"}
     extra["AZUREML_MODEL_DIR"] = str(model_dir)
     python = environments.python(str(inputs["environment_digest"]))
     bin_folder = str(python.parent)
