@@ -153,7 +153,7 @@ class Listener(Resource):
 
 
 def _addresses(inputs: Mapping[str, Any]) -> dict[str, Any]:
-    url = f"{'https' if inputs.get('ssl') else 'http'}://{HOST}:{inputs['port']}"
+    url = f"{'https' if inputs.get('ssl_enabled') else 'http'}://{HOST}:{inputs['port']}"
     return {"url": url, "scoring_uri": f"{url}/score", "swagger_uri": f"{url}/swagger.json"}
 
 
