@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import time
 from typing import TextIO
 
 from mldeploy.engine.display.base import SIGNS, Display, Row, finished, plural, show, summary_lines
@@ -9,6 +11,8 @@ from mldeploy.engine.display.properties import diff_lines
 from mldeploy.engine.options import Result
 from mldeploy.engine.serde import properties
 from mldeploy.engine.urn import ROOT_STACK_TYPE
+
+_REPEAT_SECONDS = 15.0
 
 
 class PlainDisplay(Display):
@@ -20,7 +24,7 @@ class PlainDisplay(Display):
         super().__init__(operation, show_sames=show_sames)
         self._stream = stream
         self._diff = diff
-        self._progress: dict[str, str] = {}
+        self._progress: dict[str, tuple[str, float]] = {}
 
     def _print(self, text: str = "") -> None:
         self._stream.write(text + "\n")
@@ -56,9 +60,11 @@ class PlainDisplay(Display):
             self._print(f"    {line}")
 
     def on_progress(self, urn: str, text: str) -> None:
-        """Progress of a long step; the same text is not repeated."""
-        if text and self._progress.get(urn) != text:
-            self._progress[urn] = text
+        """Progress of a long step; the same text with other numbers (seconds, bytes) only now and then."""
+        now, shape = time.monotonic(), re.sub(r"[0-9]+", "0", text)
+        said, when = self._progress.get(urn, ("", 0.0))
+        if text and (said != shape or now - when >= _REPEAT_SECONDS):
+            self._progress[urn] = (shape, now)
             name = urn.rsplit("::", 1)[-1]
             self._print(f"     {name}: {text}" if name else f"     {text}")
 
