@@ -100,6 +100,8 @@ def _cluster(context: Context, name: str, target: AksTarget) -> AksCluster:
         maintenance_start=create.maintenance.start,
         log_analytics_id=base.log_analytics_id,
         registry_id=base.registry_id,
+        deployer_principal_id=context.manifest.azure.deployer_principal_id,
+        deployer_type=context.manifest.azure.deployer_type,
         tags=tags,
     )
     return AksCluster(f"{name}-cluster", args)
