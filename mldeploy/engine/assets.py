@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mldeploy.engine.errors import EngineError, UnsupportedError
-from mldeploy.engine.property_value import Archive, Asset, PropertyMap, Value, is_list, is_map
+from mldeploy.engine.property_value import Archive, Asset, PropertyMap, Value, is_list, is_map, is_plain
 
 _ARCHIVE_SUFFIXES = (".tar", ".tgz", ".tar.gz", ".zip", ".jar")
 _CHUNK = 1 << 20
@@ -27,6 +27,8 @@ def hash_assets(props: PropertyMap, root: Path) -> None:
 
 
 def _visit(value: Value, root: Path) -> None:
+    if is_plain(value):
+        return
     if isinstance(value, Asset):
         if not value.hash:
             value.hash = _asset_hash(value, root)
@@ -100,13 +102,39 @@ def _archive_hash(archive: Archive, root: Path) -> str:
 
 
 def tar_entry(name: str, data: bytes) -> bytes:
-    """Header, content and padding of one file in the layout of Go's tar writer (mode 0600, time zero)."""
-    info = tarfile.TarInfo(name)
-    info.size = len(data)
-    info.mode = 0o600
-    long_name = len(name.encode()) > 100 or not name.isascii()
-    header = info.tobuf(tarfile.PAX_FORMAT if long_name else tarfile.USTAR_FORMAT, "utf-8", "surrogateescape")
+    """Header, content and padding of one file in the layout of Go's tar writer (ustar, mode 0600, time zero)."""
+    prefix, base = _split_name(name)
+    fields = (
+        base.ljust(100, b"\0"),
+        b"0000600\0",  # mode
+        b"0000000\0" * 2,  # owner, group
+        b"%011o\0" % len(data),
+        b"00000000000\0",  # time
+        b" " * 8,  # the checksum counts as blanks
+        b"0",  # a regular file
+        b"\0" * 100,
+        b"ustar\0" + b"00",
+        b"\0" * 64,
+        b"0000000\0" * 2,  # device
+        prefix.ljust(155, b"\0"),
+        b"\0" * 12,
+    )
+    header = b"".join(fields)
+    header = header[:148] + b"%06o\0 " % sum(header) + header[156:]
     return header + data + b"\0" * (-len(data) % 512)
+
+
+def _split_name(name: str) -> tuple[bytes, bytes]:
+    """The two name fields of a ustar header. Raises UnsupportedError for names that do not fit."""
+    raw = name.encode()
+    if len(raw) <= 100 and name.isascii():
+        return b"", raw
+    cut = raw.rfind(b"/", 0, min(len(raw) - 1, 156))
+    if name.isascii() and cut > 0 and len(raw) - cut - 1 <= 100:
+        return raw[:cut], raw[cut + 1 :]
+    raise UnsupportedError(
+        f"archives with file names that are long or not ASCII need the pulumi CLI ({name!r})"
+    )
 
 
 def _archive_files(archive: Archive, root: Path) -> Iterator[tuple[str, bytes]]:  # noqa: PLR0912

@@ -42,7 +42,7 @@ def unmarshal_value(message: Message) -> Value:
     return _from_value(message)
 
 
-def _from_value(message: Message) -> Value:  # noqa: PLR0911 - one for each kind of value
+def _from_value(message: Message) -> Value:
     kind = message.WhichOneof("kind")
     if kind == "string_value":
         text: str = message.string_value

@@ -1,7 +1,5 @@
 """Property paths such as `tags.owner`, `rules[0].port` and `["a.b"].c`; `*` matches any key or index."""
 
-# ruff: noqa: PLR0911 - one return for each kind of place
-
 from __future__ import annotations
 
 from typing import Any

@@ -45,6 +45,14 @@ def is_list(value: Value) -> TypeGuard[list[Any]]:
     return isinstance(value, list)
 
 
+_PLAIN: Final = frozenset({str, int, bool, float, type(None)})
+
+
+def is_plain(value: Value) -> bool:
+    """Whether there is nothing inside the value to look at; most values are like that."""
+    return type(value) in _PLAIN
+
+
 class Computed:
     """A value that is not known before the update runs."""
 
@@ -129,13 +137,14 @@ def _children(value: Value) -> Iterable[Value]:
 
 def any_value(value: Value, test: Callable[[Value], bool]) -> bool:
     """Whether the test holds for the value or for anything inside it."""
-    return test(value) or any(any_value(child, test) for child in _children(value))
+    if test(value):
+        return True
+    return not is_plain(value) and any(any_value(child, test) for child in _children(value))
 
 
 def contains_unknowns(value: Value) -> bool:
     """Whether any part is not known yet."""
-    kind: object = type(value)  # pyright: ignore[reportUnknownVariableType]
-    if kind is str or kind is int or kind is bool or value is None:
+    if is_plain(value):
         return False
     return any_value(
         value,
@@ -149,8 +158,7 @@ def contains_unknowns(value: Value) -> bool:
 
 def contains_secrets(value: Value) -> bool:
     """Whether any part is secret."""
-    kind: object = type(value)  # pyright: ignore[reportUnknownVariableType]
-    if kind is str or kind is int or kind is bool or value is None:
+    if is_plain(value):
         return False
     return any_value(value, lambda v: isinstance(v, Secret) or (isinstance(v, Output) and v.secret))
 
@@ -192,6 +200,8 @@ def mask_secrets(value: Value) -> Value:
 
 def lower_outputs(value: Value) -> Value:
     """Replace output values by what they hold: unknown, secret or plain."""
+    if is_plain(value) or not any_value(value, lambda v: isinstance(v, Output)):
+        return value
 
     def lower(v: Value) -> Value:
         if not isinstance(v, Output):
@@ -204,6 +214,8 @@ def lower_outputs(value: Value) -> Value:
 
 def output_dependencies(value: Value, into: set[str]) -> None:
     """Add the URNs that a value depends on: output values' dependencies and resource references."""
+    if is_plain(value):
+        return
     if isinstance(value, Output):
         into.update(value.dependencies)
     elif isinstance(value, ResourceReference):
@@ -212,7 +224,7 @@ def output_dependencies(value: Value, into: set[str]) -> None:
         output_dependencies(child, into)
 
 
-def deep_equals(a: Value, b: Value) -> bool:  # noqa: PLR0911 - one for each kind of value
+def deep_equals(a: Value, b: Value) -> bool:
     """Equality as Pulumi means it: `1` is not `true`, unknowns equal unknowns, assets equal by hash."""
     if a is b:
         return True

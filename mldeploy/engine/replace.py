@@ -1,7 +1,5 @@
 """Planning replacements: create first or delete first, and what has to go along with a deletion."""
 
-# ruff: noqa: PLR0917 - a replacement has that many sides
-
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

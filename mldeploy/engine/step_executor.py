@@ -206,7 +206,8 @@ class StepExecutor:
 
     def _announce(self, step: Step) -> None:
         events = self._deployment.events
-        if events.wanted and not is_default_provider(step.state):
+        silent = step.op == ops.REMOVE_PENDING_REPLACE or is_default_provider(step.state)
+        if events.wanted and not silent:
             preview = {"planning": True} if self._deployment.preview else {}
             events.emit(resourcePreEvent={"metadata": self._metadata(step), **preview})
 

@@ -1,7 +1,5 @@
 """The step generator: from a registration and the recorded state to the steps that bring them together."""
 
-# ruff: noqa: PLR0911, PLR0917 - one return for each case of a registration
-
 from __future__ import annotations
 
 import os

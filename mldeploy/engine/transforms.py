@@ -10,7 +10,7 @@ import grpc
 
 from mldeploy.engine.errors import EngineError
 from mldeploy.engine.marshal import Marshaller, unmarshal
-from mldeploy.engine.property_value import PropertyMap
+from mldeploy.engine.property_value import UNKNOWN, Output, PropertyMap, Secret
 from mldeploy.engine.proto import Message, callback, callback_grpc, resource
 
 
@@ -86,6 +86,8 @@ class Transforms:
                 transforms += self._own.get(current, [])
                 current = parent_of(current)
             transforms += self._stack
+        if request.transforms:
+            props = _with_dependencies(props, request)
         for transform in transforms:
             message = resource.TransformRequest(
                 type=request.type,
@@ -101,7 +103,7 @@ class Transforms:
                 options = response.options
             if response.HasField("properties"):
                 props = unmarshal(response.properties)
-        return props, options, bool(transforms)
+        return props, options, bool(request.transforms)
 
     def invoke(
         self, request: Message, args: PropertyMap, reference: str
@@ -141,6 +143,23 @@ class Transforms:
         """Close the connections."""
         for channel in self._channels.values():
             channel.close()
+
+
+def _with_dependencies(props: PropertyMap, request: Message) -> PropertyMap:
+    """Properties as output values that name what they depend on, so that transforms keep it."""
+    result: PropertyMap = {}
+    for key, value in props.items():
+        urns: list[str] = []
+        if key in request.propertyDependencies:
+            urns = list(request.propertyDependencies[key].urns)
+        if not urns or isinstance(value, Output):
+            result[key] = value
+            continue
+        secret = isinstance(value, Secret)
+        inner = value.value if isinstance(value, Secret) else value
+        known = inner is not UNKNOWN
+        result[key] = Output(inner if known else None, known, secret, sorted(urns))
+    return result
 
 
 _MARSHAL = Marshaller(unknowns=True, secrets=True, resources=True, outputs=True)

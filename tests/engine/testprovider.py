@@ -52,8 +52,8 @@ def plain(value):
     return value
 
 
-class Failed(Exception):
-    pass
+def _text(value):
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
 
 
 class TestProvider(provider_pb2_grpc.ResourceProviderServicer):
@@ -166,7 +166,9 @@ class TestProvider(provider_pb2_grpc.ResourceProviderServicer):
         props = plain(inputs)
         outputs = dict(inputs)
         unknown = UNKNOWN in json.dumps(props)
-        outputs["computed"] = UNKNOWN if unknown or preview else f"{props.get('name')}={props.get('value')}"
+        outputs["computed"] = (
+            UNKNOWN if unknown or preview else f"{props.get('name')}={_text(props.get('value'))}"
+        )
         outputs["generation"] = generation
         return outputs
 

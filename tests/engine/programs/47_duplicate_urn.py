@@ -1,5 +1,4 @@
-#: up -> fail "Duplicate resource URN"
+#: up --parallel 1 -> fail "Duplicate resource URN"
 from tp import Res
-
-Res("a", value=1)
-Res("a", value=2)
+a = Res("a", value=1)
+Res("a", value=a.computed)

@@ -1,0 +1,260 @@
+"""What the embedded engine costs: `python bench/engine.py [--sizes 300 1000 3000] [--cli] [--json FILE]`.
+
+Each figure is a ratio of two measurements of the same run, so that it means the same on every machine:
+
+- overhead: the program on the engine / the program against a monitor that answers at once (the bare SDK)
+- linearity: processor seconds per resource at the largest size / at the smallest
+- cli: the CLI's no-op `up` / ours, at 1,000 resources (needs `pulumi` on PATH)
+
+Every measurement runs in a process of its own; each pair is measured `--repeat` times, the best of each counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource as rusage
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+PROGRAM = """
+import pulumi
+from tp import Res
+last = None
+for i in range({count}):
+    opts = pulumi.ResourceOptions(depends_on=[last] if last is not None and i % 10 else None)
+    last = Res(f"r{{i}}", opts=opts, value=i, tags={{"team": "ml", "index": str(i)}}, sizes=[1, 2, 3])
+pulumi.export("count", {count})
+"""
+
+
+class Clock:
+    """Wall time, and processor time: the second means the same on a busy machine."""
+
+    def __init__(self) -> None:
+        self._wall, self._cpu = time.perf_counter(), time.process_time()
+
+    def read(self) -> dict:
+        return {"seconds": time.perf_counter() - self._wall, "cpu": time.process_time() - self._cpu}
+
+
+class InstantMonitor:
+    """Answers every registration at once with its own inputs."""
+
+    def __init__(self) -> None:
+        from mldeploy.engine.proto import EMPTY, resource
+
+        self._resource, self._empty = resource, EMPTY
+
+    def GetDeploymentInfo(self, request):
+        names = ("SECRETS", "RESOURCE_REFERENCES", "OUTPUT_VALUES", "ALIAS_SPECS", "DELETED_WITH", "TRANSFORMS")
+        features = [getattr(self._resource, f"RESOURCE_MONITOR_FEATURE_{n}") for n in names]
+        return self._resource.DeploymentInfo(project="bench", stack="dev", supportedFeatures=features)
+
+    def RegisterResource(self, request):
+        urn = f"urn:pulumi:dev::bench::{request.type}::{request.name}"
+        id_ = request.name if request.custom else ""
+        return self._resource.RegisterResourceResponse(urn=urn, id=id_, object=request.object)
+
+    def RegisterResourceOutputs(self, request):
+        return self._empty
+
+    def SignalAndWaitForShutdown(self, request):
+        return self._empty
+
+
+class InstantProvider:
+    """A provider without an outside, to measure the engine and nothing else."""
+
+    def __init__(self) -> None:
+        from mldeploy.engine.proto import EMPTY, provider
+
+        self._p, self._empty = provider, EMPTY
+
+    def CheckConfig(self, request, context):
+        return self._p.CheckResponse(inputs=request.news)
+
+    def DiffConfig(self, request, context):
+        return self._p.DiffResponse(changes=self._p.DiffResponse.DIFF_NONE)
+
+    def Configure(self, request, context):
+        return self._p.ConfigureResponse(acceptSecrets=True, supportsPreview=True, acceptResources=True)
+
+    def Check(self, request, context):
+        return self._p.CheckResponse(inputs=request.news)
+
+    def Diff(self, request, context):
+        same = request.old_inputs == request.news
+        kind = self._p.DiffResponse
+        return kind(changes=kind.DIFF_NONE if same else kind.DIFF_SOME)
+
+    def Create(self, request, context):
+        return self._p.CreateResponse(id=request.urn, properties=request.properties)
+
+    def Delete(self, request, context):
+        return self._empty
+
+
+def _project(folder: Path, count: int) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(ROOT / "tests/engine/programs/tp.py", folder / "tp.py")
+    (folder / "__main__.py").write_text(PROGRAM.format(count=count))
+    plugin = ROOT / "tests/engine/bin"
+    (folder / "Pulumi.yaml").write_text(
+        f"name: bench\nruntime: python\nplugins:\n  providers:\n    - name: tp\n      path: {plugin}\n"
+    )
+
+
+def measure_bare(folder: Path) -> dict:
+    from mldeploy.engine.engine_service import EngineService
+    from mldeploy.engine.events import Events
+    from mldeploy.engine.program import ProgramSettings, run_program
+    from mldeploy.engine.project import StackConfig
+
+    settings = ProgramSettings("bench", "dev", folder, folder, StackConfig(folder / "x"), False, 16)
+    import pulumi  # noqa: F401 - not part of the measurement
+
+    clock = Clock()
+    ended = run_program(settings, InstantMonitor(), EngineService(Events(None)), lambda p, v: None)
+    assert not ended.error, ended.error
+    return clock.read()
+
+
+def measure_engine(folder: Path, command: str) -> dict:
+    import pulumi  # noqa: F401
+
+    from mldeploy.engine import Engine, Options
+
+    engine = Engine(
+        folder, "dev", backend_url=f"file://{folder}/state", passphrase="bench", providers={"tp": InstantProvider}
+    )
+    # Deriving the key from the passphrase takes a fixed half second, once for each process.
+    from mldeploy.engine.stack import open_stack
+
+    opened = open_stack(engine.backend, engine.reference, engine.project, "bench")
+    if opened.manager is not None:
+        assert opened.manager.crypter
+    clock = Clock()
+    result = getattr(engine, command)(Options())
+    figures = clock.read()
+    assert result.ok, result.error
+    peak = rusage.getrusage(rusage.RUSAGE_SELF).ru_maxrss * 1024
+    return {**figures, "peak_bytes": peak, "changes": result.changes}
+
+
+def _in_process(*args: str) -> dict:
+    done = subprocess.run([sys.executable, __file__, "--one", *args], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def bench(sizes: list[int], repeat: int, *, cli: bool) -> dict:
+    report: dict = {"sizes": {}}
+    with tempfile.TemporaryDirectory() as temporary:
+        for count in sizes:
+            folder = Path(temporary) / str(count)
+            _project(folder, count)
+            best: dict[str, float] = {}
+            cpu: dict[str, float] = {}
+            peak = 0
+            for _ in range(repeat):
+                shutil.rmtree(folder / "state", ignore_errors=True)
+                runs = {"bare": _in_process("bare", str(folder))}
+                for name, command in (("preview", "preview"), ("create", "up"), ("no-op", "up")):
+                    runs[name] = _in_process(command, str(folder))
+                peak = max(peak, runs["no-op"]["peak_bytes"])
+                for name, run in runs.items():
+                    best[name] = min(best.get(name, 1e9), run["seconds"])
+                    cpu[name] = min(cpu.get(name, 1e9), run["cpu"])
+            entry = {
+                "seconds": {k: round(v, 3) for k, v in best.items()},
+                "cpu": {k: round(v, 3) for k, v in cpu.items()},
+                "overhead": {k: round(best[k] / best["bare"], 2) for k in ("preview", "create", "no-op")},
+                "cpu_overhead": {k: round(cpu[k] / cpu["bare"], 2) for k in ("preview", "create", "no-op")},
+                "peak_mb": round(peak / 2**20, 1),
+            }
+            report["sizes"][count] = entry
+            print(count, json.dumps(entry), flush=True)
+            if cli and count == 1000:
+                report["cli"] = _cli(folder, best["no-op"])
+                print("cli", json.dumps(report["cli"]), flush=True)
+    small, large = min(sizes), max(sizes)
+    per = {n: report["sizes"][n]["cpu"] for n in (small, large)}
+    report["linearity"] = {k: round(per[large][k] / large / (per[small][k] / small), 2) for k in per[small]}
+    report["mb_per_1000"] = round(
+        (report["sizes"][large]["peak_mb"] - report["sizes"][small]["peak_mb"]) / (large - small) * 1000, 1
+    )
+    print("linearity", json.dumps(report["linearity"]), "MB per 1,000:", report["mb_per_1000"])
+    return report
+
+
+def _cli(folder: Path, _ours: float) -> dict:
+    """Wall time of whole processes: the CLI's no-op `up` against ours."""
+    state = folder / "cli-state"
+    state.mkdir()
+    env = {
+        **os.environ,
+        "PULUMI_BACKEND_URL": f"file://{state}",
+        "PULUMI_CONFIG_PASSPHRASE": "bench",
+        "PULUMI_SKIP_UPDATE_CHECK": "1",
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "TP_ROOT": str(folder / "objects"),
+        "TP_PYTHON": sys.executable,
+    }
+    up = ["pulumi", "up", "--yes", "--skip-preview", "--stack", "dev"]
+    subprocess.run(["pulumi", "stack", "init", "dev"], cwd=folder, env=env, check=True, capture_output=True)
+    subprocess.run(up, cwd=folder, env=env, check=True, capture_output=True)
+    times: dict[str, float] = {}
+    mine = [sys.executable, __file__, "--one", "noop", str(folder), f"file://{state}"]
+    for name, command in (("cli", up), ("ours", mine)):
+        started = time.perf_counter()
+        subprocess.run(command, cwd=folder, env=env, check=True, capture_output=True)
+        times[name] = time.perf_counter() - started
+    return {**{k: round(v, 2) for k, v in times.items()}, "ratio": round(times["cli"] / times["ours"], 1)}
+
+
+def noop(folder: Path, backend: str) -> dict:
+    """The whole process as a user starts it, key derivation and imports included."""
+    from mldeploy.engine import Engine, Options
+    from tests.engine.testprovider import TestProvider
+
+    engine = Engine(folder, "dev", backend_url=backend, providers={"tp": TestProvider})
+    result = engine.up(Options())
+    assert result.ok and set(result.changes) == {"same"}, (result.error, result.changes)
+    return {"changes": result.changes}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[300, 1000, 3000])
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--cli", action="store_true", help="compare with the CLI on PATH")
+    parser.add_argument("--json", type=Path, help="write the figures to a file")
+    parser.add_argument("--one", nargs="+", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.one:
+        what, folder, *rest = args.one
+        if what == "bare":
+            print(json.dumps(measure_bare(Path(folder))))
+        elif what == "noop":
+            print(json.dumps(noop(Path(folder), rest[0])))
+        else:
+            print(json.dumps(measure_engine(Path(folder), what)))
+        return
+    report = bench(args.sizes, args.repeat, cli=args.cli)
+    if args.json:
+        args.json.write_text(json.dumps(report, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
