@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ from mldeploy.provider.servicer import Provider, default_root
 
 # Operations wait for processes, so threads are cheap; the engine itself limits how many run.
 _THREADS = 64
+_WATCH_SECONDS = 2.0
 _MAX_MESSAGE = 400 * 1024 * 1024
 
 
@@ -33,12 +35,13 @@ def main(arguments: list[str]) -> int:
         server.stop(grace=None)
 
     signal.signal(signal.SIGTERM, stop)
+    # Ctrl-C is the engine's to handle: it cancels operations, lets them clean up, and then ends this process.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     print(port, flush=True)
-    try:
-        server.wait_for_termination()
-    except KeyboardInterrupt:
-        # The engine got the same Ctrl-C: it cancels operations and then ends this process.
-        server.stop(grace=None).wait()
+    engine_process = os.getppid()
+    while server.wait_for_termination(timeout=_WATCH_SECONDS):
+        if os.getppid() != engine_process:  # it died without ending us
+            server.stop(grace=None).wait()
     return 0
 
 

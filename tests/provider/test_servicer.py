@@ -13,6 +13,7 @@ import pytest
 from google.protobuf import empty_pb2, struct_pb2
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc, status_pb2
 
+from mldeploy.provider import processes
 from mldeploy.provider.resource import CancelledError, Diff, Resource, UnhealthyError
 from mldeploy.provider.resources import RESOURCES
 from mldeploy.provider.servicer import Provider, ProviderFailure
@@ -242,6 +243,23 @@ def test_the_executable_is_found_through_links(tmp_path):
         process.terminate()
         process.wait(10)
         process.stdout.close()
+
+
+def test_the_plugin_ends_with_its_engine(tmp_path):
+    code = (
+        "import subprocess, sys, time;"
+        "p = subprocess.Popen(sys.argv[1:], stdout=subprocess.PIPE); p.stdout.readline(); print(p.pid, flush=True);"
+        "time.sleep(60)"
+    )
+    engine = subprocess.Popen(
+        [sys.executable, "-c", code, BIN], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+    )
+    pid = int(engine.stdout.readline())
+    born = processes.birth(pid)
+    engine.kill()
+    engine.wait()
+    engine.stdout.close()
+    assert born and processes.wait_gone(pid, born, 15)
 
 
 def test_starting_the_provider_does_not_import_mlflow():
