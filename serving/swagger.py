@@ -91,7 +91,11 @@ def _schemas(script: Script) -> tuple[Document, Document, set[str]]:
     supported = {str(version) for version in util.get_supported_versions(script.run)}
     if not script.decorated:
         return anything, anything, supported
-    return util.get_input_schema(script.run), util.get_output_schema(script.run), supported
+    given: Document = copy.deepcopy(util.get_input_schema(script.run))
+    required = [p.name for p in script.parameters if p.default is p.empty]
+    if required:
+        given["required"] = required
+    return given, util.get_output_schema(script.run), supported
 
 
 _SCORE = "Run web service's model and get the prediction output"
@@ -131,16 +135,18 @@ def _swagger2(service: str, input_schema: Document, output_schema: Document) -> 
     health = {
         "description": _HEALTHY,
         "schema": {"type": "string"},
-        "examples": {"application/json": "Healthy"},
+        "examples": {"text/html": "Healthy"},
     }
     scored = {"description": _SCORED, "schema": {"$ref": "#/definitions/ServiceOutput"}}
     spec = {"description": "The Swagger specification.", "schema": {"type": "string"}}
-    body = {
+    body: Document = {
         "name": "serviceInputPayload",
         "in": "body",
         "description": _PAYLOAD,
         "schema": {"$ref": "#/definitions/ServiceInput"},
     }
+    if "required" in input_schema:
+        body["required"] = True
     version = {"name": "version", "in": "query", "required": False, "type": "integer", "enum": [2, 3]}
     score = operation("RunMLService", _SCORE, scored, security=[{"Bearer": []}], parameters=[body])
     return {
@@ -151,7 +157,9 @@ def _swagger2(service: str, input_schema: Document, output_schema: Document) -> 
         "produces": ["application/json"],
         "securityDefinitions": {"Bearer": dict(_BEARER)},
         "paths": {
-            "/": {"get": operation("ServiceHealthCheck", _HEALTH, health)},
+            "/": {
+                "get": operation("ServiceHealthCheck", _HEALTH, health, security=[], produces=["text/html"])
+            },
             "/score": {"post": score},
             "/swagger.json": {
                 "get": operation(
@@ -181,10 +189,12 @@ def _openapi3(service: str, input_schema: Document, output_schema: Document) -> 
             "responses": {"200": done, "default": failed},
         }
 
-    health = {"description": _HEALTHY, **content({"type": "string", "example": "Healthy"}, "text/plain")}
+    health = {"description": _HEALTHY, **content({"type": "string", "example": "Healthy"}, "text/html")}
     scored = {"description": _SCORED, **content({"$ref": "#/components/schemas/ServiceOutput"})}
     spec = {"description": "The Swagger specification.", **content({"type": "string"})}
-    body = {"description": _PAYLOAD, **content({"$ref": "#/components/schemas/ServiceInput"})}
+    body: Document = {"description": _PAYLOAD, **content({"$ref": "#/components/schemas/ServiceInput"})}
+    if "required" in input_schema:
+        body["required"] = True
     version = {
         "name": "version",
         "in": "query",
@@ -197,7 +207,7 @@ def _openapi3(service: str, input_schema: Document, output_schema: Document) -> 
         "info": _info(service),
         "security": [{"Bearer": []}],
         "paths": {
-            "/": {"get": operation("ServiceHealthCheck", _HEALTH, health)},
+            "/": {"get": operation("ServiceHealthCheck", _HEALTH, health, security=[])},
             "/score": {"post": score},
             "/swagger.json": {
                 "get": operation(

@@ -279,8 +279,9 @@ DIFFERENCES: dict[str, dict[str, set[str]]] = {
     "Undecodable JSON is the client's error": {"schema latin": {"status", "body"}, "schema deep": {"status", "body"}},
     "Form bodies reach run()": {"text form": {"body"}, "text multipart": {"body"}},
     "Paths are taken as they are": {"double slash": {"status", "body"}},
-    "Swagger says its own content type": {
-        **{f"swagger {s} {v}": {"body"} for s in SCRIPTS for v in ("3", "3.0", "3.1")},
+    "Swagger tells the truth": {
+        **{f"swagger {s} {v}": {"body"} for s in SCRIPTS for v in ("2", "2.0", "3", "3.0", "3.1")},
+        "swagger": {"body"},
         "swagger two versions": {"body"},
     },
 }  # fmt: skip

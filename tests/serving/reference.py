@@ -7,41 +7,21 @@ import http.client
 import os
 import socket
 import subprocess
-import sys
 import textwrap
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import uv
+from tests.serving import tools
+from tests.serving.tools import UnavailableError
 
 VERSION = "1.5.1"
 PACKAGES = (f"azureml-inference-server-http=={VERSION}", "numpy>=2", "pandas>=2.2", "scikit-learn>=1.6")
 
 
-class UnavailableError(Exception):
-    """The environment cannot be made; the message says why."""
-
-
 def environment() -> Path:
-    """The environment's folder, made at the first call and kept in the user's cache."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mldeploy" / "tests"
-    folder = cache / f"azureml-inference-server-http-{VERSION}-py{sys.version_info[0]}{sys.version_info[1]}"
-    done = folder / "complete"
-    if not done.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        tool = uv.find_uv_bin()
-        for command in (
-            [tool, "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)],
-            [tool, "pip", "install", "--quiet", "--python", str(folder / "bin/python"), *PACKAGES],
-        ):
-            result = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
-            if result.returncode:
-                raise UnavailableError(
-                    f"azureml-inference-server-http cannot be installed: {result.stderr[-300:]}"
-                )
-        done.touch()
-    return folder
+    """The server's environment."""
+    return tools.environment(f"azureml-inference-server-http-{VERSION}", PACKAGES)
 
 
 @dataclass

@@ -14,6 +14,7 @@ import pytest
 from tests.serving import reference
 from tests.serving.cases import CASES, COMPARED, DIFFERENCES, ENVIRON, SCRIPTS, Case
 from tests.serving.replica import Replica, start
+from tests.serving.tools import UnavailableError
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +25,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, tupl
     try:
         try:
             reference.environment()
-        except (reference.UnavailableError, OSError) as problem:
+        except (UnavailableError, OSError) as problem:
             pytest.skip(str(problem))
         folder: Path = tmp_path_factory.mktemp("reference")
         for name, script in SCRIPTS.items():
