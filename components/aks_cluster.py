@@ -12,7 +12,7 @@ from pulumi_azure_native import containerservice as aks
 
 from components import azure_outputs as outputs
 from components.aks_rules import check_attached, validate
-from components.azure_roles import grant
+from components.azure_roles import PrincipalType, grant
 from components.base import Component
 
 _POD_RANGE, _SERVICE_RANGE, _DNS = "10.244.0.0/16", "10.0.0.0/16", "10.0.0.10"
@@ -102,6 +102,10 @@ class AksClusterArgs:
     """The weekday of planned upgrades."""
     maintenance_start: str = "02:00"
     """Their start, UTC."""
+    deployer_principal_id: str | None = None
+    """Object id of who runs `up`, for the right to create objects. Without it, grant that yourself."""
+    deployer_type: PrincipalType = "ServicePrincipal"
+    """What the deployer is: `ServicePrincipal`, `User` or `Group`."""
     registry_id: pulumi.Input[str] | None = None
     """The registry that the nodes may pull from."""
     protect: bool = False
@@ -145,8 +149,9 @@ class AksCluster(Component):
                 principal_id=cluster.identity_profile.apply(_kubelet),
                 opts=self.child(),
             )
-        # Services are placed on the user pool: whoever uses the kubeconfig waits for it.
-        ready = pulumi.Output.all(cluster.name, workers.id).apply(lambda pair: pair[0])
+        # Services need the user pool and the right to be created: whoever uses the kubeconfig waits for both.
+        needed = [cluster.name, workers.id, *self._deployer(cluster)]
+        ready = pulumi.Output.all(*needed).apply(lambda found: found[0])
         self.publish(
             {
                 "cluster_name": cluster.name,
@@ -212,6 +217,21 @@ class AksCluster(Component):
             tags=dict(args.tags),
             opts=self.child(protect=True) if args.protect else self.child(),
         )
+
+    def _deployer(self, cluster: aks.ManagedCluster) -> list[pulumi.Output[str]]:
+        """Local accounts are off, so even who creates the cluster needs a role on it."""
+        args = self._args
+        if args.deployer_principal_id is None:
+            return []
+        granted = grant(
+            f"{self._name}-deployer",
+            "Azure Kubernetes Service RBAC Cluster Admin",
+            scope=cluster.id,
+            principal_id=args.deployer_principal_id,
+            principal_type=args.deployer_type,
+            opts=self.child(),
+        )
+        return [granted.id]
 
     def _system_pool(self) -> aks.ManagedClusterAgentPoolProfileArgs:
         args = self._args

@@ -15,6 +15,7 @@ ROLES: Final = {
     "Storage Blob Data Contributor": "ba92f5b4-2d11-453d-a403-e96b0029c9fe",
     "Key Vault Secrets User": "4633458b-17de-408a-b874-0445c86b69e6",
     "Monitoring Metrics Publisher": "3913510d-42f4-4e42-8a64-420c390055eb",
+    "Azure Kubernetes Service RBAC Cluster Admin": "b1ff04bb-8a4e-4dc4-8eb5-8693973ce19b",
 }
 Role = Literal[
     "AcrPull",
@@ -22,6 +23,7 @@ Role = Literal[
     "Storage Blob Data Contributor",
     "Key Vault Secrets User",
     "Monitoring Metrics Publisher",
+    "Azure Kubernetes Service RBAC Cluster Admin",
 ]
 PrincipalType = Literal["ServicePrincipal", "User", "Group"]
 

@@ -31,6 +31,8 @@ class Deployment:
     cloud: Cloud
     stack: str = "dev"
     environment: dict[str, str] = field(default_factory=dict)
+    extra: dict[str, Any] = field(default_factory=dict)
+    """Further providers to run in this process."""
 
     def __post_init__(self) -> None:
         self.root = self.folder / "project"
@@ -64,7 +66,7 @@ class Deployment:
             self.stack,
             backend_url=self.backend,
             passphrase="test",
-            providers={"azure-native": lambda: StandIn(self.cloud.folder)},
+            providers={"azure-native": lambda: StandIn(self.cloud.folder), **self.extra},
         )
         return getattr(engine, operation)(Options(**options))
 

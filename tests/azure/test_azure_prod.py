@@ -1,0 +1,71 @@
+"""The Azure half of the prod stack: the cluster and what it needs. The Kubernetes half is taken at its word here."""
+
+import pytest
+
+from mldeploy.provider.resources import RESOURCES
+from tests.azure import policy
+from tests.azure.kube_echo import KubeEcho
+from tests.azure.test_azure_lifecycle import PIN, _check_golden, changed, new_model
+
+KUBERNETES = ("mldeploy:kubernetes:Gate", "mldeploy:kubernetes:Rollout")
+
+
+@pytest.fixture
+def prod(deploy, monkeypatch):
+    for token, resource in RESOURCES.items():
+        if "kubernetes" in type(resource).__module__:
+            monkeypatch.setattr(
+                resource, "create", lambda ctx, inputs: (ctx.name, dict.fromkeys(_OUTPUTS, 0))
+            )
+            monkeypatch.setattr(
+                resource, "update", lambda ctx, ident, state, olds, news: dict.fromkeys(_OUTPUTS, 0)
+            )
+            monkeypatch.setattr(resource, "read", lambda ctx, ident, state, inputs: (dict(state), {}))
+            monkeypatch.setattr(resource, "delete", lambda ctx, ident, state: None)
+            assert token
+    stack = deploy("prod", **PIN)
+    stack.extra["kubernetes"] = KubeEcho
+    return stack
+
+
+_OUTPUTS = ("passed", "seconds", "revision", "pods", "uri", "address")
+
+
+def test_prod_from_nothing_to_nothing(prod):
+    first = prod.run("up")
+    assert first.ok, first.error
+    requests = prod.requests()
+    _check_golden("prod", [e for e in requests if "managedClusters" in e["url"] or "federated" in e["url"]])
+    policy.check([entry["body"] | {"_type": entry["type"]} for entry in requests])
+    assert "kubelogin" not in prod.state_text(), "the kubeconfig is plain in the state"
+    assert changed(prod.run("up")) == {}
+
+    prod.manifest(targets={"prod-cluster": {"create": {"max_count": 12}}})
+    assert changed(prod.run("up")) == {"prod-cluster-cluster-pool-services": {"update"}}
+
+    (pool,) = [i for i in prod.store.ids() if i.endswith("/agentPools/services")]
+    document = prod.store.get(pool)
+    document["inputs"]["count"] = 7
+    prod.store.put(pool, {key: value for key, value in document.items() if key != "id"})
+    assert prod.run("refresh").ok
+    assert changed(prod.run("up")) == {}, "the autoscaler's work was undone"
+
+    prod.manifest(targets={"prod-cluster": {"create": {"vm_size": "Standard_D8s_v5"}}})
+    before = len(prod.requests())
+    assert "replace" in changed(prod.run("up"))["prod-cluster-cluster-pool-services"]
+    methods = [e["method"] for e in prod.requests()[before:] if "/agentPools/" in e["url"]]
+    assert methods == ["DELETE", "PUT"]
+
+    new_model(prod)
+    assert not any("cluster" in name and "pool" in name for name in changed(prod.run("up")))
+    assert prod.run("destroy").ok
+    assert prod.store.ids() == []
+
+
+def test_a_small_cluster_is_refused_by_name(prod):
+    prod.manifest(targets={"prod-cluster": {"create": {"agent_count": 2}}})
+    result = prod.run("preview")
+    assert not result.ok
+    assert "12" in result.error
+    assert "agent_count" in result.error
+    assert prod.requests() == []
