@@ -149,6 +149,7 @@ def _validate(raw: dict[str, Any]) -> tuple[Draft, list[Fault]]:
     if "azure" in raw:
         azure = validate(Azure, raw["azure"], ("azure",))
         draft.azure = azure.value or Azure()
+        draft.left_out["azure", ""] = azure.left_out
         faults += azure.faults
     for section in SECTIONS:
         entries = raw.get(section, {})

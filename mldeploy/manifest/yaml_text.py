@@ -110,7 +110,7 @@ def scalar(text: str) -> tuple[Value, str | None]:
     if not (text[0].isdigit() or text[0] in "+-."):
         return text, None
     if _INT.fullmatch(text):
-        if len(text) > _MAX_DIGITS:
+        if len(text.lstrip("+-")) > _MAX_DIGITS:
             return None, f"{shown(text)} is too large a number; quote it if it is a text"
         number = WrittenInt(int(text, 0))
         number.text = text

@@ -100,7 +100,7 @@ services:
   kube-one: {{image: one, target: anywhere, auth_enabled: false, host: score.example.org,
              ssl: {{issuer: letsencrypt, cname: score.example.org}}}}
   batch-one:
-    image: many
+    image: one
     target: nightly
     batch:
       mini_batch_size: 5

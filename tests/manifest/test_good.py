@@ -170,7 +170,7 @@ def test_views(read: Load) -> None:
     assert list(manifest.models_of("aks-many")) == ["folder", "run", "job"]
     assert manifest.image_of("aci-one") is manifest.images["one"]
     assert manifest.target_of("aci-one").type == "aci"
-    assert list(manifest.images_on("batch", "edge")) == ["one", "many"]
+    assert list(manifest.images_on("batch", "edge")) == ["one"]
 
 
 def test_defaults_are_those_of_v1(read: Load) -> None:

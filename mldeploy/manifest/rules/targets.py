@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from mldeploy.manifest.nodes import Path as NodePath
 from mldeploy.manifest.rules.clusters import fpga
 from mldeploy.manifest.rules.draft import Draft
@@ -52,11 +54,19 @@ def _batch(draft: Draft, path: NodePath, target: BatchTarget) -> Iterator[Fault]
 def _edge(draft: Draft, path: NodePath, target: EdgeTarget) -> Iterator[Fault]:
     # Imported here: only stacks with devices need it.
     from mldeploy.edge.condition import ConditionError, check_condition
+    from mldeploy.edge.model import Route
 
     try:
         check_condition(target.target_condition)
     except ConditionError as error:
         yield Fault((*path, "target_condition"), str(error))
+    for name, route in target.routes.items():
+        try:
+            Route(route=route.route)
+        except ValidationError as error:
+            yield Fault(
+                (*path, "routes", name, "route"), error.errors()[0]["msg"].removeprefix("Value error, ")
+            )
     if target.layered:
         for key in _COMPLETE_ONLY:
             if key in target.model_fields_set:
