@@ -27,7 +27,6 @@ from mldeploy.engine.property_value import (
     is_list,
 )
 from mldeploy.engine.proto import Message, struct
-from mldeploy.engine.urn import is_provider_type, urn_type
 
 _MAX_EXACT = 2**53
 
@@ -79,7 +78,11 @@ def _special(fields: dict[str, Any]) -> Value:
         )
     if sig == RESOURCE_SIG:
         return ResourceReference(
-            str(fields["urn"]), _reference_id(fields), str(fields.get("packageVersion") or "")
+            str(fields["urn"]),
+            _reference_id(fields),
+            str(fields.get("packageVersion") or ""),
+            str(fields.get("name") or ""),
+            str(fields.get("type") or ""),
         )
     if sig == ASSET_SIG:
         return Asset(str(fields.get("hash") or ""), fields.get("text"), fields.get("path"), fields.get("uri"))
@@ -206,14 +209,15 @@ class Marshaller:
 
     def _set_reference(self, target: Any, value: ResourceReference) -> None:
         if not self.resources:
-            plain: Value = value.urn if value.id is None else value.id
-            if value.id is not None and is_provider_type(urn_type(value.urn)):
-                plain = f"{value.urn}::{UNKNOWN_STRING if value.id is UNKNOWN else value.id}"
-            self._set(target, plain)
+            self._set(target, value.urn if value.id is None else value.id)
             return
         fields = target.struct_value.fields
         fields[SIG_KEY].string_value = RESOURCE_SIG
         fields["urn"].string_value = value.urn
+        if value.name:
+            fields["name"].string_value = value.name
+        if value.type:
+            fields["type"].string_value = value.type
         if value.id is not None:
             fields["id"].string_value = "" if value.id is UNKNOWN else str(value.id)
         if value.package_version:

@@ -111,6 +111,8 @@ class ResourceReference:
     urn: str
     id: Value = None
     package_version: str = ""
+    name: str = ""
+    type: str = ""
 
 
 @dataclass(slots=True, eq=False)
@@ -213,13 +215,11 @@ def lower_outputs(value: Value) -> Value:
 
 
 def output_dependencies(value: Value, into: set[str]) -> None:
-    """Add the URNs that a value depends on: output values' dependencies and resource references."""
+    """Add the URNs that a value depends on, as its output values name them."""
     if is_plain(value):
         return
     if isinstance(value, Output):
         into.update(value.dependencies)
-    elif isinstance(value, ResourceReference):
-        into.add(value.urn)
     for child in _children(value):
         output_dependencies(child, into)
 
