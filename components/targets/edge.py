@@ -4,7 +4,7 @@ modules."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -38,7 +38,7 @@ def deploy(
     """
     if not services:
         return {}
-    options = {key: _options(key, service) for key, service in services.items()}
+    options = {key: _options(service) for key, service in services.items()}
     for service in services.values():
         for model in context.manifest.images[service.image].models:
             register_model(context, model)
@@ -131,9 +131,8 @@ def _host(name: str, hub: str, connection_string: str) -> str:
     return host
 
 
-def _options(name: str, service: Service) -> ScoringOptions:
+def _options(service: Service) -> ScoringOptions:
     edge, tls = service.edge or Edge(), service.ssl is not None and service.ssl.enabled
-    _check_collection(name, service, edge)
     return ScoringOptions(
         port=service.port,
         bind_address=edge.bind_address or "",
@@ -147,21 +146,6 @@ def _options(name: str, service: Service) -> ScoringOptions:
         mounts=tuple(Mount(source=m.source, target=m.target, writable=m.writable) for m in edge.mounts),
         extra=dict(edge.create_options),
     )
-
-
-def _check_collection(name: str, service: Service, edge: Edge) -> None:
-    """Raises:
-    pulumi.RunError: the container's own file system is read-only, and the destination is not on the device.
-    """
-    collect = service.collect_model_data
-    if collect is None or not collect.enabled:
-        return
-    folders = [mount.target for mount in edge.mounts if mount.writable]
-    if not any(PurePosixPath(collect.destination or ".").is_relative_to(folder) for folder in folders):
-        raise pulumi.RunError(
-            f"services.{name}.collect_model_data.destination: is {collect.destination!r}; on devices give "
-            f"a folder in a mount with `writable: true` of edge.mounts; there are: {', '.join(folders) or 'none'}"
-        )
 
 
 def _module(

@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "mldeploy-tests"
-BASE_PACKAGES = ("python3", "python3-pip", "ca-certificates")
+BASE_PACKAGES = ("python3", "python3-pip", "python-is-python3", "dash", "coreutils", "ca-certificates")
 DOCKER = "/usr/bin/docker" if Path("/usr/bin/docker").exists() else "docker"
 START_SECONDS = 60
 
@@ -120,7 +120,9 @@ def _root_filesystem(folder: Path) -> Path:
 def _finish(root: Path) -> None:
     etc = root / "etc"
     etc.mkdir(exist_ok=True)
-    (etc / "passwd").write_text("root:x:0:0:root:/root:/bin/sh\napp:x:10001:10001::/home/app:/usr/sbin/nologin\n")
+    (etc / "passwd").write_text(
+        "root:x:0:0:root:/root:/bin/sh\napp:x:10001:10001::/home/app:/usr/sbin/nologin\n"
+    )
     (etc / "group").write_text("root:x:0:\napp:x:10001:\n")
     (etc / "nsswitch.conf").write_text("passwd: files\ngroup: files\nhosts: files dns\n")
     certificates = sorted((root / "usr/share/ca-certificates").rglob("*.crt"))
@@ -181,7 +183,9 @@ def _unpacked_registry() -> str:
     executable = target / "usr/bin/docker-registry"
     if not executable.exists():
         with tempfile.TemporaryDirectory(prefix="mldeploy-deb-") as folder:
-            subprocess.run(["apt-get", "download", "docker-registry"], cwd=folder, capture_output=True, check=True)
+            subprocess.run(
+                ["apt-get", "download", "docker-registry"], cwd=folder, capture_output=True, check=True
+            )
             package = next(Path(folder).glob("*.deb"))
             target.mkdir(parents=True, exist_ok=True)
             subprocess.run(["dpkg", "-x", str(package), str(target)], check=True)

@@ -201,7 +201,7 @@ def test_a_hub_of_the_stacks_own(compose_edge: Composer, monkeypatch: pytest.Mon
     [
         ({"auth_enabled": True}, "needs edge: {keys_file"),
         ({"ssl": {"enabled": True}}, "needs edge: {cert_file"),
-        ({"collect_model_data": True}, "of edge.mounts; there are: none"),
+        ({"collect_model_data": True}, r"of edge.mounts \(there are: none\)"),
         ({"edge": {"restart_policy": "on-failure"}}, "not implemented by the IoT Edge runtime"),
     ],
 )
