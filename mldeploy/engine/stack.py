@@ -31,7 +31,7 @@ from mldeploy.engine.project import (
     load_stack_config,
     save_encryption_salt,
 )
-from mldeploy.engine.property_value import PropertyMap, Secret, strip_secrets
+from mldeploy.engine.property_value import PropertyMap, Secret, mask_secrets, strip_secrets
 from mldeploy.engine.secrets import PASSPHRASE_HINT, SecretsManager, new_salt, passphrase_from_environment
 from mldeploy.engine.serde import Serializer, dumps
 from mldeploy.engine.snapshot import SnapshotManager
@@ -199,9 +199,7 @@ def output(
     """A stack's outputs as plain values, secrets masked unless asked for."""
     _, backend, reference = _reference(project_dir, stack, backend_url)
     outputs = stack_outputs(backend, reference, passphrase)
-    if show_secrets:
-        outputs = {k: strip_secrets(v) for k, v in outputs.items()}
-    plain = {k: "[secret]" if isinstance(v, Secret) else v for k, v in outputs.items()}
+    plain = {k: strip_secrets(v) if show_secrets else mask_secrets(v) for k, v in outputs.items()}
     return {k: Serializer(None).value(v) for k, v in plain.items()}
 
 

@@ -1,0 +1,150 @@
+"""`mldeploy stack ls|output|export|import|rm` and `mldeploy cancel`: the state, in the CLI's formats."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mldeploy.cli.app import DEFAULT_STACK, JsonOption, ProjectOption, StackOption, print_json
+from mldeploy.cli.app import session as open_session
+from mldeploy.session import UsageError
+
+ForceOption = Annotated[bool, typer.Option("--force", help="Do it in spite of what speaks against it.")]
+SecretsOption = Annotated[bool, typer.Option("--show-secrets", help="Print secrets in clear.")]
+
+stack_app = typer.Typer(help="Look at and move the state of stacks.", no_args_is_help=True)
+
+
+def list_stacks(project: ProjectOption = None, as_json: JsonOption = False) -> None:
+    """List the project's stacks."""
+    from mldeploy.engine.stack import list_stacks as engine_list
+
+    session = open_session(project, DEFAULT_STACK)
+    names = [reference.name for reference in engine_list(session.project, backend_url=session.backend_url)]
+    if as_json:
+        print_json([{"name": name} for name in names])
+    else:
+        print("\n".join(names) if names else "no stacks")
+
+
+def output(
+    name: Annotated[str | None, typer.Argument(help="One output only.")] = None,
+    project: ProjectOption = None,
+    stack: StackOption = DEFAULT_STACK,
+    show_secrets: SecretsOption = False,
+) -> None:
+    """Print the stack's outputs as JSON."""
+    from mldeploy.engine.stack import output as engine_output
+
+    session = open_session(project, stack)
+    values = engine_output(
+        session.project,
+        stack,
+        show_secrets=show_secrets,
+        backend_url=session.backend_url,
+        passphrase=session.passphrase(),
+    )
+    if name is None:
+        print_json(values)
+    elif name in values:
+        print_json(values[name])
+    else:
+        raise UsageError(
+            f"no output {name!r} in stack {stack!r}; it has: {', '.join(sorted(values)) or 'none'}"
+        )
+
+
+def export(
+    project: ProjectOption = None,
+    stack: StackOption = DEFAULT_STACK,
+    file: Annotated[Path | None, typer.Option("--file", help="Write here instead of stdout.")] = None,
+    show_secrets: SecretsOption = False,
+) -> None:
+    """Write the stack's state, as `pulumi stack export` does."""
+    from mldeploy.engine.stack import export_stack
+
+    session = open_session(project, stack)
+    exported = export_stack(
+        session.project,
+        stack,
+        show_secrets=show_secrets,
+        backend_url=session.backend_url,
+        passphrase=session.passphrase(),
+    )
+    text = json.dumps(exported, indent=4) + "\n"
+    if file is None:
+        print(text, end="")
+    else:
+        file.write_text(text, encoding="utf-8")
+
+
+def import_(
+    project: ProjectOption = None,
+    stack: StackOption = DEFAULT_STACK,
+    file: Annotated[Path | None, typer.Option("--file", help="Read this instead of stdin.")] = None,
+    force: ForceOption = False,
+) -> None:
+    """Replace the stack's state by an exported one."""
+    from mldeploy.engine.stack import import_stack
+
+    session = open_session(project, stack)
+    try:
+        document: Any = json.loads(file.read_text(encoding="utf-8") if file else sys.stdin.read())
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{file or 'standard input'}: not an exported state: {error}") from None
+    if not isinstance(document, dict):
+        raise UsageError(f"{file or 'standard input'}: not an exported state: it must be a JSON object")
+    count = import_stack(
+        session.project,
+        stack,
+        document,  # pyright: ignore[reportUnknownArgumentType]
+        force=force,
+        backend_url=session.backend_url,
+        passphrase=session.passphrase(),
+    )
+    print(f"imported {count} resources into stack {stack!r}")
+
+
+def remove(
+    name: Annotated[str, typer.Argument(help="The stack to forget.")],
+    project: ProjectOption = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    force: ForceOption = False,
+    preserve_config: Annotated[
+        bool, typer.Option("--preserve-config", help="Keep Pulumi.<stack>.yaml.")
+    ] = False,
+) -> None:
+    """Forget a stack that has no resources."""
+    from mldeploy.engine.stack import remove_stack
+
+    session = open_session(project, name)
+    if not yes and sys.stdin.isatty() and not typer.confirm(f"remove stack {name!r}?"):
+        raise typer.Abort
+    remove_stack(
+        session.project, name, force=force, preserve_config=preserve_config, backend_url=session.backend_url
+    )
+    print(f"removed stack {name!r}")
+
+
+def cancel(project: ProjectOption = None, stack: StackOption = DEFAULT_STACK) -> None:
+    """Remove the stack's lock, whoever holds it. Only when no engine works on the stack any more."""
+    from mldeploy.engine.stack import cancel as engine_cancel
+
+    session = open_session(project, stack)
+    done = engine_cancel(session.project, stack, backend_url=session.backend_url)
+    print("\n".join(done) or f"stack {stack!r} is not locked")
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    stack_app.command("ls")(list_stacks)
+    stack_app.command("output")(output)
+    stack_app.command("export")(export)
+    stack_app.command("import")(import_)
+    stack_app.command("rm")(remove)
+    app.add_typer(stack_app, name="stack")
+    app.command()(cancel)
