@@ -169,7 +169,7 @@ class Rollout(Resource):
         if found.details:
             return found
         try:
-            drift = _drift(place(news), _route(news), news, state)
+            drift = _drift(place(news), route_of(news), news, state)
         except ProvisionError as error:
             ctx.warn(f"the live route was not compared: {error}")
             return found
@@ -186,7 +186,7 @@ class Rollout(Resource):
         self, ctx: Context, ident: str, state: Mapping[str, Any], inputs: Mapping[str, Any]
     ) -> tuple[dict[str, Any], dict[str, Any]] | None:
         """The live weights."""
-        weights = _route(inputs).weights()
+        weights = route_of(inputs).weights()
         if not weights:
             return None
         serving = max(weights, key=lambda name: weights[name])
@@ -201,7 +201,7 @@ class Rollout(Resource):
         news: Mapping[str, Any],
     ) -> dict[str, Any]:
         """Move the traffic."""
-        before = _route(olds)
+        before = route_of(olds)
         outputs = _roll(ctx, news)
         if before.gateway is not None and not news.get("gateway"):
             before.service.cluster.delete("HTTPRoute", before.service.namespace, before.service.name)
@@ -209,13 +209,14 @@ class Rollout(Resource):
 
     def delete(self, ctx: Context, ident: str, state: Mapping[str, Any]) -> None:
         """The route, and every version of the service, also those that the stack's state does not name any more."""
-        _route(state).delete()
+        route_of(state).delete()
         service = place(state)
         for name in versions(service):
             remove(service, name)
 
 
-def _route(inputs: Mapping[str, Any]) -> Route:
+def route_of(inputs: Mapping[str, Any]) -> Route:
+    """The route that a rollout with ``inputs`` owns."""
     gateway = cast("dict[str, str] | None", inputs.get("gateway"))
     return Route(
         service=place(inputs),
@@ -285,7 +286,7 @@ class _BreachError(ProvisionError):
 
 
 def _roll(ctx: Context, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    service, route, target = place(inputs), _route(inputs), _target(inputs)
+    service, route, target = place(inputs), route_of(inputs), _target(inputs)
     before = route.weights()
     there = versions(service)
     # A backend that is gone gets no traffic back.

@@ -1,13 +1,15 @@
 """kwok's configuration: its own fast stages, and pods whose image says how they fail.
 
 An image with `missing` in its name is never pulled, one with `crash` ends with exit code 3, one with `oom` is killed for its memory.
+One with `process` is left to `tests.kubernetes.process_pods`.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-_FAILING = '.spec.containers.[].image | select(test("missing|crash|oom"))'
+_FAILING = '.spec.containers.[].image | select(test("missing|crash|oom|process"))'
+_PROCESS = '.spec.containers.[].image | select(test("process"))'
 _FRESH = """    - {key: .metadata.deletionTimestamp, operator: DoesNotExist}
     - {key: '.status.containerStatuses', operator: DoesNotExist}"""
 
@@ -56,6 +58,10 @@ def configuration(stages: Path, log: Path) -> str:
             mark = "    matchExpressions:\n"
             assert text.count(mark) == 1, "kwok's pod-ready stage has changed"
             text = text.replace(mark, f"{mark}    - key: '{_FAILING}'\n      operator: 'DoesNotExist'\n")
+        if path.stem == "pod-delete":
+            mark = "    matchExpressions:\n"
+            assert text.count(mark) == 1, "kwok's pod-delete stage has changed"
+            text = text.replace(mark, f"{mark}    - key: '{_PROCESS}'\n      operator: 'DoesNotExist'\n")
         documents.append(text)
     back_off = "'Back-off pulling image: manifest unknown: not found'"
     restart = "'back-off 10s restarting failed container'"
