@@ -7,7 +7,7 @@ MLDEPLOY := $(BIN)/mldeploy
 SDKS_local :=
 SDKS := $(if $(filter-out local,$(STACK)),cloud)
 
-.PHONY: help setup setup-dev setup-cloud up preview refresh down score status lint format test test-reliability lock schema clean
+.PHONY: help setup setup-dev setup-cloud up preview refresh down score status lint format test test-kubernetes test-reliability lock schema clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -68,6 +68,10 @@ format: .venv/.dev ## Format the code
 
 test: .venv/.dev ## The default test suite
 	@$(BIN)/python -m pytest
+
+test-kubernetes: .venv/.dev ## Services on a real API server (builds one from Go modules, ten minutes once)
+	@$(BIN)/python -m tests.kubernetes.controlplane.build
+	@$(BIN)/python -m tests.kubernetes.isolated $(BIN)/python -m pytest -m kubernetes tests/kubernetes
 
 test-reliability: .venv/.dev ## Faults, load and fuzzing
 	@$(BIN)/python -m pytest -m reliability
