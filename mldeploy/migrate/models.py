@@ -1,0 +1,170 @@
+"""Models: what was registered, and what a deployment only referred to."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from mldeploy.migrate.draft import BASE, TO_DECIDE, Draft
+from mldeploy.migrate.findings import Outcome
+from mldeploy.migrate.v1 import Call, Unknown, Variable
+
+_NAME = re.compile(r"[^A-Za-z0-9_.-]+")
+
+
+class Models:
+    """The `models:` section; every v1 model becomes one entry."""
+
+    def __init__(self, draft: Draft, base: Path) -> None:
+        self._draft, self._base = draft, base
+        self._names: dict[int, str] = {}
+        self._kept: list[Call] = []
+
+    def register(self, call: Call) -> str:
+        """The entry of `Model.register` or `Run.register_model`."""
+        if id(call) in self._names:
+            return self._names[id(call)]
+        given = call.get("model_name")
+        name = _model_name(given) if isinstance(given, str) else None
+        if name is None:
+            name = self._draft.free_name("models", "model")
+            self._draft.decide(
+                call, "model_name", BASE, ("models", name), _unknown(given, "the model's name")
+            )
+        else:
+            self._draft.note(Outcome.MAPPED, call.where, f"{call.owner}.model_name", f"models.{name}")
+        self._remember(call, name)
+        self._source(call, name)
+        self._draft.apply(
+            call,
+            BASE,
+            {"models": name, "services": name},
+            handled=frozenset({"model_name", "model_path", "run_id", "resource_configuration"}),
+        )
+        if call.get("resource_configuration") is not None:
+            self._draft.note(
+                Outcome.CHANGED,
+                call.where,
+                f"{call.owner}.resource_configuration",
+                "services.*.cpu_cores",
+                "CPU, memory and GPU are the service's, not the model's; set them there when no deployment config did",
+            )
+        return name
+
+    def _source(self, call: Call, name: str) -> None:
+        path = ("models", name, "source")
+        value = call.get("model_path")
+        if call.owner == "Run.register_model":
+            self._run_output(call, name, value)
+            return
+        if isinstance(value, str) and not value.startswith(("azureml:", "http")):
+            found = self._draft.relative(value, call, self._base)
+            if found is not None:
+                self._draft.put(BASE, path, found)
+                self._draft.note(Outcome.MAPPED, call.where, f"{call.owner}.model_path", ".".join(path))
+                return
+        self._draft.put(BASE, path, f"models/{name}")
+        self._draft.decide(
+            call,
+            "model_path",
+            BASE,
+            path,
+            _unknown(value, "where the model's file or folder is in the project"),
+        )
+
+    def _run_output(self, call: Call, name: str, value: Any) -> None:
+        """A model of a run's outputs; without a path v1 took all of them."""
+        path = ("models", name, "source")
+        run = call.get("run_id")
+        output = value if isinstance(value, str) else "outputs"
+        known = run if isinstance(run, str) else "CHANGE-ME"
+        source = f"azureml://jobs/{known}/outputs/artifacts/{output.strip('/')}"
+        self._draft.put(BASE, path, source)
+        if isinstance(run, str):
+            self._draft.note(
+                Outcome.CHANGED,
+                call.where,
+                f"{call.owner}.model_path",
+                ".".join(path),
+                "an output of the run; Azure targets read it, for a local one download it and name the file",
+            )
+        else:
+            self._draft.decide(
+                call,
+                "model_path",
+                BASE,
+                path,
+                f"which run? Write its id for CHANGE-ME, or `runs:/<run id>/{output}` of an MLflow server, or a path",
+            )
+
+    def reference(self, value: Any, where: str) -> str:
+        """The entry of a model that a deployment names: an object, `name:version`, `name:version=path` or a path."""
+        if isinstance(value, Call) and value.owner in ("Model.register", "Run.register_model"):
+            return self.register(value)
+        if isinstance(value, Call):
+            return self._registered(value)
+        if isinstance(value, str):
+            return self._text(value, where)
+        call = Call("Model", where, {"name": value})
+        return self._registered(call)
+
+    def _registered(self, call: Call) -> str:
+        """A model that v1's registry has: its files are needed here."""
+        if id(call) in self._names:
+            return self._names[id(call)]
+        given = call.get("name")
+        version: Any = call.get("version")
+        identifier = call.get("id")
+        if isinstance(identifier, str):
+            given, _, version = identifier.partition(":")
+        name = _model_name(given) if isinstance(given, str) else self._draft.free_name("models", "model")
+        self._remember(call, name)
+        if name in self._draft.files.get(BASE, {}).get("models", {}):
+            return name
+        path = ("models", name, "source")
+        self._draft.put(BASE, path, f"models/{name}")
+        which = (
+            f" version {version}" if version not in (None, "") and not isinstance(version, Unknown) else ""
+        )
+        why = f"get the files of the registered model{which} (`az ml model download`, or Model.download) and name them"
+        if not isinstance(given, str):
+            why = _unknown(given, "which registered model") + "; get its files and name them"
+        self._draft.decide(call, "name", BASE, path, why)
+        return name
+
+    def _text(self, value: str, where: str) -> str:
+        """`name:version`, `name:version=path`, or a path as `Webservice.deploy` took it."""
+        reference, _, path = value.partition("=")
+        name, _, version = reference.partition(":")
+        call = Call("Model", where, {"name": name, "version": version or None})
+        if not path and ("/" in name or "." in name):
+            path, name = name, _model_name(Path(name).stem)
+        if not path:
+            return self._registered(call)
+        name = _model_name(name)
+        found = self._draft.relative(path, call, self._base)
+        if found is None:
+            self._draft.comment(
+                BASE, ("models", name), f"{TO_DECIDE} ({where}): {path} is outside the project"
+            )
+        self._draft.put(BASE, ("models", name, "source"), found or path)
+        self._draft.note(Outcome.MAPPED, where, "--model", f"models.{name}.source")
+        return name
+
+    def _remember(self, call: Call, name: str) -> None:
+        self._names[id(call)] = name
+        self._kept.append(call)  # An id is only as good as the object's life.
+
+
+def _model_name(text: str) -> str:
+    found = _NAME.sub("-", text).strip("-._")
+    return found or "model"
+
+
+def _unknown(value: Any, wanted: str) -> str:
+    if isinstance(value, Unknown):
+        return f"{wanted}? The script says `{value.text}`, which only running it tells"
+    if isinstance(value, Variable):
+        return f"{wanted}? The script reads the environment variable {value.name}"
+    return f"{wanted}?"
