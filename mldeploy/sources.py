@@ -33,7 +33,11 @@ def locate(source: str, root: Path) -> Path:
         )
     if "://" in source:
         raise ContentError(f"{source}: unknown kind of source; allowed: a path, runs:/<run id>/<path>")
-    return inside(source, root)
+    relative = os.path.normpath(source)
+    if relative == ".":
+        # Its name, which is part of a model's content, is another one in every checkout.
+        raise ContentError(f"{source!r} is the project's own folder: give a file or a folder in it")
+    return inside(relative, root)
 
 
 def inside(relative: str, root: Path) -> Path:
@@ -45,7 +49,7 @@ def inside(relative: str, root: Path) -> Path:
     path = root / relative
     try:
         real = path.resolve(strict=True)
-    except (OSError, RuntimeError):
+    except (OSError, RuntimeError, ValueError):  # ValueError: a NUL character
         raise ContentError(f"{relative}: no such file or folder in the project") from None
     if not real.is_relative_to(root.resolve()):
         raise ContentError(f"{relative} leads out of the project to {real}: copy it into the project")

@@ -181,6 +181,8 @@ def test_bad_inputs_of_a_replica(record, changed, property_, reason):
     [
         ({"source": "models/no.txt"}, "source", "models/no.txt: no such file or folder in the project"),
         ({"source": "../../etc"}, "source", "no such file or folder"),
+        ({"source": "models/.."}, "source", "is the project's own folder"),
+        ({"source": "a\0b"}, "source", "no such file or folder"),
         ({"source": "azureml://jobs/x/outputs/y"}, "source", "not in this version"),
         ({"source": "s3://x/y"}, "source", "unknown kind of source"),
         ({"name": "a/b"}, "name", "is 'a/b'; allowed: letters"),
