@@ -200,10 +200,12 @@ def _unknown_type(kind: object) -> str:
 
 
 def _placed(fault: Fault, tree: Node, root: Path, stack: str) -> ManifestError:
-    message = fault.message
-    if message == "is missing" and fault.path[-1] == "target" and not (root / overlay_name(stack)).is_file():
-        message += f"; there is no {overlay_name(stack)}"
-    return ManifestError(*locate(tree, fault.path), dotted(fault.path), message)
+    message, mark, overlay = fault.message, locate(tree, fault.path), overlay_name(stack)
+    if message == "is missing" and fault.path[-1] == "target" and not (root / overlay).is_file():
+        message += f"; there is no {overlay}"
+    if fault.removable and mark.file == BASE and (root / overlay).is_file():
+        message += f" (in {overlay}: write {fault.path[-1]}: null)"
+    return ManifestError(*mark, dotted(fault.path), message)
 
 
 def _ordered(errors: list[ManifestError], files: list[str]) -> list[ManifestError]:

@@ -24,6 +24,8 @@ class Fault:
 
     path: Path
     message: str
+    removable: bool = False
+    """Whether an overlay can put it right by setting the key to null."""
 
 
 @dataclass

@@ -111,7 +111,7 @@ def scalar(text: str) -> tuple[Value, str | None]:
         return text, None
     if _INT.fullmatch(text):
         if len(text.lstrip("+-")) > _MAX_DIGITS:
-            return None, f"{shown(text)} is too large a number; quote it if it is a text"
+            return None, f"a number of {len(text)} digits is too large; quote it if it is a text"
         number = WrittenInt(int(text, 0))
         number.text = text
         return number, None
@@ -120,7 +120,7 @@ def scalar(text: str) -> tuple[Value, str | None]:
     if _FLOAT.fullmatch(text) and not _LEADING_ZERO.fullmatch(text):
         fraction = WrittenFloat(text)
         if fraction in (float("inf"), float("-inf")):
-            return None, f"{shown(text)} is too large a number; quote it if it is a text"
+            return None, "the number is too large; quote it if it is a text"
         fraction.text = text
         return fraction, None
     return text, None

@@ -58,4 +58,5 @@ def check(draft: Draft, root: Path) -> Iterator[Fault]:  # noqa: ARG001
                     ("services", name, key),
                     f"does not apply to {shown(service.target)}, which is of type {kind}; "
                     f"it is for {', '.join(types)}",
+                    removable=True,
                 )
