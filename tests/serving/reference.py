@@ -72,7 +72,7 @@ def start(folder: Path, script: str, environ: dict[str, str]) -> Reference:
     return Reference(process, port)
 
 
-def wait(reference: Reference, seconds: float = 60) -> None:
+def wait(reference: Reference, seconds: float = 120) -> None:
     """Until it answers."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

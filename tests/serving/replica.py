@@ -100,7 +100,7 @@ class Replica:
                 data += chunk
             return json.loads(data), list(received)
 
-    def wait_ready(self, seconds: float = 40) -> dict[str, Any]:
+    def wait_ready(self, seconds: float = 120) -> dict[str, Any]:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if self.process.poll() is not None:
