@@ -73,6 +73,9 @@ test-kubernetes: .venv/.dev ## Services on a real API server (builds one from Go
 	@$(BIN)/python -m tests.kubernetes.controlplane.build
 	@$(BIN)/python -m tests.kubernetes.isolated $(BIN)/python -m pytest -m kubernetes tests/kubernetes
 
+test-docker: .venv/.dev ## Real images on a Docker engine of the tests' own (Debian's docker.io, root)
+	@$(BIN)/python -m pytest -m docker
+
 test-reliability: .venv/.dev ## Faults, load and fuzzing
 	@$(BIN)/python -m pytest -m reliability
 

@@ -70,7 +70,9 @@ class LocalEndpoint(Component):
     primary_key: pulumi.Output[str | None]
     secondary_key: pulumi.Output[str | None]
 
-    def __init__(self, name: str, args: LocalEndpointArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self, name: str, args: LocalEndpointArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
         super().__init__(name, opts)
         keys = self._keys(name, args) if args.auth_enabled else None
         replica = Replica(
@@ -99,9 +101,9 @@ class LocalEndpoint(Component):
             service=name,
             port=args.port,
             replica=replica.id,
-            models=pulumi.Output.all(
-                *[pulumi.Output.all(m.name, m.version) for m in args.models]
-            ).apply(lambda pairs: {str(name): str(version) for name, version in pairs}),
+            models=pulumi.Output.all(*[pulumi.Output.all(m.name, m.version) for m in args.models]).apply(
+                lambda pairs: {str(name): str(version) for name, version in pairs}
+            ),
             ssl_enabled=args.ssl is not None,
             opts=self.child(depends_on=[gate]),
         )

@@ -51,7 +51,11 @@ def container_registry(project: str, stack: str, scope: str) -> str:
 def key_vault(project: str, stack: str, scope: str) -> str:
     """A key vault: 3-24 letters, digits and hyphens, starting with a letter, global."""
     return _fit(
-        f"kv-{dns_label(project, stack, limit=14)}-{short_hash(project, stack, scope)}", 24, project, stack, scope
+        f"kv-{dns_label(project, stack, limit=14)}-{short_hash(project, stack, scope)}",
+        24,
+        project,
+        stack,
+        scope,
     )
 
 

@@ -26,7 +26,9 @@ def resolve(reference: SecretRef) -> pulumi.Output[str]:
     if isinstance(reference, EnvRef):
         text = os.environ.get(reference.env)
         if not text:
-            raise pulumi.RunError(f"the environment variable {reference.env} named by the manifest is not set")
+            raise pulumi.RunError(
+                f"the environment variable {reference.env} named by the manifest is not set"
+            )
         return pulumi.Output.secret(text)
     raise pulumi.RunError(
         f"{{keyvault: {reference.keyvault}}} can be read on Azure targets only; use {{config: …}} or {{env: …}} here"
