@@ -75,7 +75,7 @@ class Deployment:
         environment = {
             **os.environ,
             **self.environment,
-            "PATH": f"{STANDIN}:/opt/pulumi-bin:{ROOT}/.venv/bin:{os.environ['PATH']}",
+            "PATH": f"{STANDIN}:{ROOT}/.venv/bin:{os.environ['PATH']}",
             "PYTHONPATH": str(ROOT),
             "PULUMI_BACKEND_URL": self.backend,
             "PULUMI_CONFIG_PASSPHRASE": "test",

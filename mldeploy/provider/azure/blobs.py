@@ -36,7 +36,7 @@ def client(account_url: str, container: str) -> Any:
         ProvisionError: azure-storage-blob is not installed.
     """
     try:
-        from azure.storage.blob import ContainerClient
+        from azure.storage.blob import ContainerClient, ExponentialRetry
     except ImportError:
         raise ProvisionError("uploading to Azure needs its packages: pip install 'mldeploy[azure]'") from None
     return ContainerClient(
@@ -48,7 +48,7 @@ def client(account_url: str, container: str) -> Any:
         max_single_put_size=_WHOLE,
         connection_timeout=20,
         read_timeout=120,
-        retry_total=5,
+        retry_policy=ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=6),
     )
 
 
