@@ -12,6 +12,7 @@ from mldeploy.home import cache_dir
 from mldeploy.provider import conda
 from mldeploy.provider.environments import Environments, Plan, serving_digest
 from mldeploy.provider.resource import CheckError, Context, Diff, Field, ProvisionError, Resource
+from mldeploy.provider.values import has_unknown
 from mldeploy.sources import inside
 
 _COMPUTED = {
@@ -58,6 +59,8 @@ class Environment(Resource):
 
     def check(self, ctx: Context, olds: Mapping[str, Any], news: dict[str, Any]) -> dict[str, Any]:
         """Read the conda file, digest the source directory."""
+        if has_unknown(news):
+            return {}
         try:
             source = inside(news["source_directory"], ctx.root)
             if not source.is_dir():
