@@ -25,7 +25,9 @@ from tp import Group, Res
 import pulumi
 a = Res("a", name="a-1", put=True, value=1)
 b = Res("b", name="b-1", put=True, value=a.computed)
-Group("g", body=lambda g: {"c": Res("c", name="c-1", put=True, value=b.computed, opts=pulumi.ResourceOptions(parent=g)).id})
+def body(g):
+    Res("c", name="c-1", put=True, value=b.computed, opts=pulumi.ResourceOptions(parent=g))
+Group("g", body=body)
 d = Res("d", name="d-1", put=True, dbr=1)
 Res("e", name="e-1", put=True, force=d.id)
 Res("gone", name="gone-1", put=True, secret=pulumi.Output.secret("x"))
@@ -37,7 +39,9 @@ from tp import Group, Res
 import pulumi
 a = Res("a", name="a-2", put=True, value=2)
 b = Res("b", name="b-1", put=True, value=a.computed)
-Group("g", body=lambda g: {"c": Res("c", name="c-1", put=True, value=b.computed, opts=pulumi.ResourceOptions(parent=g)).id})
+def body(g):
+    Res("c", name="c-1", put=True, value=b.computed, opts=pulumi.ResourceOptions(parent=g))
+Group("g", body=body)
 d = Res("d", name="d-2", put=True, dbr=2)
 Res("e", name="e-1", put=True, force=d.id)
 Res("new", name="new-1", put=True, value=a.id)
