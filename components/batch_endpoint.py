@@ -338,7 +338,7 @@ def validate(name: str, args: BatchEndpointArgs) -> None:
     """
     if not _NAME.fullmatch(args.endpoint_name):
         raise ValueError(
-            f"service {name!r}: endpoint name {args.endpoint_name!r}; allowed: 3-32 letters, digits and single hyphens, "
+            f"service {name!r}: endpoint name {args.endpoint_name!r}; allowed: 3-32 letters, digits, single hyphens, "
             "starting with a letter"
         )
     if not _COMPUTE.fullmatch(args.compute_name):

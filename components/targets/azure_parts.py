@@ -233,7 +233,8 @@ def _build_secrets(image: Image) -> dict[str, pulumi.Input[str]]:
         return {"PIP_INDEX_URL": index.url}
     scheme, rest = index.url.split("://", 1)
     user = index.username or "token"
-    return {"PIP_INDEX_URL": pulumi.Output.secret(pulumi.Output.concat(scheme, "://", user, ":", secrets.resolve(index.password), "@", rest))}  # fmt: skip
+    address = pulumi.Output.concat(scheme, "://", user, ":", secrets.resolve(index.password), "@", rest)
+    return {"PIP_INDEX_URL": pulumi.Output.secret(address)}
 
 
 def _named(where: str, make: Any) -> Any:

@@ -122,7 +122,7 @@ class _Monitor(MockMonitor):
     def _ours(self, urn: str, type_: str, inputs: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         checked = self._provider.Check(provider_pb2.CheckRequest(urn=urn, type=type_, news=encode(inputs)))
         self._recorded.faults += [
-            f"{urn.rsplit('::')[-1]}: {f.property} {f.reason}" for f in checked.failures
+            f"{urn.rpartition('::')[2]}: {f.property} {f.reason}" for f in checked.failures
         ]
         if checked.failures:
             return "", inputs
@@ -132,7 +132,7 @@ class _Monitor(MockMonitor):
         outputs = decode(made.properties)
         if self._preview:
             return "", {key: value for key, value in outputs.items() if value is not UNKNOWN}
-        return f"id-{urn.rsplit('::')[-1]}", {key: _known(key, value) for key, value in outputs.items()}
+        return f"id-{urn.rpartition('::')[2]}", {key: _known(key, value) for key, value in outputs.items()}
 
 
 def _known(key: str, value: Any) -> Any:

@@ -21,7 +21,7 @@ def check(bodies: list[dict[str, Any]]) -> None:
         seen.add(kind)
         for suffix in TAGGED:
             if kind.endswith(suffix) and body.get("location"):
-                assert REQUIRED_TAGS <= set(body.get("tags") or {}), f"{kind} lacks tags"
+                assert set(body.get("tags") or {}) >= REQUIRED_TAGS, f"{kind} lacks tags"
         rule = _RULES.get(kind.rsplit("/", 1)[-1])
         if rule:
             rule(body)

@@ -25,7 +25,7 @@ def test_cli_creates_and_the_engines_agree(deploy):
     assert len(stack.requests()) == asked
 
     new_model(stack)
-    here = {name: operations for name, operations in changed(stack.run("preview")).items()}
+    here = changed(stack.run("preview"))
     planned = json.loads(stack.cli("preview", "--non-interactive", "--json").stdout)
     there = {step["urn"].split("::")[-1] for step in planned["steps"] if step["op"] != "same"}
     assert set(here) == there

@@ -8,7 +8,7 @@ OLDEST_UBUNTU = (16, 4)
 
 
 def faults() -> "list[str]":
-    found: "list[str]" = []
+    found: list[str] = []
     if not LEAST <= sys.version_info[:2] <= MOST:
         found.append(
             "the base image has Python %d.%d; allowed: 3.10 to 3.13" % sys.version_info[:2]  # noqa: UP031

@@ -7,10 +7,10 @@ import sys
 
 
 def components(folders: "list[str]") -> "list[dict[str, str]]":
-    paths: "list[str]" = []
+    paths: list[str] = []
     for folder in folders:
         paths += [folder, *(str(path) for path in pathlib.Path(folder).glob("lib/python3*/site-packages"))]
-    found: "dict[tuple[str, str], dict[str, str]]" = {}
+    found: dict[tuple[str, str], dict[str, str]] = {}
     for package in importlib.metadata.distributions(path=paths):
         name = package.metadata["Name"].lower().replace("_", "-")
         found[name, package.version] = {

@@ -76,7 +76,7 @@ class EndpointDefaults(Resource):
 
     @staticmethod
     def _put(ctx: Context, endpoint: str, found: dict[str, Any], deployment: str | None) -> None:
-        """PATCH of this type takes tags only, so the whole endpoint is written again, as Microsoft's own client does."""
+        """PATCH of this type takes tags only: the whole endpoint is written again, as Microsoft's own client does."""
         properties = cast("dict[str, Any]", found.get("properties") or {})
         kept = {
             name: properties[name]

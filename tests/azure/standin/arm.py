@@ -1,7 +1,5 @@
 """The fake service: checks a request as Azure would, keeps the result, and injects faults."""
 
-# ruff: noqa: E501 -- tables of long type names and sources
-
 from __future__ import annotations
 
 import json

@@ -1,7 +1,5 @@
 """azure-native's resource tokens: the ARM type behind each, its path and what can't be changed in place."""
 
-# ruff: noqa: E501 -- tables of long type names and sources
-
 from __future__ import annotations
 
 import re

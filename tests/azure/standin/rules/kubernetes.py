@@ -1,7 +1,5 @@
 """Rules of Azure Kubernetes Service."""
 
-# ruff: noqa: E501 -- tables of long type names and sources
-
 from __future__ import annotations
 
 import ipaddress

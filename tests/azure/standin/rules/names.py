@@ -1,7 +1,5 @@
 """Names, by the Azure naming reference."""
 
-# ruff: noqa: E501 -- tables of long type names and sources
-
 from __future__ import annotations
 
 import re

@@ -1,7 +1,5 @@
 """Rules of every service, and of storage, key vault, registry, monitoring and identities."""
 
-# ruff: noqa: E501 -- tables of long type names and sources
-
 from __future__ import annotations
 
 import re
