@@ -21,7 +21,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "mldeploy-tests"
-BASE_PACKAGES = ("python3", "python3-pip", "python-is-python3", "dash", "coreutils", "ca-certificates")
+BASE_PACKAGES = (
+    "python3",
+    "python3-pip",
+    "python-is-python3",
+    "libstdc++6",
+    "dash",
+    "coreutils",
+    "ca-certificates",
+)
 DOCKER = "/usr/bin/docker" if Path("/usr/bin/docker").exists() else "docker"
 START_SECONDS = 60
 
@@ -84,7 +92,7 @@ def docker(host: str, *arguments: str, **options) -> str:
 
 
 def base_image(host: str, tag: str = "mldeploy-test/base:1") -> str:
-    """Import the base image (Debian with Python and pip, uid 10001) and return its tag. About ten seconds, then cached."""
+    """Import the base image (Debian with Python and pip, uid 10001) and return its tag. Ten seconds, then cached."""
     archive = CACHE / f"base-{hashlib.sha256(' '.join(BASE_PACKAGES).encode()).hexdigest()[:12]}.tar"
     if not archive.exists():
         CACHE.mkdir(parents=True, exist_ok=True)

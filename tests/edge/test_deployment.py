@@ -88,7 +88,8 @@ def test_a_lower_priority_with_new_content_still_takes_over(driver: Driver) -> N
     driver.up(priority=5, **NEW)
     order = [step["line-1"] for step in driver.server.hub.history]
     assert order[0] == (old,)
-    assert order[-1] == (driver.deployment,)
+    # Before the old one is removed, too.
+    assert order[-2:] == [(driver.deployment,)] * 2
     assert () not in order
     assert driver.server.hub.configurations[driver.deployment]["priority"] == 6
 
@@ -102,6 +103,8 @@ def test_back_to_earlier_content_while_it_waits_for_deletion(driver: Driver) -> 
     second_ident, second_state = driver.ident, driver.state
     driver.create()
     assert driver.ident == first_ident
+    # At once, not only when B is removed: of two with the same priority the hub takes the one created last.
+    assert driver.server.hub.effective("line-1") == (driver.deployment,)
     driver.resource.delete(driver.ctx, first_ident, first_state)
     driver.resource.delete(driver.ctx, second_ident, second_state)
     hub = driver.server.hub
@@ -121,6 +124,21 @@ def test_somebody_elses_deployment_under_our_id_is_left_alone(driver: Driver) ->
     assert driver.server.hub.configurations[name]["content"] == foreign
     driver.destroy()
     assert set(driver.server.hub.configurations) == {name}
+
+
+def test_somebody_is_faster_with_our_id(driver: Driver) -> None:
+    """Another content appears under the id between our look and our creation."""
+    name = f"acme-prod-devices-{driver.check()['content_digest'][:12]}"
+    foreign = {"modulesContent": {"$edgeAgent": {"properties.desired.modules.x": {"type": "docker"}}}}
+
+    def race(number: int, method: str, path: str) -> None:
+        if method == "PUT" and name not in driver.server.hub.configurations:
+            driver.server.hub.put(name, {"id": name, "content": foreign}, None)
+
+    driver.server.fault = race
+    driver.up()
+    assert driver.deployment == f"{name}-{driver.state['claim']}"
+    assert driver.server.hub.configurations[name]["content"] == foreign
 
 
 def test_drift_is_found_and_repaired(driver: Driver) -> None:
@@ -278,6 +296,8 @@ def test_a_failed_rollout_stays_in_the_state_and_the_next_update_waits_again(dri
     driver.ident, driver.inputs = caught.value.ident, driver.check(wait={"timeout": 1})
     driver.state = driver.inputs | dict(caught.value.outputs)
     assert driver.deployment in driver.server.hub.configurations
+    with pytest.raises(UnhealthyError, match="did not report success"):
+        driver.up(labels={"a": "b"}, wait={"timeout": 1})
     driver.server.hub.health = lambda device, modules: True
     assert driver.up(wait={"timeout": 2}) == "update"
     assert driver.state["rolled_out"] is True

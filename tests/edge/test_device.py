@@ -125,7 +125,7 @@ def deploy(driver: Driver, agent: Agent, image: str, options: ScoringOptions) ->
     device.start()
     module = {"image": image, "create_options": create_options(options), "env": environment(options)}
     try:
-        driver.up(modules={"diabetes": module}, wait={"timeout": 120})
+        driver.up(modules={"diabetes": module}, wait={"timeout": 120, "failed": 0})
     except UnhealthyError as error:
         said = agent.inspect("diabetes").get("State"), agent.logs("diabetes")
         pytest.fail(f"{error}\n{problems}\n{said}")
