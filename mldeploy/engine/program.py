@@ -94,7 +94,7 @@ def _run(
 
     loop = asyncio.new_event_loop()
     # Registrations block one of these threads each until their step is done.
-    executor = ThreadPoolExecutor(max(16, settings.parallel * 4), "registration")
+    executor = ThreadPoolExecutor(min(256, max(16, settings.parallel * 4)), "registration")
     loop.set_default_executor(executor)
     asyncio.set_event_loop(loop)
     # An ended program leaves futures that nobody awaits; asyncio would report every one when it is collected.

@@ -56,6 +56,10 @@ def _unavailable() -> MonitorError:
     return MonitorError(grpc.StatusCode.UNAVAILABLE, _SHUT_DOWN)
 
 
+def _failed_registration(urn: str) -> Message:
+    return resource.RegisterResourceResponse(urn=urn, result=resource.Result.FAIL)
+
+
 class ResourceMonitor:
     """Method names are the protocol's. Each call comes on a thread of its own and returns when it is done."""
 
@@ -111,8 +115,13 @@ class ResourceMonitor:
         """Bring a resource to the state the program asks for."""
         return self._guard(lambda: self._register(request))
 
-    def _guard(self, work: Callable[[], Message]) -> Message:
-        """Run a call; errors that were reported end the program, others are reported here."""
+    def _guard(
+        self, work: Callable[[], Message], without: Callable[[str], Message] = _failed_registration
+    ) -> Message:
+        """Run a call; errors that were reported end the program, others are reported here.
+
+        `without` answers for a step that failed when the program is to go on all the same.
+        """
         if self._deployment.executor.cancelled.is_set():
             raise _unavailable()
         try:
@@ -124,7 +133,7 @@ class ResourceMonitor:
             # Reported. With --continue-on-error the program goes on without what the step would have given.
             if self._deployment.executor.cancelled.is_set():
                 raise _unavailable() from None
-            return resource.RegisterResourceResponse(urn=failure.urn, result=resource.Result.FAIL)
+            return without(failure.urn)
         except BailError:
             self._stop()
             raise _unavailable() from None
@@ -250,7 +259,7 @@ class ResourceMonitor:
 
     def ReadResource(self, request: Message) -> Message:
         """Read a resource that Pulumi does not own."""
-        return self._guard(lambda: self._read(request))
+        return self._guard(lambda: self._read(request), lambda urn: resource.ReadResourceResponse(urn=urn))
 
     def _read(self, request: Message) -> Message:
         if request.packageRef:

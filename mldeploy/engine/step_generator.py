@@ -241,6 +241,8 @@ class StepGenerator:
             return self._recreate(urn, old, common, recreating=recreating)
         if included:
             self.targeting.note(new)
+        else:
+            self.targeting.note_excluded(new)
         if old is None:
             return self._create(urn, new, registration, included=included)
         if not included:
