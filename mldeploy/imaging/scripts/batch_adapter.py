@@ -10,12 +10,14 @@ import mimetypes
 import os
 import pathlib
 import sys
+from collections.abc import Iterable
+from typing import Any
 
 log = logging.getLogger("mldeploy.batch")
-_script = None
+_script: Any = None
 
 
-def init():  # type: ignore[no-untyped-def]
+def init() -> None:
     """Load the entry script of the image and call its init()."""
     global _script  # noqa: PLW0603 -- the driver calls plain functions
     for folder in ("/opt/site", "/opt/serving"):
@@ -30,10 +32,10 @@ def init():  # type: ignore[no-untyped-def]
     _script.init()
 
 
-def run(mini_batch):  # type: ignore[no-untyped-def]
+def run(mini_batch: Iterable[object]) -> list[str]:
     """Score files; returns one JSON line for each that succeeded."""
     assert _script is not None
-    rows = []
+    rows: list[str] = []
     for name in mini_batch:
         path = pathlib.Path(str(name))
         try:
@@ -43,7 +45,7 @@ def run(mini_batch):  # type: ignore[no-untyped-def]
     return rows
 
 
-def _score(path):  # type: ignore[no-untyped-def]
+def _score(path: pathlib.Path) -> Any:
     from serving.execution import render
     from serving.messages import Request
 

@@ -15,6 +15,7 @@ from mldeploy.provider.resource import Context, ProvisionError
 _DEFAULT_ENDPOINT: Final = "https://management.azure.com"
 _RETRIED: Final = frozenset({408, 429, 500, 502, 503, 504})
 _ATTEMPTS: Final = 5
+_NOT_FOUND: Final = 404
 _LONGEST_WAIT: Final = 60.0
 
 
@@ -79,7 +80,7 @@ def call(
         if answer.status_code in _RETRIED and attempt < _ATTEMPTS - 1:
             _wait(ctx, _retry_after(answer, 2.0**attempt))
             continue
-        if answer.status_code == httpx.codes.NOT_FOUND and missing_ok:
+        if answer.status_code == _NOT_FOUND and missing_ok:
             return None
         if answer.is_error:
             raise ProvisionError(f"{method} {ident}: {answer.status_code} {_reason(answer)}")

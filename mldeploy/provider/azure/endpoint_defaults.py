@@ -91,5 +91,6 @@ class EndpointDefaults(Resource):
 
 
 def _default(endpoint: Mapping[str, Any]) -> str:
-    defaults = (endpoint.get("properties") or {}).get("defaults") or {}
+    properties = cast("dict[str, Any]", endpoint.get("properties") or {})
+    defaults = cast("dict[str, Any]", properties.get("defaults") or {})
     return str(defaults.get("deploymentName") or "")

@@ -24,6 +24,8 @@ _ACCEPT: Final = ", ".join(
     )
 )
 _TIMEOUT: Final = 30
+_UNAUTHORIZED: Final = 401
+_NOT_FOUND: Final = 404
 
 
 def find_manifest(server: str, repository: str, reference: str) -> str | None:
@@ -41,7 +43,7 @@ def find_manifest(server: str, repository: str, reference: str) -> str | None:
     headers = {"Accept": _ACCEPT}
     try:
         answer = httpx.head(url, headers=headers, timeout=_TIMEOUT, follow_redirects=True)
-        if answer.status_code == httpx.codes.UNAUTHORIZED:
+        if answer.status_code == _UNAUTHORIZED:
             headers["Authorization"] = _authorization(
                 server, repository, answer.headers.get("WWW-Authenticate", "")
             )
@@ -50,7 +52,7 @@ def find_manifest(server: str, repository: str, reference: str) -> str | None:
         raise ProvisionError(
             f"registry {server} cannot be asked for {repository}:{reference}: {error}"
         ) from None
-    if answer.status_code == httpx.codes.NOT_FOUND:
+    if answer.status_code == _NOT_FOUND:
         return None
     if answer.is_error:
         raise ProvisionError(
