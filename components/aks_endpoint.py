@@ -71,9 +71,9 @@ class AksEndpointArgs:
 class AksEndpoint(Component):
     """A service on a cluster. A new version starts beside the old one, answers its golden requests, then gets traffic.
 
-    The objects of a version are left in the cluster when another version replaces them in the state: the rollout removes
-    them once nothing is routed to them. So a failed update leaves what serves as it is, and going back to a version that is
-    still there changes nothing but the route.
+    The objects of a version are left in the cluster when another version replaces them in the state: the rollout
+    removes them once nothing is routed to them. So a failed update leaves what serves as it is, and going back to a
+    version that is still there changes nothing but the route.
     """
 
     group = "service"

@@ -1,4 +1,5 @@
-"""The objects around the pods: one function a kind, each returning the object's JSON without `apiVersion` and `kind`."""
+"""The objects around the pods: one function a kind, each returning the object's JSON without `apiVersion` and
+`kind`."""
 
 from __future__ import annotations
 

@@ -11,7 +11,8 @@ _OUTPUTS = ("serving", "weights", "kept", "scoring_uri", "swagger_uri")
 
 
 class KubernetesGate(pulumi.CustomResource):
-    """Waits until a version is ready and scores it with the golden requests (see `mldeploy.provider.kubernetes.gate`)."""
+    """Waits until a version is ready and scores it with the golden requests (see
+    `mldeploy.provider.kubernetes.gate`)."""
 
     passed: pulumi.Output[int]
     """How many requests were answered as expected."""

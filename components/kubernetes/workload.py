@@ -58,8 +58,8 @@ class Workload:
     tolerations: Sequence[Mapping[str, Any]] = ()
     priority_class: str | None = None
     autoscaled: bool = False
-    """Whether an autoscaler owns the number of pods. A switch is a new version: an apply that stops naming the number of
-    an existing Deployment would set it to one."""
+    """Whether an autoscaler owns the number of pods. A switch is a new version: an apply that stops naming the
+    number of an existing Deployment would set it to one."""
 
     @property
     def drain_seconds(self) -> int:

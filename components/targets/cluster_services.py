@@ -169,7 +169,7 @@ def _tls_check(place: Place, name: str, service: Service) -> None:
     gateway = place.target.gateway
     if _tls(place, name, service) is not None and gateway is not None and gateway.class_name is None:
         raise pulumi.RunError(
-            f"services.{name}.ssl: the gateway {gateway.name!r} exists already, and so does its TLS: remove ssl, or give "
+            f"services.{name}.ssl: the gateway {gateway.name!r} exists already and has its own TLS: remove ssl or give "
             f"targets.{place.target_name}.gateway.class_name so that the target gets a gateway of its own"
         )
 

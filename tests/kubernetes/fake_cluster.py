@@ -1,4 +1,5 @@
-"""A cluster in memory, for the rollout's decisions: objects, pods that are ready as soon as asked for, and scripted metrics."""
+"""A cluster in memory, for the rollout's decisions: objects, pods that are ready as soon as asked for, and
+scripted metrics."""
 
 from __future__ import annotations
 
@@ -132,8 +133,8 @@ class FakeCluster:
         self._check()
         self.requests.append((target, path))
         if kind == "Pod":
-            return self._metrics(target.split(":")[0].removeprefix("pod-"))
-        version = target.split(":")[0].rsplit("-", 1)[1]
+            return self._metrics(target.split(":", maxsplit=1)[0].removeprefix("pod-"))
+        version = target.split(":", maxsplit=1)[0].rsplit("-", 1)[1]
         answer = self.answers.get(version, b"[1.0]")
         return answer(options["body"]) if callable(answer) else Reply(200, "application/json", answer, 0.01)
 

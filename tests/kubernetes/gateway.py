@@ -1,4 +1,5 @@
-"""A Gateway API data plane for tests: shares requests by the HTTPRoute's weights over ready endpoints, without any retry."""
+"""A Gateway API data plane for tests: shares requests by the HTTPRoute's weights over ready endpoints, without any
+retry."""
 
 from __future__ import annotations
 

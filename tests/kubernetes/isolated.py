@@ -1,7 +1,7 @@
 """`python -m tests.kubernetes.isolated COMMAND…`: run a command in a network namespace of its own.
 
-In it only loopback exists, with the pods' addresses on it: test pods have addresses of their own, and nothing that a test
-does leaves this machine. Needs root, or a kernel that gives user namespaces to everybody.
+In it only loopback exists, with the pods' addresses on it: test pods have addresses of their own, and nothing that
+a test does leaves this machine. Needs root, or a kernel that gives user namespaces to everybody.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Pods whose container is a real scoring server, run as a process of this machine on the pod's own address.
 
-It plays the kubelet for pods whose image has `process` in its name: starts them, asks their readiness probe, starts them
-again when they end, and stops them gently. The image's last word names the entry script (see SCRIPTS).
+It plays the kubelet for pods whose image has `process` in its name: starts them, asks their readiness probe,
+starts them again when they end, and stops them gently. The image's last word names the entry script (see SCRIPTS).
 """
 
 from __future__ import annotations
@@ -26,19 +26,32 @@ from tests.lifecycle.project import REPOSITORY
 
 _PRE_STOP_SECONDS = 1.5
 _DRAIN_SECONDS = 5
-_HEAD = "import json, os, time\ncount = 0\ndef init():\n    pass\n"
+_SCRIPT = """
+import json, os, time
+count = 0
+def init():
+    {init}
+def run(raw):
+    global count
+    count += 1
+    {first}
+    return [{answer}]
+"""
+
+
+def _script(init: str = "pass", first: str = "pass", answer: str = "sum(json.loads(raw)['data'])") -> str:
+    return _SCRIPT.format(init=init, first=first, answer=answer)
+
+
+# What the gate sends are fewer than 25 requests: the last two fail only under traffic.
 SCRIPTS = {
-    "good": _HEAD + "def run(raw):\n    return [sum(json.loads(raw)['data'])]\n",
-    "better": _HEAD + "def run(raw):\n    return [float(sum(json.loads(raw)['data']))]\n",
-    "wrong": _HEAD + "def run(raw):\n    return [sum(json.loads(raw)['data']) + 1]\n",
-    "errors": _HEAD
-    + "def run(raw):\n    global count\n    count += 1\n    if count % 5 == 0: raise RuntimeError('no')\n    return [sum(json.loads(raw)['data'])]\n",
-    "slow": _HEAD
-    + "def run(raw):\n    global count\n    count += 1\n    if count > 25: time.sleep(0.1)\n    return [sum(json.loads(raw)['data'])]\n",
-    "raises": _HEAD.replace("pass", "raise ValueError('the model file is damaged')")
-    + "def run(raw):\n    return []\n",
-    "dies": _HEAD
-    + "def run(raw):\n    global count\n    count += 1\n    if count > 25: os.kill(os.getppid(), 9)\n    return [sum(json.loads(raw)['data'])]\n",
+    "good": _script(),
+    "better": _script(answer="float(sum(json.loads(raw)['data']))"),
+    "wrong": _script(answer="sum(json.loads(raw)['data']) + 1"),
+    "errors": _script(first="if count % 5 == 0: raise RuntimeError('no')"),
+    "slow": _script(first="if count > 25: time.sleep(0.1)"),
+    "raises": _script(init="raise ValueError('the model file is damaged')"),
+    "dies": _script(first="if count > 25: os.kill(os.getppid(), 9)"),
 }
 
 

@@ -1,4 +1,5 @@
-"""A project whose program deploys AksEndpoints on the test cluster, driven through the command line by either engine."""
+"""A project whose program deploys AksEndpoints on the test cluster, driven through the command line by either
+engine."""
 
 from __future__ import annotations
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mldeploy.provider.kubernetes import explain
-from mldeploy.provider.kubernetes.causes import RULES, Facts
+from mldeploy.provider.kubernetes.causes import RULES
+from mldeploy.provider.kubernetes.facts import Facts
 
 IMAGE = "registry.example.org/mldeploy/diabetes@sha256:abc"
 
@@ -100,7 +101,7 @@ CASES = {
     "mount-failed": Facts(
         pods=[pod(waiting=("ContainerCreating", ""))], events=[event("FailedMount", "MountVolume.SetUp failed: x")]
     ),
-    "evicted": Facts(pods=[pod(status={"reason": "Evicted", "message": "low on ephemeral-storage", "no_containers": 1})]),
+    "evicted": Facts(pods=[pod(status={"reason": "Evicted", "message": "low on disk", "no_containers": 1})]),
     "startup-probe": Facts(
         pods=[pod(restarts=1)],
         events=[
@@ -183,3 +184,18 @@ def test_the_report_shows_states_events_and_logs():
     assert "BackOff: Back-off restarting failed container" in text
     assert "the end of the log of diabetes-1" in text
     assert "    ValueError: bad" in text
+
+
+def test_the_scripts_exception_is_found_in_the_servers_log():
+    """The scoring server logs JSON; its last lines are not the ones that say why."""
+    lines = [
+        '{"level": "error", "message": "the entry script did not start", "traceback": "Traceback (most recent call '
+        'last):\\n  File \\"/app/score.py\\", line 2, in init\\nValueError: the model file is damaged\\n"}',
+        '{"level": "info", "message": "stopped", "exit_code": 3}',
+    ]
+    for facts in (
+        Facts(pods=[pod(ended=("Error", 3, "\n".join(lines)))]),
+        Facts(pods=[pod(ended=("Error", 3, ""))], logs={"diabetes-1": lines}),
+    ):
+        assert explain.causes(facts)[0].summary.endswith("ValueError: the model file is damaged")
+    assert "    ValueError: the model file is damaged" in explain.report(facts)

@@ -331,16 +331,17 @@ class TestCheck:
         assert [path for path, _ in Rollout().faults({**CANARY, name: value})] == [name]
 
 
-class TestGate:
-    GOLDEN = {"request": "in.json", "response": "out.json", "tolerance": 1e-6}
+GOLDEN = {"request": "in.json", "response": "out.json", "tolerance": 1e-6}
 
+
+class TestGate:
     @pytest.fixture(autouse=True)
     def files(self, tmp_path):
         (tmp_path / "in.json").write_text('{"data": [1]}')
         (tmp_path / "out.json").write_text("[1.0]")
 
     def inputs(self, **changes):
-        return {**BASE, "key": "secret-key", "golden": [self.GOLDEN], **changes}
+        return {**BASE, "key": "secret-key", "golden": [GOLDEN], **changes}
 
     def test_passes_a_right_answer(self, cluster, ctx):
         cluster.add_version("s", "new")
@@ -367,7 +368,7 @@ class TestGate:
         first(cluster, ctx)
         cluster.add_version("s", "new")
         cluster.answers["new"] = lambda _: Reply(200, "application/json", b"[1.0]", 0.05)
-        with pytest.raises(ProvisionError, match="5.0 times as long as the serving version old"):
+        with pytest.raises(ProvisionError, match=r"5\.0 times as long as the serving version old"):
             KubernetesGate().create(ctx, self.inputs(max_latency_ratio=2.0))
         KubernetesGate().create(ctx, self.inputs(max_latency_ratio=6.0))
 

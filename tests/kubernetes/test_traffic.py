@@ -16,7 +16,7 @@ pytestmark = [
     pytest.mark.kubernetes,
     pytest.mark.skipif(
         not isolated.inside(),
-        reason="needs a network namespace of its own: python -m tests.kubernetes.isolated python -m pytest -m kubernetes",
+        reason="needs a network namespace of its own: python -m tests.kubernetes.isolated pytest -m kubernetes",
     ),
 ]
 CANARY = {

@@ -1,133 +1,21 @@
 """The known causes of pods that do not get ready: one rule a cause, pure functions of what the cluster said.
 
-The texts that rules look for are those of kubelet, scheduler, controller manager, containerd and the admission plugins of
-Kubernetes 1.30 to 1.36.
+The texts that rules look for are those of kubelet, scheduler, controller manager, containerd and the admission
+plugins of Kubernetes 1.30 to 1.36.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable
 
-from mldeploy.provider.kubernetes.tree import Json, at, condition, items, obj, text
+from mldeploy.provider.kubernetes.facts import Cause, Container, Facts
+from mldeploy.provider.kubernetes.tree import at, condition, text
 
 _SCRIPT_FAILED = 3
 """The scoring server's exit code when the entry script cannot be imported or its `init()` raised."""
 _CONFIG_FAILED = 2
 _KILLED = 137
-
-
-@dataclass(frozen=True)
-class Cause:
-    """Why, and what to do about it. ``final``: waiting does not help."""
-
-    code: str
-    summary: str
-    advice: str
-    final: bool = True
-
-
-@dataclass(frozen=True)
-class Container:
-    """A container's state; reasons are empty where there is none."""
-
-    name: str
-    image: str
-    restarts: int
-    waiting: str
-    waiting_message: str
-    terminated: str
-    exit_code: int
-    message: str
-    last_reason: str
-    last_exit_code: int
-    last_message: str
-    ready: bool
-
-    @property
-    def exits(self) -> list[tuple[str, int, str]]:
-        """(reason, exit code, message) of the present and the last end."""
-        present = [(self.terminated, self.exit_code, self.message)] if self.terminated else []
-        return present + (
-            [(self.last_reason, self.last_exit_code, self.last_message)] if self.last_reason else []
-        )
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What the cluster said. Objects are the API's own JSON."""
-
-    deployments: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-    replica_sets: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-    pods: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-    events: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-    logs: Mapping[str, list[str]] = field(default_factory=dict[str, list[str]])
-
-    def containers_of(self, pod: Json) -> list[Container]:
-        """The states of a pod's containers."""
-        both = [*items(pod, "status", "initContainerStatuses"), *items(pod, "status", "containerStatuses")]
-        return [_container(item) for item in both]
-
-    def containers(self) -> Iterator[Container]:
-        """The states of all containers."""
-        for pod in self.pods:
-            yield from self.containers_of(pod)
-
-    def messages(self, *reasons: str) -> Iterator[str]:
-        """Messages of events with one of ``reasons``, latest first."""
-        for event in reversed(self.events):
-            if event.get("reason") in reasons:
-                yield str(event.get("message", ""))
-
-    def refusals(self) -> Iterator[str]:
-        """Why pods could not even be created."""
-        for item in (*self.replica_sets, *self.deployments):
-            found = condition(item, "ReplicaFailure")
-            if found.get("status") == "True":
-                yield text(found, "message")
-        yield from self.messages("FailedCreate")
-
-    def unschedulable(self) -> Iterator[str]:
-        """The scheduler's reasons, pod by pod."""
-        for pod in self.pods:
-            found = condition(pod, "PodScheduled")
-            if found.get("status") == "False":
-                yield text(found, "message")
-
-    def last_words(self) -> str:
-        """The last line that a failed container wrote, for a summary."""
-        for container in self.containers():
-            for _, _, message in container.exits:
-                if message.strip():
-                    return message.strip().splitlines()[-1][:300]
-        for lines in self.logs.values():
-            if lines:
-                return lines[-1].strip()[:300]
-        return ""
-
-
-def _container(item: Json) -> Container:
-    waiting, ended, before = (
-        obj(item, "state", "waiting"),
-        obj(item, "state", "terminated"),
-        obj(item, "lastState", "terminated"),
-    )
-    return Container(
-        name=text(item, "name"),
-        image=text(item, "image"),
-        restarts=int(item.get("restartCount", 0)),
-        waiting=text(waiting, "reason"),
-        waiting_message=text(waiting, "message"),
-        terminated=text(ended, "reason"),
-        exit_code=int(ended.get("exitCode", 0)),
-        message=text(ended, "message"),
-        last_reason=text(before, "reason"),
-        last_exit_code=int(before.get("exitCode", 0)),
-        last_message=text(before, "message"),
-        ready=bool(item.get("ready")),
-    )
 
 
 # --- pods that were never created -------------------------------------------------------------------------
@@ -156,7 +44,7 @@ def pod_security(facts: Facts) -> Cause | None:
             return Cause(
                 "pod-security",
                 f"Pod Security {found[1]} refuses the pod: {found[2][:300]}",
-                "the pods of this project satisfy `restricted`: something in the cluster changes them (a mutating webhook?)",
+                "the pods of this project satisfy `restricted`: something in the cluster changes them (a webhook?)",
             )
     return None
 
@@ -199,7 +87,10 @@ def priority_class(facts: Facts) -> Cause | None:
 
 def webhook(facts: Facts) -> Cause | None:
     """An admission webhook or policy refused the pod."""
-    pattern = r'(admission webhook "[^"]+" denied the request: .+|failed calling webhook .+|ValidatingAdmissionPolicy .+)'
+    pattern = (
+        r'(admission webhook "[^"]+" denied the request: .+|failed calling webhook .+|'
+        r"ValidatingAdmissionPolicy .+)"
+    )
     for message in facts.refusals():
         if found := re.search(pattern, message):
             return Cause(
@@ -222,7 +113,8 @@ _SCHEDULING = (
     (r"(Too many pods)", "too-many-pods", "the nodes are full of pods", "add nodes"),
     (r"(didn't match Pod's node affinity/selector)", "node-selector", "no node has the labels of node_selector",
      "label a node pool, or change node_selector"),
-    (r"untolerated taint(?:\(s\))?:? ?(\{[^}]*\})?", "taint", "the nodes that fit have a taint {0} that is not tolerated",
+    (r"untolerated taint(?:\(s\))?:? ?(\{[^}]*\})?", "taint",
+     "the nodes that fit have a taint {0} that is not tolerated",
      "add a toleration to the service, or another node pool"),
     (r"(no nodes available)", "no-nodes", "the cluster has no nodes", "add a node pool"),
     (r"(unbound immediate PersistentVolumeClaims|persistentvolumeclaim \S+ not found)", "volume",
@@ -250,11 +142,14 @@ _IMAGE_PROBLEMS = (
     (r"unauthorized|401|403|authentication required|authorization failed|denied|forbidden", "image-unauthorized",
      "the registry refuses the pull of {image}",
      "give the cluster the AcrPull role on the registry, or the image's registry credentials"),
-    (r"not found|manifest unknown|404|does not exist|name unknown", "image-missing", "the image {image} is not in its registry",
+    (r"not found|manifest unknown|404|does not exist|name unknown", "image-missing",
+     "the image {image} is not in its registry",
      "push the image (run the update again), or correct the reference"),
-    (r"no match for platform|no matching manifest", "image-platform", "the image {image} is not built for the node's processor",
+    (r"no match for platform|no matching manifest", "image-platform",
+     "the image {image} is not built for the node's processor",
      "build it for the node pool's architecture"),
-    (r"no such host|i/o timeout|connection refused|dial tcp|TLS handshake|x509|context deadline", "registry-unreachable",
+    (r"no such host|i/o timeout|connection refused|dial tcp|TLS handshake|x509|context deadline",
+     "registry-unreachable",
      "the node cannot reach the registry of {image}", "check name, firewall, private endpoint and DNS of the registry"),
     (r"no space left", "node-disk-full", "the node has no room for {image}", "use bigger node disks or smaller images"),
 )  # fmt: skip
@@ -335,7 +230,8 @@ def evicted(facts: Facts) -> Cause | None:
 _START_PROBLEMS = (
     (r"exec format error", "image-platform", "the image is built for another processor architecture than the node's",
      "build the image for the node pool's architecture"),
-    (r"no such file or directory|executable file not found", "command-missing", "the image does not have the command it is to run",
+    (r"no such file or directory|executable file not found", "command-missing",
+     "the image does not have the command it is to run",
      "use an image of this project, or install the scoring server in the base image"),
     (r"permission denied", "command-not-executable", "the image's command may not be executed by a user without rights",
      "make it readable and executable for everybody"),

@@ -1,4 +1,5 @@
-"""A cluster's API as plain JSON over the official client's connection (authentication, TLS, exec plugins are its work)."""
+"""A cluster's API as plain JSON over the official client's connection (authentication, TLS, exec plugins are its
+work)."""
 
 from __future__ import annotations
 

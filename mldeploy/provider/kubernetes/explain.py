@@ -1,13 +1,16 @@
-"""Why pods do not get ready: what the cluster says, in the order in which a person would look, with the probable cause."""
+"""Why pods do not get ready: what the cluster says, in the order in which a person would look, with the probable
+cause."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from mldeploy.provider.kubernetes.causes import RULES, Cause, Container, Facts
+from mldeploy.provider.kubernetes.causes import RULES
 from mldeploy.provider.kubernetes.client import Cluster, ClusterError
+from mldeploy.provider.kubernetes.facts import Cause, Container, Facts
 from mldeploy.provider.kubernetes.tree import at, is_ready, obj, text
+from mldeploy.provider.startup import readable
 
 __all__ = ["Cause", "Facts", "causes", "gather", "report"]
 
@@ -92,7 +95,7 @@ def report(facts: Facts) -> str:
         ]
     for pod, tail in facts.logs.items():
         if tail:
-            lines += [f"  the end of the log of {pod}:", *(f"    {line[:500]}" for line in tail)]
+            lines += [f"  the end of the log of {pod}:", *(f"    {line[:500]}" for line in readable(tail))]
     return "\n".join(lines)
 
 

@@ -16,6 +16,7 @@ from mldeploy.provider.kubernetes.fields import KEY, PLACE, place, without_crede
 from mldeploy.provider.kubernetes.route import Route
 from mldeploy.provider.kubernetes.versions import VERSION_LABEL, Service, ensure_ready
 from mldeploy.provider.resource import Context, Diff, Field, ProvisionError, Resource
+from mldeploy.provider.startup import readable
 from mldeploy.sources import inside
 
 _REQUEST_SECONDS = 120.0
@@ -219,6 +220,6 @@ def _failure(service: Service, inputs: Mapping[str, Any], reason: str) -> Provis
         except ClusterError as error:
             tails = [f"(no log: {error})"]
     if tails:
-        lines += ["  the end of the replica's log:", *(f"    {line[:500]}" for line in tails)]
+        lines += ["  the end of the replica's log:", *(f"    {line[:500]}" for line in readable(tails))]
     lines.append("  traffic was not moved; the version's pods are still there to look at")
     return ProvisionError("\n".join(lines))

@@ -1,4 +1,5 @@
-"""Day-two questions to a service on a cluster: what it is doing, its log, an answer. Plain functions of a rollout's inputs."""
+"""Day-two questions to a service on a cluster: what it is doing, its log, an answer. Plain functions of a
+rollout's inputs."""
 
 from __future__ import annotations
 

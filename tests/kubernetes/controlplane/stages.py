@@ -1,7 +1,7 @@
 """kwok's configuration: its own fast stages, and pods whose image says how they fail.
 
-An image with `missing` in its name is never pulled, one with `crash` ends with exit code 3, one with `oom` is killed for its memory.
-One with `process` is left to `tests.kubernetes.process_pods`.
+An image with `missing` in its name is never pulled, one with `crash` ends with exit code 3, one with `oom` is
+killed for its memory. One with `process` is left to `tests.kubernetes.process_pods`.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ spec:
       conditions:
       - {{lastTransitionTime: {{{{ $now | Quote }}}}, status: "True", type: Initialized}}
       - {{lastTransitionTime: {{{{ $now | Quote }}}}, status: "False", type: Ready, reason: ContainersNotReady}}
-      - {{lastTransitionTime: {{{{ $now | Quote }}}}, status: "False", type: ContainersReady, reason: ContainersNotReady}}
-      containerStatuses:
+      - {{lastTransitionTime: {{{{ $now | Quote }}}}, status: "False", type: ContainersReady, reason:
+      ContainersNotReady}} containerStatuses:
       {{{{ range .spec.containers }}}}
       - image: {{{{ .image | Quote }}}}
         imageID: ""

@@ -1,7 +1,7 @@
 """A stand-in for the official Kubernetes plugin, with its manners: server-side apply, await, delete and wait.
 
-It is for tests only, where the official plugin is not on PATH. Requests go over the official Python client's connection,
-every one with strict field validation; previews are the API server's own dry run.
+It is for tests only, where the official plugin is not on PATH. Requests go over the official Python client's
+connection, every one with strict field validation; previews are the API server's own dry run.
 """
 
 from __future__ import annotations
@@ -227,7 +227,8 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
                 ]
                 self._fail(
                     context,
-                    f"{path} is still there after {seconds:.0f} s; finalizers: {held}; {'; '.join(map(str, conditions))}",
+                    f"{path} is still there after {seconds:.0f} s; finalizers: {held}; "
+                    f"{'; '.join(map(str, conditions))}",
                 )
             time.sleep(0.1)
 
