@@ -51,7 +51,12 @@ def shown(value: object) -> str:
     if secret_form(text):
         return '"***"'
     cut = text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
-    return '"' + "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut) + '"'
+    return f'"{printable(cut)}"'
+
+
+def printable(text: str) -> str:
+    """``text`` on one line, with escapes for what does not print."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def suggestion(word: str, allowed: Iterable[str]) -> str | None:
@@ -63,7 +68,7 @@ def suggestion(word: str, allowed: Iterable[str]) -> str | None:
 
 def hint(word: str, allowed: Iterable[str], *, most: int = 12) -> str:
     """`(did you mean "prod"?)`, or else `(allowed: …)` with the first ``most`` of them."""
-    options = list(allowed)
+    options = [printable(one) for one in allowed]
     close = suggestion(word, options)
     if close is not None:
         return f'(did you mean "{close}"?)'

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from mldeploy.manifest.azure import Azure
 from mldeploy.manifest.defaults import resolve
 from mldeploy.manifest.document import Manifest
-from mldeploy.manifest.errors import ManifestError, ManifestErrors, hint, shown
+from mldeploy.manifest.errors import ManifestError, ManifestErrors, hint, printable, shown
 from mldeploy.manifest.image import Image
 from mldeploy.manifest.merge import merge, without_nulls
 from mldeploy.manifest.model import Model
@@ -134,7 +134,7 @@ def _removed_unknown(base: Table, over: Table) -> list[ManifestError]:
         for name, entry in removed.node.entries.items():
             if isinstance(entry.node, Scalar) and entry.node.value is None and name not in known:
                 message = f"nothing to remove: {BASE} has no such entry {hint(name, known)}"
-                errors.append(ManifestError(*entry.key, f"{section}.{name}", message))
+                errors.append(ManifestError(*entry.key, dotted((section, name)), message))
     return errors
 
 
@@ -205,7 +205,7 @@ def _placed(fault: Fault, tree: Node, root: Path, stack: str) -> ManifestError:
         message += f"; there is no {overlay}"
     if fault.removable and mark.file == BASE and (root / overlay).is_file():
         message += f" (in {overlay}: write {fault.path[-1]}: null)"
-    return ManifestError(*mark, dotted(fault.path), message)
+    return ManifestError(*mark, dotted(fault.path), printable(message))
 
 
 def _ordered(errors: list[ManifestError], files: list[str]) -> list[ManifestError]:

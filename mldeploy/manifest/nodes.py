@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from mldeploy.manifest.errors import printable
+
 
 class Mark(NamedTuple):
     """A place in a file; ``line`` and ``column`` count from 1."""
@@ -97,6 +99,6 @@ def dotted(path: Sequence[str | int]) -> str:
         if isinstance(part, int):
             text += f"[{part}]"
         else:
-            name = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in part)
+            name = printable(part)
             text += f".{name}" if text else name
     return text
