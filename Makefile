@@ -7,7 +7,7 @@ MLDEPLOY := $(BIN)/mldeploy
 SDKS_local :=
 SDKS := $(if $(filter-out local,$(STACK)),cloud)
 
-.PHONY: help setup setup-dev setup-cloud up preview refresh down score status lint format test test-kubernetes test-reliability lock schema clean
+.PHONY: azure-tools help setup setup-dev setup-cloud up preview refresh down score status lint format test test-kubernetes test-reliability lock schema clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -78,6 +78,13 @@ test-docker: .venv/.dev ## Real images on a Docker engine of the tests' own (Deb
 
 test-reliability: .venv/.dev ## Faults, load and fuzzing
 	@$(BIN)/python -m pytest -m reliability
+
+azure-tools: .venv/.dev ## Fetch what the deeper Azure tests use into .cache: Azurite, azure-ai-ml, checkov
+	@npm install --silent --no-audit --no-fund --prefix .cache/azurite azurite@3
+	@$(UV) venv --quiet --allow-existing --python $(BIN)/python .cache/azure-ai-ml
+	@$(UV) pip install --quiet --python .cache/azure-ai-ml/bin/python 'azure-ai-ml>=1.31,<2'
+	@$(UV) venv --quiet --allow-existing --python $(BIN)/python .cache/checkov
+	@$(UV) pip install --quiet --python .cache/checkov/bin/python 'checkov>=3.2,<4'
 
 schema: .venv/.base ## Rewrite manifest.v1.schema.json
 	@$(MLDEPLOY) schema --output manifest.v1.schema.json
