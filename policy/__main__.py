@@ -1,0 +1,14 @@
+"""The policy pack: every rule of `mldeploy_policies/rules`, at the level that `levels.yaml` gives it in this stack."""
+
+import os
+
+from mldeploy_policies.levels import load
+from mldeploy_policies.rules import RULES
+from pulumi_policy import PolicyPack
+
+levels = load(os.environ.get("PULUMI_STACK", ""))
+PolicyPack(
+    name="mldeploy",
+    description="Rules for stacks of models served by mldeploy",
+    policies=[rule.policy(levels.level(rule.name), levels.settings(rule.name)) for rule in RULES],
+)

@@ -1,0 +1,26 @@
+"""Services ask for a key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pulumi_policy import ResourceValidationArgs, Severity
+
+from mldeploy_policies.reading import SERVICES, scoring
+from mldeploy_policies.rule import Rule, Settings
+
+
+def check(args: ResourceValidationArgs, settings: Settings) -> Iterator[str]:
+    for container in scoring(args.resource_type, args.props):
+        if not container.on("auth_enabled"):
+            yield "answers requests without a key"
+
+
+RULE = Rule(
+    name="auth-enabled",
+    description="Every service asks for a key.",
+    fix="Write auth_enabled: true.",
+    severity=Severity.HIGH,
+    types=SERVICES,
+    check=check,
+)

@@ -1,0 +1,46 @@
+"""Resources say whose they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pulumi_policy import ResourceValidationArgs
+
+from mldeploy_policies.reading import UNKNOWN, at, key
+from mldeploy_policies.rule import Rule, Settings
+
+_TAGGED = tuple(
+    f"azure-native:{kind}"
+    for kind in (
+        "resources:ResourceGroup",
+        "storage:StorageAccount",
+        "keyvault:Vault",
+        "containerregistry:Registry",
+        "containerinstance:ContainerGroup",
+        "containerservice:ManagedCluster",
+        "managedidentity:UserAssignedIdentity",
+        "applicationinsights:Component",
+        "operationalinsights:Workspace",
+        "machinelearningservices:Workspace",
+        "machinelearningservices:BatchEndpoint",
+    )
+)
+
+
+def check(args: ResourceValidationArgs, settings: Settings) -> Iterator[str]:
+    tags = at(args.props, "tags", {})
+    if tags is UNKNOWN:
+        return
+    missing = [name for name in settings["tags"] if key(tags, name) is None]
+    if missing:
+        yield f"has no tag {', '.join(missing)}"
+
+
+RULE = Rule(
+    name="required-tags",
+    description="Azure resources have the tags of the list.",
+    fix="Write azure: {tags: {...}}; managed-by, project and stack are set by themselves.",
+    types=_TAGGED,
+    check=check,
+    defaults={"tags": ["managed-by", "project", "stack"]},
+)

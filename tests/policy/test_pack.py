@@ -1,0 +1,60 @@
+"""The pack as a process, through the Analyzer protocol, on both engines: a stack that complies and one that does not."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.lifecycle.project import Project
+
+ROOT = Path(__file__).resolve().parents[2]
+PULUMI = shutil.which("pulumi") or ("/opt/pulumi-bin/pulumi" if Path("/opt/pulumi-bin/pulumi").exists() else None)
+ENGINES = [
+    "embedded",
+    pytest.param(
+        "pulumi",
+        marks=[pytest.mark.pulumi, pytest.mark.skipif(PULUMI is None, reason="needs the Pulumi CLI (`pulumi`) on PATH")],
+    ),
+]
+ARGUMENTS = ("--stack", "prod", "--policy-pack", str(ROOT / "policy"))
+
+
+@pytest.fixture(params=ENGINES)
+def project(request, tmp_path):
+    """A local service in a stack called prod, where the strict levels hold."""
+    environment = {"PULUMI_CONFIG_PASSPHRASE": "for this test"}
+    if request.param == "pulumi":
+        environment["PATH"] = f"{Path(PULUMI).parent}{os.pathsep}{os.environ['PATH']}"
+    made = Project(tmp_path / "project", tmp_path / "home", request.param, environment)
+    made.write("Pulumi.prod.yaml", "config: {}\n")
+    yield made
+    if (made.root / ".pulumi-state").exists():
+        made.run("destroy", "--yes", "--stack", "prod")
+
+
+def test_a_stack_that_complies(project):
+    project.echo(auth_enabled=True, num_replicas=2)
+    done = project.run("up", "--yes", *ARGUMENTS)
+    assert "mandatory" not in done.stdout + done.stderr
+    assert "tls-enabled" in done.stdout + done.stderr, "advice is shown"
+
+
+def test_a_stack_that_does_not(project):
+    project.echo(auth_enabled=False)
+    done = project.run("preview", *ARGUMENTS, check=False)
+    said = done.stdout + done.stderr
+    assert done.returncode == 1, said
+    assert "auth-enabled" in said
+    assert "answers requests without a key" in said
+    assert "min-replicas" in said
+    assert project.run("up", "--yes", *ARGUMENTS, check=False).returncode == 1
+    assert not [row for row in project.run("status", "--stack", "prod", check=False).stdout.splitlines() if "healthy" in row]
+
+
+def test_a_stack_without_golden_requests(project):
+    """A rule about the whole stack."""
+    project.echo(auth_enabled=True, num_replicas=2, golden=[])
+    done = project.run("preview", *ARGUMENTS, check=False)
+    assert done.returncode == 1
+    assert "service echo has no golden requests" in done.stdout + done.stderr
