@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 LOCAL_STACK = "local"
-PASSPHRASE_FILE = ".pulumi-passphrase"
+PASSPHRASE_FILE = ".pulumi-passphrase"  # noqa: S105
 _PASSPHRASE_VARIABLES = ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE")
 
 

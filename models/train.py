@@ -1,4 +1,4 @@
-"""Train the sample models and write their golden requests. Deterministic: the same package versions give the same files.
+"""Train the sample models and write their golden requests. The same package versions give the same files.
 
     python models/train.py            # both models
     python models/train.py --alpha 2  # another diabetes model, to see a new version roll out
@@ -60,7 +60,10 @@ def train_digits() -> None:
     )
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000)).fit(train_x, train_y)
     onnx = to_onnx(
-        model, initial_types=[("pixels", FloatTensorType([None, 64]))], options={"zipmap": False}, target_opset=17
+        model,
+        initial_types=[("pixels", FloatTensorType([None, 64]))],
+        options={"zipmap": False},
+        target_opset=17,
     )
     (ROOT / "models/digits/digits.onnx").write_bytes(onnx.SerializeToString())
     write_json(ROOT / "models/digits/labels.json", [str(label) for label in range(10)])

@@ -33,7 +33,8 @@ def deploy(
     """
     if target.runtime != "process":
         raise pulumi.RunError(
-            f"target {name!r}: runtime {target.runtime!r} can be described but not deployed in this version; use process"
+            f"target {name!r}: runtime {target.runtime!r} can be described but not deployed in this version; "
+            "use process"
         )
     return {key: _endpoint(context, key, service) for key, service in services.items()}
 

@@ -78,7 +78,7 @@ class LocalService:
         return Keys(_plain(outputs["primary"]), _plain(outputs["secondary"]))
 
     def score(self, body: bytes, content_type: str, timeout: float) -> Answer:
-        """See :class:`mldeploy.operations.model.ServiceHandle`. TLS on loopback may use a certificate of another name."""
+        """See :class:`mldeploy.operations.model.ServiceHandle`. On loopback, any certificate will do."""
         uri = self.listener.outputs.get("scoring_uri") if self.listener else None
         if not uri:
             raise OperationError(f"{self.name} has no listener yet; run `mldeploy up`")
