@@ -22,6 +22,7 @@ _TAIL_BYTES = 1 << 16
 _STARTING_SECONDS = 1800.0
 _ORPHAN_PATIENCE = 5.0
 _SOCKETS = ("control.sock", "http.sock")
+_RESERVED = ".reserved"
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,14 @@ class Run:
         private_folder(self.path.parent)
         self.path.mkdir(mode=0o700)
         write_json(self.path / "about.json", dict(about))
-        self._reserved().touch()
+        reserved = self._reserved()
+        if reserved.parent != self.path:
+            _remove_forgotten(reserved.parent)
+        reserved.write_text(str(self.path))
 
     def _reserved(self) -> Path:
         """Keeps the folder of the sockets there while they are not."""
-        return socket_path(self.path, _SOCKETS[0]).with_suffix(".reserved")
+        return socket_path(self.path, _SOCKETS[0]).with_suffix(_RESERVED)
 
     def about(self) -> dict[str, Any]:
         """The note; empty when there is none."""
@@ -139,6 +143,15 @@ class Run:
         except OSError:
             return []
         return list(deque(text.splitlines(), maxlen=lines))
+
+
+def _remove_forgotten(sockets: Path) -> None:
+    """Sockets outlive a home that somebody removed by hand."""
+    for reserved in sockets.glob(f"*{_RESERVED}"):
+        with suppress(OSError):  # another process cleans up, too
+            if not Path(reserved.read_text()).is_dir():
+                for path in sockets.glob(f"{reserved.name.split('-', 1)[0]}-*"):
+                    path.unlink(missing_ok=True)
 
 
 def runs(kind: Kind) -> Iterator[Run]:

@@ -1,4 +1,8 @@
-"""Pulumi's ResourceProvider protocol over the resources of this package."""
+"""Pulumi's ResourceProvider protocol over the resources of this package.
+
+Not over `pulumi.provider.experimental`: its server appends Python tracebacks to every error message, knows neither
+resources that exist but are unhealthy nor old inputs in diffs, and cannot be called in process.
+"""
 
 from __future__ import annotations
 
@@ -196,7 +200,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             if found is None:
                 return provider_pb2.ReadResponse()
             outputs, changed = found
-            inputs = old | changed
+            inputs = old | _still_secret(resource, old, changed)
             state_now = {
                 name: value for name, value in (reveal(inputs) | outputs).items() if value is not None
             }
@@ -290,6 +294,16 @@ def _previewed(resource: Resource, ctx: Context, inputs: Mapping[str, Any]) -> d
 
 def _inputs(resource: Resource, values: Mapping[str, Any]) -> Any:
     return encode({name: value for name, value in values.items() if name in resource.inputs})
+
+
+def _still_secret(resource: Resource, old: Mapping[str, Any], changed: Mapping[str, Any]) -> dict[str, Any]:
+    """What a read found, with the secrets marked that are declared or were secret before."""
+    return {
+        name: Secret(value)
+        if name in resource.inputs and (resource.inputs[name].secret or has_secret(old.get(name)))
+        else value
+        for name, value in changed.items()
+    }
 
 
 def _outputs(resource: Resource, inputs: Mapping[str, Any], values: Mapping[str, Any]) -> Any:

@@ -80,6 +80,11 @@ def test_a_home_with_a_long_path_still_has_its_sockets(stack, tmp_path, monkeypa
     stack.down()
     assert not run.control.exists() and list(runs("replicas")) == []
     assert not [path for path in short_dir().iterdir() if path.name[:20] == run.control.name[:20]]
+    forgotten = short_dir() / "0123-control.reserved"
+    forgotten.write_text(str(tmp_path / "a home that was removed"))
+    forgotten.with_suffix(".sock").touch()
+    stack.up()
+    assert not forgotten.exists() and not forgotten.with_suffix(".sock").exists()
 
 
 def test_several_models_have_one_folder_with_all_of_them(stack, project):
