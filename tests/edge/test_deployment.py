@@ -377,6 +377,9 @@ def test_import_reads_everything_back(driver: Driver, monkeypatch: pytest.Monkey
     # The provider's own defaults for the runtime come back explicitly.
     assert inputs["edge_agent"]["image"].startswith("mcr.microsoft.com/azureiotedge-agent:")
     assert outputs["deployment_id"] == driver.deployment
+    # The program's next `up` changes nothing of it, although the program leaves the defaults away.
+    driver.inputs, driver.state = inputs, inputs | outputs
+    assert driver.diff(**settings) == ({"connection_string": "add"}, set())
     with pytest.raises(ProvisionError, match="give <hub host name>/<deployment id>"):
         driver.resource.read(driver.ctx, "no-slash", {}, {})
     assert driver.resource.read(driver.ctx, f"{driver.server.hub.host}/absent", {}, {}) is None

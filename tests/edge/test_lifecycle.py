@@ -215,3 +215,17 @@ def test_a_rollout_that_fails_without_rollback_is_in_the_state_and_can_go_back(s
     assert set(stack.server.hub.configurations) == {first}
     assert stack.server.hub.effective("line-1") == (first,)
     assert only(stack.run("up")[0]) == {}
+
+
+@pytest.mark.pulumi
+@pytest.mark.reliability
+@pytest.mark.skipif(not shutil.which("pulumi"), reason="needs the Pulumi CLI (`pulumi`) on PATH")
+def test_the_cli_imports_a_deployment(tmp_path: Path, server: HubServer) -> None:
+    made, importing = (Stack(tmp_path / name, server, name) for name in ("embedded", "pulumi"))
+    made.run("up")
+    importing.environment["MLDEPLOY_IOTHUB_CONNECTION_STRING"] = server.hub.connection_string
+    arguments = ["mldeploy:edge:EdgeDeployment", "site", made.deployment()["id"]]
+    importing.pulumi("import", *arguments, "--yes", "--generate-code=false", "--protect=false")
+    assert importing.deployment()["inputs"]["modules"]["diabetes"]["image"] == IMAGE
+    assert "registry-p4ssw0rd" not in importing.state()
+    made.run("destroy")

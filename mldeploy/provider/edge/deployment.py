@@ -17,7 +17,7 @@ from mldeploy.provider.edge.auth import credential
 from mldeploy.provider.edge.client import HubClient, HubError
 from mldeploy.provider.edge.fields import DEPLOYMENT, INPUTS, OUTPUTS
 from mldeploy.provider.edge.rollout import CLAIM, Counts, NotRolledOutError, Wait, Wanted
-from mldeploy.provider.resource import CheckError, Context, ProvisionError, Resource, UnhealthyError
+from mldeploy.provider.resource import CheckError, Context, Diff, ProvisionError, Resource, UnhealthyError
 from mldeploy.provider.values import UNKNOWN, Unknown, has_unknown
 
 CONNECTION_VARIABLE = "MLDEPLOY_IOTHUB_CONNECTION_STRING"
@@ -54,6 +54,24 @@ class EdgeDeployment(Resource):
         if faults:
             raise CheckError(*faults)
         return {"content_digest": UNKNOWN if has_unknown(_content_inputs(news)) else digest}
+
+    def diff(
+        self,
+        ctx: Context,
+        ident: str,
+        state: Mapping[str, Any],
+        olds: Mapping[str, Any],
+        news: Mapping[str, Any],
+    ) -> Diff:
+        """Other words for the same content (a default that is written out, as after an import) are no change."""
+        found = super().diff(ctx, ident, state, olds, news)
+        digest = news.get("content_digest")
+        if isinstance(digest, str) and digest == olds.get("content_digest"):
+            same = {path for path in found.details if path.split(".")[0].split("[")[0] in DEPLOYMENT}
+            found.replaces -= same
+            for path in same:
+                del found.details[path]
+        return found
 
     def create(self, ctx: Context, inputs: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         """Put it on the hub in front of those it follows, and wait for devices if asked to."""
@@ -159,7 +177,7 @@ class EdgeDeployment(Resource):
             raise ProvisionError(
                 f"deployment {deployment!r} has content that this resource cannot say; it has no modules"
             )
-        inputs |= {key: value for key, value in content.items() if value not in ({}, None)}
+        inputs = {key: value for key, value in (inputs | content).items() if value not in ({}, None)}
         inputs["content_digest"] = content_digest(found["content"])
         claim = rollout.labels_of(found).get(CLAIM, "")
         return {"deployment_id": deployment, "claim": claim, "rolled_out": True}, inputs
