@@ -55,11 +55,8 @@ def deploy_on(context: Context, place: Place, services: Mapping[str, Service]) -
     """One :class:`AksEndpoint` a service, in the target's namespace or its own.
 
     Raises:
-        pulumi.RunError: quota, TLS or route of a service cannot be as the manifest says.
+        pulumi.RunError: TLS or route of a service cannot be as the manifest says.
     """
-    _check_quota(place, services)
-    for key, service in services.items():
-        _tls_check(place, key, service)
     provider = Provider(
         f"{place.target_name}-kubernetes",
         kubeconfig=pulumi.Output.secret(place.kubeconfig),
@@ -124,23 +121,6 @@ def _hard(place: Place) -> dict[str, str]:
     }
 
 
-def _check_quota(place: Place, services: Mapping[str, Service]) -> None:
-    """The smallest number of replicas of all services has to fit, and during a rollout one service twice."""
-    quota = place.target.quota
-    if quota is None or quota.cpu_cores is None:
-        return
-    needs = {
-        key: (service.cpu_cores or _DEFAULT_CORES) * scaling(service).floor
-        for key, service in services.items()
-    }
-    wanted = sum(needs.values()) + max(needs.values(), default=0)
-    if wanted > quota.cpu_cores:
-        raise pulumi.RunError(
-            f"targets.{place.target_name}.quota.cpu_cores: {quota.cpu_cores:g} is too little: the services' smallest "
-            f"number of replicas needs {sum(needs.values()):g}, and {wanted:g} while the largest one is updated"
-        )
-
-
 def _listeners(place: Place, services: Mapping[str, Service]) -> list[TlsListener]:
     found: list[TlsListener] = []
     for key, service in services.items():
@@ -163,15 +143,6 @@ def _gateway_annotations(services: Mapping[str, Service]) -> dict[str, str]:
             f"ssl.leaf_domain_label: one gateway has one label, but services name {sorted(labels)}"
         )
     return {_AZURE_LABEL: labels.pop()} if labels else {}
-
-
-def _tls_check(place: Place, name: str, service: Service) -> None:
-    gateway = place.target.gateway
-    if _tls(place, name, service) is not None and gateway is not None and gateway.class_name is None:
-        raise pulumi.RunError(
-            f"services.{name}.ssl: the gateway {gateway.name!r} exists already and has its own TLS: remove ssl or give "
-            f"targets.{place.target_name}.gateway.class_name so that the target gets a gateway of its own"
-        )
 
 
 def _tls(place: Place, name: str, service: Service) -> Tls | None:

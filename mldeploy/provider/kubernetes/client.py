@@ -70,7 +70,7 @@ class Reply:
 
 def path_of(kind: str, namespace: str | None, name: str | None = None, sub: str = "") -> str:
     """The URL path of an object, or of a kind's list."""
-    plural = f"{kind.lower()}s" if not kind.endswith("y") else f"{kind.lower()[:-1]}ies"
+    plural = f"{kind.lower()[:-1]}ies" if kind.endswith("cy") else f"{kind.lower()}s"
     parts = [PATHS[kind]]
     if kind not in _UNSPACED and namespace:
         parts += ["namespaces", quote(namespace)]

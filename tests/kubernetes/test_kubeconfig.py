@@ -1,0 +1,143 @@
+"""Kubeconfigs as values: one context, nothing of this machine in it."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+import yaml
+
+from components.kubernetes.kubeconfig import KubeconfigError, load, with_kubelogin
+from mldeploy.provider.kubernetes.client import Cluster, ClusterError, path_of, server_of
+
+TWO = {
+    "apiVersion": "v1",
+    "kind": "Config",
+    "current-context": "one",
+    "clusters": [
+        {"name": "c1", "cluster": {"server": "https://one:6443", "certificate-authority": "ca.crt"}},
+        {"name": "c2", "cluster": {"server": "https://two:6443"}},
+    ],
+    "users": [
+        {"name": "u1", "user": {"tokenFile": "token"}},
+        {"name": "u2", "user": {"token": "other-secret"}},
+    ],
+    "contexts": [
+        {"name": "one", "context": {"cluster": "c1", "user": "u1", "namespace": "mine"}},
+        {"name": "two", "context": {"cluster": "c2", "user": "u2"}},
+    ],
+}
+
+
+@pytest.fixture
+def file(tmp_path):
+    (tmp_path / "ca.crt").write_text("CERTIFICATE")
+    (tmp_path / "token").write_text("the-token\n")
+    path = tmp_path / "config"
+    path.write_text(yaml.safe_dump(TWO))
+    return path
+
+
+def test_files_are_embedded_and_other_contexts_left_out(file, tmp_path):
+    text = load(str(file), None)
+    found = yaml.safe_load(text)
+    assert found["clusters"][0]["cluster"] == {
+        "server": "https://one:6443",
+        "certificate-authority-data": base64.b64encode(b"CERTIFICATE").decode(),
+    }
+    assert found["users"][0]["user"] == {"token": "the-token"}
+    assert "other-secret" not in text
+    assert str(tmp_path) not in text
+    assert server_of(text) == "https://one:6443"
+
+
+def test_it_is_the_same_from_every_folder(file, tmp_path):
+    other = tmp_path / "copy"
+    other.mkdir()
+    for name in ("config", "ca.crt", "token"):
+        (other / name).write_text((tmp_path / name).read_text())
+    assert load(str(file), "one") == load(str(other / "config"), None)
+
+
+def test_a_context_by_name(file):
+    assert server_of(load(str(file), "two")) == "https://two:6443"
+
+
+def test_text_instead_of_a_path():
+    text = yaml.safe_dump({**TWO, "current-context": "two"})
+    assert server_of(load(text, None)) == "https://two:6443"
+
+
+def test_several_files_are_merged_like_kubectl_does(file, tmp_path):
+    second = tmp_path / "second"
+    second.write_text(yaml.safe_dump({**TWO, "current-context": "two"}))
+    assert server_of(load(f"{file}:{second}", None)) == "https://one:6443"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "is empty"),
+        ("/nowhere/config", "No such file"),
+        ("a: [\n", "no YAML"),
+        ("- a\n- b\n", "expected an object, found list"),
+        ("clusters: []\nkind: Config\n", "no context ''; it has: none"),
+    ],
+)
+def test_what_cannot_be_used_is_said(text, message):
+    with pytest.raises(KubeconfigError, match=message):
+        load(text, None)
+
+
+def test_a_missing_context_names_those_there_are(file):
+    with pytest.raises(KubeconfigError, match="no context 'three'; it has: one, two"):
+        load(str(file), "three")
+
+
+def test_a_missing_file_is_named(file, tmp_path):
+    (tmp_path / "ca.crt").unlink()
+    with pytest.raises(KubeconfigError, match=r"certificate-authority .*ca.crt: No such file"):
+        load(str(file), None)
+
+
+def test_entra_clusters_log_in_with_kubelogin():
+    text = yaml.safe_dump({**TWO, "users": [{"name": "u1", "user": {"auth-provider": {"name": "azure"}}}]})
+    user = yaml.safe_load(with_kubelogin(text))["users"][0]["user"]
+    assert user["exec"]["command"] == "kubelogin"
+    assert "token" not in user
+
+
+def test_local_accounts_keep_their_certificate():
+    user = {"client-certificate-data": "x", "client-key-data": "y", "token": "z"}
+    text = yaml.safe_dump({**TWO, "users": [{"name": "u1", "user": user}]})
+    assert yaml.safe_load(with_kubelogin(text))["users"][0]["user"] == user
+
+
+def test_a_client_says_what_is_wrong_with_its_kubeconfig():
+    with pytest.raises(ClusterError, match="cannot be used"):
+        Cluster("kind: Config\n")
+
+
+def test_an_api_server_that_is_away_is_named(monkeypatch):
+    monkeypatch.setattr("mldeploy.provider.kubernetes.client._RETRIES", 0)
+    text = yaml.safe_dump({**TWO, "current-context": "two"}).replace(
+        "https://two:6443", "https://127.0.0.1:1"
+    )
+    with pytest.raises(
+        ClusterError, match=r"the API server https://127\.0\.0\.1:1 cannot be reached"
+    ) as caught:
+        Cluster(load(text, None)).get("Pod", "models", "x")
+    assert "other-secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "path"),
+    [
+        ("Pod", "/api/v1/namespaces/models/pods/x"),
+        ("HTTPRoute", "/apis/gateway.networking.k8s.io/v1/namespaces/models/httproutes/x"),
+        ("Gateway", "/apis/gateway.networking.k8s.io/v1/namespaces/models/gateways/x"),
+        ("Namespace", "/api/v1/namespaces/x"),
+    ],
+)
+def test_paths(kind, path):
+    assert path_of(kind, "models", "x") == path
