@@ -167,7 +167,7 @@ def one_kill(folder: Path, scenario: str, at: int, parallel: int, whole_limit: i
 @pytest.mark.parametrize("scenario", SCENARIOS)
 @pytest.mark.parametrize("whole_limit", [256 * 1024, 0], ids=["whole", "journal"])
 def test_kills_quick(scenario: str, whole_limit: int, tmp_path: Path):
-    points = random.Random(f"{scenario}{whole_limit}").sample(range(1, 60), 4)
+    points = random.Random(f"{scenario}{whole_limit}").sample(range(1, 60), 2)
     killed = [one_kill(tmp_path / str(at), scenario, at, 1 + at % 4, whole_limit) for at in points]
     assert any(killed)
 

@@ -144,7 +144,7 @@ class TestFinding:
         return executable
 
     def test_order(self, workspace: Workspace, monkeypatch: pytest.MonkeyPatch):
-        home = workspace.folder / "pulumi-home"
+        home = workspace.folder.parent / "pulumi-home"
         older, newer = self.install(home, "x", "1.9.0"), self.install(home, "x", "1.10.0")
         assert find_plugin("resource", "x", "", {}) == newer
         assert find_plugin("resource", "x", "1.9.0", {}) == older
@@ -163,7 +163,7 @@ class TestFinding:
         assert find_plugin("resource", "x", "", {"x": (own, "")}).parent == own
 
     def test_a_half_installed_one_does_not_count(self, workspace: Workspace):
-        home = workspace.folder / "pulumi-home"
+        home = workspace.folder.parent / "pulumi-home"
         self.install(home, "x", "1.0.0")
         (home / "plugins" / "resource-x-v1.0.0.partial").write_text("")
         with pytest.raises(MissingPluginError):

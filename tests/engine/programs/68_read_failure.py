@@ -2,7 +2,7 @@
 import pulumi
 from tp import Res
 Res("seen", opts=pulumi.ResourceOptions(id="nothing"))
-#: up -> create=2
+#: up -> same=1 create=1
 from tp import Res
 Res("a", value=1)
 #: refresh -> same=2
