@@ -50,7 +50,7 @@ class Connection:
     __slots__ = (
         "_body", "_events", "_fed", "_header_bytes", "_headers", "_incoming", "_out", "_parser", "_refused",
         "_repeated", "_size", "_url",
-        "close_after", "current", "deadline", "eof", "fd", "peer", "phase", "private", "queue", "refusal",
+        "current", "deadline", "eof", "fd", "peer", "phase", "private", "queue", "refusal",
         "scheme", "server", "sock",
     )  # fmt: skip
 
@@ -64,7 +64,6 @@ class Connection:
         self.phase = Phase.HANDSHAKE if self.scheme == "https" else Phase.IDLE
         self.current: Request | None = None
         self.queue: deque[Request] = deque()
-        self.close_after = False
         self.eof = False
         self.refusal: Response | None = None
         self._refused: Request | None = None
@@ -77,7 +76,7 @@ class Connection:
         self._fed = 0
         self._body: list[bytes] = []
         self._size = 0
-        self._out = b""
+        self._out = memoryview(b"")
         self._events = READ
         self.deadline = server.loop.now + server.config.header_timeout_seconds
         if self.phase is Phase.IDLE:
@@ -139,8 +138,7 @@ class Connection:
         if self.current is None and not self.queue and not self._out:
             self.close()
         else:
-            # A client may close its sending side and still wait for the answer.
-            self.close_after = self._incoming is None
+            # A client may close its sending side and still wait for its answers.
             self._incoming = None
             self._watch(self._events & ~READ)
 
@@ -304,14 +302,23 @@ class Connection:
         if self.phase is Phase.CLOSED or self.current is not request:
             return
         self.server.app.finish(request, response)
-        closing = response.close or self.close_after or not request.keep_alive or self.server.releasing
-        keep_alive = not closing
+        last = not self.queue and self.refusal is None and (self.eof or self.server.releasing)
+        keep_alive = request.keep_alive and not response.close and not last
         self.current = None
+        self.phase = Phase.IDLE
         http10 = request.version == "1.0"
         if not self._send(response, keep_alive=keep_alive, head=request.method == "HEAD", http10=http10):
             return
-        if not keep_alive:
+        if keep_alive:
+            self._go_on()
+        else:
             self._linger()
+
+    def _go_on(self) -> None:
+        """What comes after an answer. Nothing more is read from a client that does not take its answers."""
+        config = self.server.config
+        if self._out:
+            self._watch(WRITE)
         elif self.queue:
             self._start(self.queue.popleft())
         elif self.refusal is not None:
@@ -320,11 +327,9 @@ class Connection:
             self._linger()
         else:
             self.phase = Phase.IDLE if self._incoming is None else Phase.BODY
-            config = self.server.config
             wait = config.idle_timeout_seconds if self._incoming is None else config.body_timeout_seconds
             self.deadline = self.server.loop.now + wait
-            if not self._events & READ:
-                self._watch(self._events | READ)
+            self._watch(READ)
 
     def _send(self, response: Response, *, keep_alive: bool, head: bool, http10: bool) -> bool:
         try:
@@ -339,10 +344,7 @@ class Connection:
         return self.phase is not Phase.CLOSED
 
     def _write(self, data: bytes) -> None:
-        if self._out:
-            self._out += data
-            return
-        self._out = data
+        self._out = memoryview(bytes(self._out) + data if self._out else data)
         self._flush()
 
     def _flush(self) -> None:
@@ -355,18 +357,20 @@ class Connection:
             return
         self._out = self._out[sent:]
         if self._out:
-            if not self._events & WRITE:
-                self._watch(self._events | WRITE)
+            if sent or not self._events & WRITE:
+                self.deadline = self.server.loop.now + self.server.config.idle_timeout_seconds
+            self._watch(self._events | WRITE)
         elif self._events & WRITE:
             self._watch(self._events & ~WRITE)
             if self.phase is Phase.LINGER:
                 self._shutdown()
+            elif self.current is None:
+                self._go_on()
 
     def _linger(self) -> None:
         """Close without cutting off the answer: stop sending, and read what still comes for a moment."""
         self.phase = Phase.LINGER
         self.queue.clear()
-        self.deadline = self.server.loop.now + (_LINGER_SECONDS if not self._out else 30)
         if not self._out:
             self._shutdown()
 
@@ -399,7 +403,7 @@ class Connection:
     @property
     def idle(self) -> bool:
         """No request on the way."""
-        return self.phase is Phase.IDLE and self.current is None and self._incoming is None
+        return self.phase is Phase.IDLE and self.current is None and self._incoming is None and not self._out
 
     def close(self) -> None:
         """Hang up at once."""

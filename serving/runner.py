@@ -58,6 +58,7 @@ class Runner:
         self._wanted_back = False
         self._watching = False
         self._average = 2 * SHORT
+        self._typical = 0.0
         self._last_run = 0.0
         self._stuck_told = False
         self._threads: list[threading.Thread] = []
@@ -79,7 +80,7 @@ class Runner:
         config = self._config
         waiting = len(self._queue)
         if waiting and waiting >= config.replica_max_concurrent_requests - self.running:
-            expected = waiting / config.replica_max_concurrent_requests * self._average / self.batch_limit
+            expected = waiting / config.replica_max_concurrent_requests * self._typical
             if waiting >= config.max_queue or expected > config.max_wait:
                 return messages.overload(429, "Too many requests are waiting", expected)
         self._queue.append(request)
@@ -258,8 +259,11 @@ class Runner:
         slot.requests = requests
 
     def _free(self, slot: Slot, requests: list[Request]) -> None:
-        taken = min(time.monotonic() - slot.since, _LONG) / len(requests)
-        self._average += 0.2 * (taken - self._average)
+        whole = time.monotonic() - slot.since
+        self._average += 0.2 * (min(whole, _LONG) / len(requests) - self._average)
+        # For the forecast of waiting times: one long call must not make the server refuse many short ones.
+        each = min(whole, 2 * self._config.max_wait) / len(requests)
+        self._typical += (0.1 if each > self._typical else 0.5) * (each - self._typical)
         slot.requests = []
         if slot.abandoned:
             self._stuck_told = False

@@ -164,3 +164,29 @@ def test_a_large_answer_to_a_slow_reader(replica: Callable[..., Replica]) -> Non
     response = client.getresponse()
     assert len(response.read()) == 5_000_002
     client.close()
+
+
+def test_a_client_that_sends_all_and_closes_gets_all_answers(one: Replica) -> None:
+    part = b'POST /score HTTP/1.1\r\nHost: x\r\nContent-Length: 14\r\n\r\n{"sleep":0.0%d}'
+    answer = one.raw(b"".join(part % n for n in range(1, 6)), shut=True)
+    assert re.findall(rb'"sleep": 0.0(\d)', answer) == [b"%d" % n for n in range(1, 6)]
+
+
+def test_a_client_that_does_not_read_is_not_read_from(replica: Callable[..., Replica]) -> None:
+    import socket
+    from pathlib import Path
+
+    script = "def init(): pass\ndef run(data): return 'x' * 3_000_000\n"
+    one = replica(script)
+    request = b"POST /score HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
+    with socket.create_connection(("127.0.0.1", one.port), timeout=1) as sock:
+        sent = 0
+        with pytest.raises(TimeoutError):
+            while True:
+                sent += sock.send(request * 1000)
+        rss = Path(f"/proc/{one.workers[0]}/status").read_text().split("VmRSS:")[1].split()[0]
+        assert int(rss) < 150_000
+        assert one.score({}).status == 200
+        total = 0
+        while total < 20_000_000:
+            total += len(sock.recv(1 << 20))
