@@ -1,6 +1,5 @@
 """The pack as a process, through the Analyzer protocol, on both engines: a stack that complies and one that does not."""
 
-import os
 import shutil
 from pathlib import Path
 
@@ -9,12 +8,15 @@ import pytest
 from tests.lifecycle.project import Project
 
 ROOT = Path(__file__).resolve().parents[2]
-PULUMI = shutil.which("pulumi") or ("/opt/pulumi-bin/pulumi" if Path("/opt/pulumi-bin/pulumi").exists() else None)
+PULUMI = shutil.which("pulumi")
 ENGINES = [
     "embedded",
     pytest.param(
         "pulumi",
-        marks=[pytest.mark.pulumi, pytest.mark.skipif(PULUMI is None, reason="needs the Pulumi CLI (`pulumi`) on PATH")],
+        marks=[
+            pytest.mark.pulumi,
+            pytest.mark.skipif(PULUMI is None, reason="needs the Pulumi CLI (`pulumi`) on PATH"),
+        ],
     ),
 ]
 ARGUMENTS = ("--stack", "prod", "--policy-pack", str(ROOT / "policy"))
@@ -24,9 +26,9 @@ ARGUMENTS = ("--stack", "prod", "--policy-pack", str(ROOT / "policy"))
 def project(request, tmp_path):
     """A local service in a stack called prod, where the strict levels hold."""
     environment = {"PULUMI_CONFIG_PASSPHRASE": "for this test"}
-    if request.param == "pulumi":
-        environment["PATH"] = f"{Path(PULUMI).parent}{os.pathsep}{os.environ['PATH']}"
-    made = Project(tmp_path / "project", tmp_path / "home", request.param, environment)
+    made = Project(
+        tmp_path / "project", tmp_path / "home", request.param, environment, apart=request.param == "pulumi"
+    )
     made.write("Pulumi.prod.yaml", "config: {}\n")
     yield made
     if (made.root / ".pulumi-state").exists():
@@ -49,7 +51,11 @@ def test_a_stack_that_does_not(project):
     assert "answers requests without a key" in said
     assert "min-replicas" in said
     assert project.run("up", "--yes", *ARGUMENTS, check=False).returncode == 1
-    assert not [row for row in project.run("status", "--stack", "prod", check=False).stdout.splitlines() if "healthy" in row]
+    assert not [
+        row
+        for row in project.run("status", "--stack", "prod", check=False).stdout.splitlines()
+        if "healthy" in row
+    ]
 
 
 def test_a_stack_without_golden_requests(project):
