@@ -1,4 +1,4 @@
-"""The pack as a process, through the Analyzer protocol, on both engines: a stack that complies and one that does not."""
+"""The pack as a process, through the Analyzer protocol, on both engines: stacks that comply and stacks that do not."""
 
 import shutil
 from pathlib import Path
