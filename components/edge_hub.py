@@ -64,7 +64,13 @@ class EdgeHub(Component):
             key_name=_POLICY,
             opts=pulumi.InvokeOutputOptions(parent=self),
         )
-        host = hub.properties.apply(lambda properties: properties.host_name)
+        # A preview knows the properties without what Azure computes: the id makes it wait for the creation,
+        # and the
+        # hub's own host name, which other clouds end differently, wins as soon as it is there.
+        found = hub.properties.apply(lambda properties: properties.host_name or "")
+        host = pulumi.Output.all(hub.id, args.hub_name, found).apply(
+            lambda known: str(known[2] or f"{known[1]}.azure-devices.net")
+        )
         connection = pulumi.Output.concat(
             "HostName=", host, f";SharedAccessKeyName={_POLICY};SharedAccessKey=", keys.primary_key
         )

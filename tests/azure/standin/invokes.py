@@ -28,6 +28,9 @@ def call(service: Service, token: str, args: dict[str, Any]) -> dict[str, Any]:
     if (module, function) == ("operationalinsights", "getSharedKeys"):
         workspace = _existing(service, "operationalinsights:Workspace", args)
         return {"primarySharedKey": outputs._hex(workspace["id"], 40), "secondarySharedKey": "c2Vjb25k"}
+    if (module, function) == ("iothub", "listIotHubResourceKeysForKeyName"):
+        hub = _existing(service, "iothub:IotHubResource", args)
+        return {"keyName": args["keyName"], "primaryKey": "cHJpbWFyeQ==", "rights": hub["id"]}
     if function.startswith("get"):
         document = _existing(service, f"{module}:{_resource(module, function)}", args)
         return {"id": document["id"], **document["outputs"]}
