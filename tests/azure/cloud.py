@@ -175,7 +175,13 @@ class _Handler(BaseHTTPRequestHandler):
             return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
 
         expires = int(time.time()) + 3600
-        claims = {"aud": query.get("resource", ""), "iss": "https://sts.windows.net/tenant/", "exp": expires}
+        claims = {
+            "aud": query.get("resource", ""),
+            "iss": "https://sts.windows.net/tenant/",
+            "exp": expires,
+            "nbf": expires - 7200,
+            "iat": expires - 7200,
+        }
         token = f"{part({'alg': 'none'})}.{part(claims)}.c2ln"
         self._json({"access_token": token, "expires_on": str(expires), "token_type": "Bearer", **query})
 
