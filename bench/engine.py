@@ -55,7 +55,14 @@ class InstantMonitor:
         self._resource, self._empty = resource, EMPTY
 
     def GetDeploymentInfo(self, request):
-        names = ("SECRETS", "RESOURCE_REFERENCES", "OUTPUT_VALUES", "ALIAS_SPECS", "DELETED_WITH", "TRANSFORMS")
+        names = (
+            "SECRETS",
+            "RESOURCE_REFERENCES",
+            "OUTPUT_VALUES",
+            "ALIAS_SPECS",
+            "DELETED_WITH",
+            "TRANSFORMS",
+        )
         features = [getattr(self._resource, f"RESOURCE_MONITOR_FEATURE_{n}") for n in names]
         return self._resource.DeploymentInfo(project="bench", stack="dev", supportedFeatures=features)
 
@@ -134,7 +141,11 @@ def measure_engine(folder: Path, command: str) -> dict:
     from mldeploy.engine import Engine, Options
 
     engine = Engine(
-        folder, "dev", backend_url=f"file://{folder}/state", passphrase="bench", providers={"tp": InstantProvider}
+        folder,
+        "dev",
+        backend_url=f"file://{folder}/state",
+        passphrase="bench",
+        providers={"tp": InstantProvider},
     )
     # Deriving the key from the passphrase takes a fixed half second, once for each process.
     from mldeploy.engine.stack import open_stack
@@ -151,7 +162,9 @@ def measure_engine(folder: Path, command: str) -> dict:
 
 
 def _in_process(*args: str) -> dict:
-    done = subprocess.run([sys.executable, __file__, "--one", *args], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, __file__, "--one", *args], capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise SystemExit(done.stderr)
     return json.loads(done.stdout.splitlines()[-1])
@@ -235,7 +248,9 @@ def noop(folder: Path, backend: str) -> dict:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--sizes", type=int, nargs="+", default=[300, 1000, 3000])
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--cli", action="store_true", help="compare with the CLI on PATH")

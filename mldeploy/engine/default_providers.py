@@ -11,7 +11,7 @@ from mldeploy.engine.errors import BailError, EngineError
 from mldeploy.engine.goal import Goal
 from mldeploy.engine.project import StackConfig
 from mldeploy.engine.property_value import Secret
-from mldeploy.engine.registry import set_internal
+from mldeploy.engine.registry import set_internal, set_version
 from mldeploy.engine.step_generator import StepGenerator
 from mldeploy.engine.urn import PROVIDER_PREFIX
 
@@ -66,7 +66,7 @@ class DefaultProviders:
         self._refuse_denied(request.package)
         inputs = self._config.package(request.package)
         if request.version:
-            inputs["version"] = request.version
+            set_version(inputs, request.version)
         if request.url:
             set_internal(inputs, "pluginDownloadURL", request.url)
         goal = Goal(PROVIDER_PREFIX + request.package, request.default_name, custom=True, properties=inputs)

@@ -7,8 +7,9 @@ from mldeploy.engine.dependency_graph import antichains
 from mldeploy.engine.deployment import Deployment
 from mldeploy.engine.errors import BailError
 from mldeploy.engine.options import Targets
+from mldeploy.engine.read_steps import RefreshStep
 from mldeploy.engine.state import ResourceState
-from mldeploy.engine.step import DeleteStep, RefreshStep, RemovePendingReplaceStep, SameStep, Step
+from mldeploy.engine.step import DeleteStep, RemovePendingReplaceStep, SameStep, Step
 from mldeploy.engine.step_generator import StepGenerator
 
 

@@ -14,7 +14,8 @@ from mldeploy.engine.events import Events
 from mldeploy.engine.plugin import PluginProcess, find_plugin
 from mldeploy.engine.project import Project, StackConfig
 from mldeploy.engine.proto import provider, provider_grpc
-from mldeploy.engine.provider import Provider, SdkOnlyProvider
+from mldeploy.engine.provider import Provider
+from mldeploy.engine.sdk_only import SdkOnlyProvider
 from mldeploy.engine.transport import Transport
 
 # Makes the servicer object of an in-process provider.

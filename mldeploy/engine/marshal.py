@@ -27,6 +27,7 @@ from mldeploy.engine.property_value import (
     is_list,
 )
 from mldeploy.engine.proto import Message, struct
+from mldeploy.engine.urn import urn_name, urn_type
 
 _MAX_EXACT = 2**53
 
@@ -78,11 +79,7 @@ def _special(fields: dict[str, Any]) -> Value:
         )
     if sig == RESOURCE_SIG:
         return ResourceReference(
-            str(fields["urn"]),
-            _reference_id(fields),
-            str(fields.get("packageVersion") or ""),
-            str(fields.get("name") or ""),
-            str(fields.get("type") or ""),
+            str(fields["urn"]), _reference_id(fields), str(fields.get("packageVersion") or "")
         )
     if sig == ASSET_SIG:
         return Asset(str(fields.get("hash") or ""), fields.get("text"), fields.get("path"), fields.get("uri"))
@@ -214,10 +211,8 @@ class Marshaller:
         fields = target.struct_value.fields
         fields[SIG_KEY].string_value = RESOURCE_SIG
         fields["urn"].string_value = value.urn
-        if value.name:
-            fields["name"].string_value = value.name
-        if value.type:
-            fields["type"].string_value = value.type
+        fields["name"].string_value = urn_name(value.urn)
+        fields["type"].string_value = urn_type(value.urn)
         if value.id is not None:
             fields["id"].string_value = "" if value.id is UNKNOWN else str(value.id)
         if value.package_version:

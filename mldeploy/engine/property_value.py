@@ -111,8 +111,6 @@ class ResourceReference:
     urn: str
     id: Value = None
     package_version: str = ""
-    name: str = ""
-    type: str = ""
 
 
 @dataclass(slots=True, eq=False)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from mldeploy.engine.errors import EngineError, InitError, PluginError, ProviderError
+from mldeploy.engine.errors import EngineError, InitError, ProviderError
 from mldeploy.engine.marshal import Marshaller, unmarshal
 from mldeploy.engine.property_value import (
     PropertyMap,
@@ -361,62 +361,3 @@ def _diff(response: Message) -> Diff:
         detailed,
         bool(response.deleteBeforeReplace),
     )
-
-
-class SdkOnlyProvider(Provider):
-    """Plans from the program's own inputs where the plugin is missing: checks nothing, updates only."""
-
-    def __init__(self, package: str) -> None:
-        super().__init__(Transport(object(), in_process=True, name=package), package)
-
-    def configure(self, urn: str, id_: str, inputs: PropertyMap) -> None:
-        """Nothing to configure."""
-        del urn, id_, inputs
-
-    def check_config(
-        self, urn: str, olds: PropertyMap, news: PropertyMap
-    ) -> tuple[PropertyMap, list[Failure]]:
-        """Taken as they are."""
-        del urn, olds
-        return dict(news), []
-
-    def check(
-        self, urn: str, olds: PropertyMap, news: PropertyMap, *, preview: bool, seed: bytes
-    ) -> tuple[PropertyMap, list[Failure]]:
-        """Taken as they are."""
-        del urn, olds, preview, seed
-        return news, []
-
-    def create(
-        self, urn: str, inputs: PropertyMap, *, timeout: float, preview: bool
-    ) -> tuple[str, PropertyMap, bool]:
-        """The known inputs: what holds something unknown may well have another shape as an output."""
-        del urn, timeout, preview
-        return "", {key: value for key, value in inputs.items() if not contains_unknowns(value)}, False
-
-    def diff(
-        self,
-        urn: str,
-        id_: str,
-        old_inputs: PropertyMap,
-        old_outputs: PropertyMap,
-        news: PropertyMap,
-        *,
-        preview: bool,
-        ignore: list[str],
-    ) -> Diff:
-        """Unknown: the engine compares the inputs."""
-        del urn, id_, old_inputs, old_outputs, news, preview, ignore
-        return Diff()
-
-    def read(
-        self, urn: str, id_: str, inputs: PropertyMap | None, state: PropertyMap, *, timeout: float
-    ) -> ReadResult:
-        """As recorded."""
-        del urn, timeout
-        return ReadResult(id_, inputs, state)
-
-    def invoke(self, token: str, args: PropertyMap, *, preview: bool) -> tuple[PropertyMap, list[Failure]]:
-        """Not known without the plugin."""
-        del args, preview
-        raise PluginError(f"{token} cannot be called: the {self.package} plugin is not installed")

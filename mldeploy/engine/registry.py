@@ -33,6 +33,12 @@ def filter_config(inputs: PropertyMap) -> PropertyMap:
     return {key: value for key, value in inputs.items() if key != INTERNAL_KEY}
 
 
+def set_version(inputs: PropertyMap, version: str) -> None:
+    """Record the provider's version, the way Pulumi does."""
+    inputs["version"] = version
+    inputs.setdefault(INTERNAL_KEY, {})
+
+
 def set_internal(inputs: PropertyMap, key: str, value: Any) -> None:
     """Record something about the provider that its plugin does not see."""
     inputs[INTERNAL_KEY] = {**inputs.get(INTERNAL_KEY, {}), key: value}

@@ -19,7 +19,7 @@ from mldeploy.engine.marshal import Marshaller, unmarshal
 from mldeploy.engine.project import StackConfig
 from mldeploy.engine.property_value import PropertyMap, lower_outputs, output_dependencies
 from mldeploy.engine.proto import EMPTY, Message, resource
-from mldeploy.engine.registry import set_internal
+from mldeploy.engine.registry import set_internal, set_version
 from mldeploy.engine.requests import make_goal, refuse_unsupported
 from mldeploy.engine.step_executor import CancelledStepError, StepFailedError
 from mldeploy.engine.step_generator import StepGenerator
@@ -204,7 +204,7 @@ class ResourceMonitor:
     @staticmethod
     def _provider_inputs(options: Message, props: PropertyMap) -> None:
         if options.version:
-            props["version"] = options.version
+            set_version(props, options.version)
         if options.plugin_download_url:
             set_internal(props, "pluginDownloadURL", options.plugin_download_url)
 

@@ -11,14 +11,12 @@ from mldeploy.engine import step as ops
 from mldeploy.engine.errors import BailError, EngineError, InitError, StateError
 from mldeploy.engine.events import state_event
 from mldeploy.engine.property_value import Secret, deep_equals
+from mldeploy.engine.read_steps import ImportStep, ReadStep, RefreshStep
 from mldeploy.engine.state import ResourceState
 from mldeploy.engine.step import (
     CreateStep,
     DeleteProtectedError,
     DeleteStep,
-    ImportStep,
-    ReadStep,
-    RefreshStep,
     ReplaceStep,
     SameStep,
     Step,

@@ -9,31 +9,22 @@ from typing import Any
 from mldeploy.engine.aliases import AliasResolver
 from mldeploy.engine.analyzer import Analyzers
 from mldeploy.engine.deployment import Deployment, Registration
-from mldeploy.engine.diff import apply_replace_on_changes, resolve_unknown
+from mldeploy.engine.diff import apply_replace_on_changes
 from mldeploy.engine.errors import BailError, EngineError
 from mldeploy.engine.goal import Goal, ReadGoal
 from mldeploy.engine.options import Targets
-from mldeploy.engine.property_path import parse_path, reset_path
+from mldeploy.engine.property_path import parse_path
 from mldeploy.engine.property_value import (
     PropertyMap,
-    contains_unknowns,
-    deep_equals,
     mask_secrets,
-    strip_secrets,
 )
-from mldeploy.engine.provider import DIFF_NONE, DIFF_SOME, Diff, DiffUnavailableError
-from mldeploy.engine.registry import AnyProvider, filter_config, owner_of
+from mldeploy.engine.provider import DIFF_SOME, Diff
+from mldeploy.engine.read_steps import ImportStep, ReadStep
+from mldeploy.engine.registry import AnyProvider, owner_of
 from mldeploy.engine.replace import ReplacePlanner
+from mldeploy.engine.resource_diff import ResourceDiffer
 from mldeploy.engine.state import ResourceState
-from mldeploy.engine.step import (
-    CreateStep,
-    ImportStep,
-    ReadStep,
-    ReplaceStep,
-    SameStep,
-    Step,
-    UpdateStep,
-)
+from mldeploy.engine.step import CreateStep, ReplaceStep, SameStep, Step, UpdateStep
 from mldeploy.engine.targeting import Targeting
 from mldeploy.engine.urn import (
     ROOT_STACK_TYPE,
@@ -65,6 +56,7 @@ class StepGenerator:
         self.replace_targets = Targets(deployment.options.replace)
         self.targeting = Targeting(self)
         self.replacing = ReplacePlanner(self)
+        self.differ = ResourceDiffer(self)
         self.failed = False
 
     # -- reads -----------------------------------------------------------------------------------------------
@@ -76,7 +68,7 @@ class StepGenerator:
             urn = self._new_urn(goal.parent, goal.type, goal.name)
             old, _ = self._old(urn, goal.name, goal.type, goal.parent, [])
             if not goal.id:
-                raise self._bail(f"Expected an ID for {urn}", urn)
+                raise self.bail(f"Expected an ID for {urn}", urn)
             new = ResourceState(
                 urn=urn,
                 type=goal.type,
@@ -129,11 +121,12 @@ class StepGenerator:
         identity = self.deployment.identity
         urn = child_urn(identity.stack, identity.project, parent, type_, name)
         if urn in self.urns:
-            raise self._bail(f"Duplicate resource URN '{urn}'; try giving it a unique name", urn)
+            raise self.bail(f"Duplicate resource URN '{urn}'; try giving it a unique name", urn)
         self.urns.add(urn)
         return urn
 
-    def _bail(self, message: str, urn: str = "") -> BailError:
+    def bail(self, message: str, urn: str = "") -> BailError:
+        """Report an error; raise what this returns."""
         self.failed = True
         self.deployment.error(message, urn)
         return BailError(message)
@@ -145,7 +138,7 @@ class StepGenerator:
         candidates = self.aliases.candidates(name, type_, parent, aliases)
         claimed = self.aliases.taken_by.get(urn)
         if claimed is not None:
-            raise self._bail(
+            raise self.bail(
                 f"Duplicate resource URN '{urn}' conflicting with alias on resource with URN '{claimed}'", urn
             )
         for candidate in [urn, *candidates]:
@@ -156,7 +149,7 @@ class StepGenerator:
                 return old, ""
             other = candidate if candidate in self.urns else self.aliases.taken_by.get(candidate)
             if other is not None:
-                raise self._bail(
+                raise self.bail(
                     f"Duplicate resource alias '{candidate}' applied to resource with URN '{urn}' conflicting"
                     f" with resource with URN '{other}'",
                     urn,
@@ -248,7 +241,7 @@ class StepGenerator:
         if not included:
             with self.lock:
                 return self.targeting.untargeted_sames(urn, old, registration)
-        diff = self._diff(goal, urn, old, new, provider)
+        diff = self.differ.diff(goal, urn, old, new, provider)
         with self.lock:
             if urn in self.deployment.deletes:
                 return self._recreate(urn, old, common, recreating=True)
@@ -294,7 +287,7 @@ class StepGenerator:
     ) -> PropertyMap:
         inputs = new.inputs
         if old is not None:
-            inputs = self._ignore_changes(new.urn, inputs, old.inputs, goal.ignore_changes)
+            inputs = self.differ.ignore_changes(new.urn, inputs, old.inputs, goal.ignore_changes)
         if provider is None:
             return inputs
         if not included:
@@ -330,25 +323,6 @@ class StepGenerator:
         self.failed = True
         return BailError(f"resource {new.urn} is invalid")
 
-    def _ignore_changes(
-        self, urn: str, inputs: PropertyMap, old_inputs: PropertyMap, paths: list[str]
-    ) -> PropertyMap:
-        invalid: list[str] = []
-        for text in paths:
-            try:
-                path = parse_path(text)
-            except ValueError:
-                continue
-            inputs, ok = reset_path(path, old_inputs, inputs)
-            if not ok:
-                invalid.append(text)
-        if invalid:
-            listed = ", ".join(invalid)
-            self.deployment.events.diagnostic(
-                "info", f'cannot ignore changes in added or removed elements of the path: "{listed}"', urn
-            )
-        return inputs
-
     def _recreate(
         self, urn: str, old: ResourceState | None, common: dict[str, Any], *, recreating: bool
     ) -> list[Step]:
@@ -381,72 +355,6 @@ class StepGenerator:
         steps: list[Step] = [CreateStep(deployment=self.deployment, new=new, done=registration.done)]
         return self.targeting.validate(steps)
 
-    # -- diffs -----------------------------------------------------------------------------------------------
-
-    def _diff(
-        self,
-        goal: Goal,
-        urn: str,
-        old: ResourceState,
-        new: ResourceState,
-        provider: AnyProvider | None,
-    ) -> Diff:
-        trigger = self._triggered(urn, old, new)
-        if trigger is not None:
-            return trigger
-        if self.is_replace_target(urn, old):
-            return Diff(DIFF_SOME, replace_keys=["id"])
-        with self.lock:
-            if any(other in self.replaces for other in new.replace_with):
-                return Diff(DIFF_SOME, replace_keys=["replaceWith"])
-        if self._provider_changed(old, new):
-            return Diff(DIFF_SOME, replace_keys=["provider"])
-        if provider is None:
-            return Diff(DIFF_NONE if deep_equals(old.inputs, new.inputs) else DIFF_SOME)
-        try:
-            diff = provider.diff(
-                urn,
-                old.id,
-                old.inputs,
-                old.outputs,
-                new.inputs,
-                preview=self.deployment.preview,
-                ignore=goal.ignore_changes,
-            )
-        except DiffUnavailableError as error:
-            self.deployment.events.diagnostic("warning", str(error), urn)
-            return Diff(DIFF_SOME)
-        ignored = self._ignore_changes(urn, new.inputs, old.inputs, goal.ignore_changes)
-        return resolve_unknown(diff, old.inputs, ignored)
-
-    def _triggered(self, urn: str, old: ResourceState, new: ResourceState) -> Diff | None:
-        before, after = strip_secrets(old.replacement_trigger), strip_secrets(new.replacement_trigger)
-        unknown = contains_unknowns(after) or contains_unknowns(before)
-        if contains_unknowns(after) and not self.deployment.preview:
-            raise self._bail(f"replacement trigger contains unknowns for {urn}", urn)
-        if unknown or (before is not None and after is not None and not deep_equals(before, after)):
-            return Diff(DIFF_SOME, replace_keys=["replacementTrigger"])
-        return None
-
-    def _provider_changed(self, old: ResourceState, new: ResourceState) -> bool:
-        if old.provider == new.provider:
-            return False
-        if not old.provider or not new.provider:
-            return True
-        before, after = parse_provider_reference(old.provider), parse_provider_reference(new.provider)
-        with self.lock:
-            if self.aliases.taken_by.get(before.urn) == after.urn:
-                return False
-            old_state = self.deployment.olds.get(before.urn)
-            new_state = self.providers.get(after.urn)
-        provider = self.deployment.registry.get(after)
-        if provider is None or old_state is None or new_state is None:
-            raise EngineError(f"failed to resolve provider reference: {new.provider}")
-        diff = provider.diff_config(
-            after.urn, filter_config(old_state.inputs), old_state.outputs, filter_config(new_state.inputs), []
-        )
-        return diff.replaces()
-
     def _from_diff(
         self,
         goal: Goal,
@@ -462,7 +370,7 @@ class StepGenerator:
         try:
             diff = apply_replace_on_changes(diff, goal.replace_on_changes, has_init_errors=init_errors)
         except ValueError as error:
-            raise self._bail(str(error), urn) from None
+            raise self.bail(str(error), urn) from None
         if diff.changes == DIFF_SOME or old.pending_replacement:
             if diff.replaces() or old.pending_replacement:
                 return self.replacing.plan(goal, old, new, provider, diff, registration, seed)

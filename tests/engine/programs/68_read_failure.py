@@ -6,5 +6,5 @@ Res("seen", opts=pulumi.ResourceOptions(id="nothing"))
 from tp import Res
 Res("a", value=1)
 #: refresh -> same=2
-#: edit a-1 fail=["read"]
+#: edit a-1 'fail=["read"]'
 #: refresh -> fail "read failed"
