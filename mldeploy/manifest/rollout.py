@@ -23,5 +23,5 @@ class Rollout(Section):
     max_latency_ratio: Annotated[float, Field(ge=1)] = 1.5
     """canary: the 95th percentile of the new version over the old one's, above which traffic goes back."""
     promote: Text | None = None
-    """AKS, Kubernetes: a kept version that serves instead of the newest: one that `mldeploy status` lists.
+    """AKS, Kubernetes: a kept version that serves instead of the newest: one that `up` names after a rollout.
     Remove the line to serve the newest again."""

@@ -6,6 +6,7 @@ starts them again when they end, and stops them gently. The image's last word na
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
@@ -26,6 +27,7 @@ from tests.lifecycle.project import REPOSITORY
 
 _PRE_STOP_SECONDS = 1.5
 _DRAIN_SECONDS = 5
+_KEYS_SECONDS = 1.0
 _SCRIPT = """
 import json, os, time
 count = 0
@@ -70,6 +72,7 @@ class _Pod:
     again_at: float = 0.0
     stop_at: float | None = None
     killed_at: float | None = None
+    keys_at: float = 0.0
 
 
 class ProcessPods(threading.Thread):
@@ -148,13 +151,20 @@ class ProcessPods(threading.Thread):
             )  # fmt: skip
         self._report(pod)
 
+    def _renew_keys(self, pod: _Pod) -> None:
+        """A kubelet renews mounted secrets, without touching the container."""
+        if time.monotonic() >= pod.keys_at and (pod.folder / "keys.json").exists():
+            pod.keys_at = time.monotonic() + _KEYS_SECONDS
+            self._write_keys(pod)
+
     def _write_keys(self, pod: _Pod) -> None:
         name = pod.name.rsplit("-", 3)[0]
         secret = self._cluster.get("Secret", pod.namespace, f"{name}-keys")
-        assert secret is not None
-        import base64
-
-        (pod.folder / "keys.json").write_bytes(base64.b64decode(secret["data"]["keys.json"]))
+        if secret is None:
+            return  # removed together with the pod
+        whole = pod.folder / "keys.new"
+        whole.write_bytes(base64.b64decode(secret["data"]["keys.json"]))
+        whole.rename(pod.folder / "keys.json")
 
     def _follow(self, pod: _Pod, *, leaving: bool) -> None:
         if leaving:
@@ -179,6 +189,7 @@ class ProcessPods(threading.Thread):
             pod.again_at = time.monotonic() + min(10, 1 + pod.restarts)
             self._report(pod)
             return
+        self._renew_keys(pod)
         ready = _asks(f"http://{pod.address}:5001/readyz")
         if ready != pod.ready:
             pod.ready = ready

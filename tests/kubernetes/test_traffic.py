@@ -129,3 +129,31 @@ def test_a_bad_version_goes_back_by_itself(service, word, said, moved):
     project.service(image=image("process-good"))
     project.up()
     assert set(project.deployments()) == {first}
+
+
+def test_day_two_and_rotated_keys(service):
+    project, gateway = service
+    row = project.status()["diabetes"]
+    assert row["state"] == "healthy"
+    assert row["models"] == {"diabetes": "1"}
+    assert row["scoring_uri"].endswith("/api/v1/service/diabetes/score")
+    assert "a line of the fake pod's log" in project.run("logs", "diabetes", "-n", "5").stdout
+    assert json.loads(project.run("score", "diabetes", "--data", "in.json").stdout) == [6]
+    assert "[secret]" in project.run("keys", "diabetes").stdout
+
+    # One key after the other: clients move to the secondary, the primary is renewed, no pod starts again.
+    keys = json.loads(project.run("keys", "diabetes", "--show", "--json").stdout)
+    pods = {pod["metadata"]["uid"] for pod in project.api.list("Pod", project.namespace)}
+    with Load(gateway, keys["secondary"], clients=2) as load:
+        project.services["diabetes"]["key_generation"] = [2, 1]
+        project.up()
+        renewed = key_of(project)
+        assert renewed != keys["primary"]
+        deadline = time.monotonic() + 20
+        while gateway.post(b'{"data": [1]}', renewed)[0] != 200:
+            assert time.monotonic() < deadline, "the new key is not taken"
+            time.sleep(0.2)
+    assert load.failures == []
+    assert gateway.post(b'{"data": [1]}', keys["primary"])[0] == 401
+    assert {pod["metadata"]["uid"] for pod in project.api.list("Pod", project.namespace)} == pods
+    assert project.up() == {}

@@ -302,6 +302,8 @@ def _roll(ctx: Context, inputs: Mapping[str, Any]) -> dict[str, Any]:
     if inputs.get("autoscaled"):
         _check_metrics(ctx, service)
     kept = prune(service, {target, str(inputs["version"])}, int(inputs.get("keep_previous") or 0))
+    if kept:
+        ctx.info(f"kept to go back to, by `rollout: {{promote: <version>}}`: {', '.join(kept)}")
     base, outside = route.base_uri()
     if not outside and route.gateway is not None:
         ctx.info(

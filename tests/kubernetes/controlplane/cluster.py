@@ -23,6 +23,8 @@ from tests.kubernetes.controlplane import build
 from tests.kubernetes.controlplane.certificates import Authority
 
 START_SECONDS = 90
+# In the format of the container runtimes, which kwok reads.
+_LOG = "2026-01-01T00:00:00.000000000Z stdout F a line of the fake pod's log\n"
 _ISSUER = "https://kubernetes.default.svc.cluster.local"
 
 
@@ -326,7 +328,7 @@ def api_ready(cluster: TestCluster) -> bool:
 def _start_kwok(cluster: TestCluster, nodes: int) -> None:
     from tests.kubernetes.controlplane.stages import configuration
 
-    (cluster.folder / "pod.log").write_text("a line of the fake pod's log\nanother line\n")
+    (cluster.folder / "pod.log").write_text(_LOG)
     config = configuration(cluster.binaries / "stages", cluster.folder / "pod.log")
     (cluster.folder / "kwok.yaml").write_text(config)
     cluster.run(
