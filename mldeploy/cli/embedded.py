@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import typer
 
 from mldeploy.cli.runner import Operation, Outcome, RunOptions
 from mldeploy.engine import Engine, Options
 from mldeploy.engine.display import EventStream, make_display
+from mldeploy.engine.display.base import Display
 from mldeploy.session import Session
 
 
@@ -34,9 +37,7 @@ class EmbeddedRunner:
         return self._carry_out(operation, options)
 
     def _carry_out(self, operation: Operation, options: RunOptions) -> Outcome:
-        display = (
-            EventStream(sys.stdout) if options.json else make_display(operation.value, diff=options.diff)
-        )
+        display = _display(operation, options)
         engine = Engine(
             self.session.project,
             self.session.stack,
@@ -55,3 +56,20 @@ class EmbeddedRunner:
         result = getattr(engine, operation.value)(settings)
         display.close(result)
         return Outcome(result.ok, result.changes, result.error)
+
+
+class _Taken(Display):
+    """Gives the events to whoever asked for them."""
+
+    def __init__(self, operation: Operation, take: Callable[[dict[str, Any]], None]) -> None:
+        super().__init__(operation.value)
+        self._take = take
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        self._take(event)
+
+
+def _display(operation: Operation, options: RunOptions) -> Display:
+    if options.events is not None:
+        return _Taken(operation, options.events)
+    return EventStream(sys.stdout) if options.json else make_display(operation.value, diff=options.diff)

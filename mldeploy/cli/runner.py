@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -44,6 +44,8 @@ class RunOptions:
     targets: tuple[str, ...] = ()
     policy_packs: tuple[Path, ...] = ()
     json: bool = False
+    events: Callable[[dict[str, Any]], None] | None = None
+    """Takes the engine's events, in place of the terminal."""
     ask: bool = False
     """Show the plan and ask the person at the terminal before anything changes."""
 
@@ -75,7 +77,10 @@ class Outcome:
 class Runner(Protocol):
     """Carries out operations on one session's stack."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """`pulumi` or `embedded`."""
+        ...
 
     def run(self, operation: Operation, options: RunOptions) -> Outcome:
         """Carry out ``operation``, showing progress on the terminal (or events as JSON lines)."""
@@ -113,7 +118,7 @@ class PulumiRunner:
         if selected is not None:
             return selected
         command = [self.executable, *self._arguments(operation, options)]
-        if not options.json:
+        if not options.json and options.events is None:
             standard_input = None if options.ask else subprocess.DEVNULL
             done = subprocess.run(
                 command, cwd=self.session.project, env=environment, stdin=standard_input, check=False
@@ -129,7 +134,7 @@ class PulumiRunner:
             text=True,
             encoding="utf-8",
         )
-        changes = _relay(process)
+        changes = _relay(process, options.events)
         return Outcome(process.wait() == 0, changes)
 
     def _select(self, environment: dict[str, str]) -> Outcome | None:
@@ -158,7 +163,7 @@ class PulumiRunner:
             yield "--non-interactive"
             if operation is not Operation.PREVIEW:
                 yield from ("--yes", "--skip-preview")
-        if options.json:
+        if options.json or options.events is not None:
             yield "--json"
         if options.diff:
             yield "--diff"
@@ -174,8 +179,10 @@ class PulumiRunner:
             yield from ("--policy-pack", str(pack))
 
 
-def _relay(process: subprocess.Popen[str]) -> dict[str, int]:
-    """Print the engine events of a child, one JSON document a line, and return what its summary counts."""
+def _relay(
+    process: subprocess.Popen[str], take: Callable[[dict[str, Any]], None] | None = None
+) -> dict[str, int]:
+    """Print the engine events of a child (or give them to ``take``), one a line; return what its summary counts."""
     changes: dict[str, int] = {}
     for line in process.stdout or ():
         try:
@@ -183,7 +190,10 @@ def _relay(process: subprocess.Popen[str]) -> dict[str, int]:
         except ValueError:
             print(line, end="", file=sys.stderr)
             continue
-        print(line, end="")
+        if take is None:
+            print(line, end="")
+        elif isinstance(event, dict):
+            take(cast("dict[str, Any]", event))
         if isinstance(event, dict) and "summaryEvent" in event:
             counted: dict[Any, Any] = cast("Any", event)["summaryEvent"].get("resourceChanges") or {}
             changes = {str(k): int(v) for k, v in counted.items()}

@@ -29,6 +29,12 @@ ParallelOption = Annotated[
     int, typer.Option("--parallel", "-p", min=0, help="Steps at a time; 0: the engine's own.")
 ]
 TargetOption = Annotated[list[str] | None, typer.Option("--target", "-t", help="Only this resource's URN.")]
+MarkdownOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--markdown", help="Write a comment for a pull request to this file; '-' for standard output."
+    ),
+]
 PackOption = Annotated[list[Path] | None, typer.Option("--policy-pack", help="Run this policy pack.")]
 
 
@@ -67,11 +73,15 @@ def preview(
     expect_no_changes: ExpectOption = False,
     target: TargetOption = None,
     policy_pack: PackOption = None,
+    markdown: MarkdownOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show what `up` would change. Changes nothing."""
     session = open_session(project, stack)
     options = RunOptions(diff, refresh, expect_no_changes, 0, *_tuples(target, policy_pack), json=as_json)
+    if markdown is not None:
+        _finish(_as_markdown(session, engine, options, markdown), as_json=False)
+        return
     _finish(_carry_out(Operation.PREVIEW, session, engine, options, yes=True), as_json)
 
 
@@ -121,6 +131,22 @@ def _carry_out(
         load(session.project, session.stack)
     ask = operation is not Operation.PREVIEW and not yes and not options.json and sys.stdin.isatty()
     return choose(session, engine).run(operation, replace(options, ask=ask))
+
+
+def _as_markdown(session: Session, engine: EngineChoice, options: RunOptions, file: Path) -> Outcome:
+    """Preview without showing progress, and write what it found, also when it failed."""
+    from mldeploy.review import Plan, render
+
+    plan = Plan()
+    outcome = _carry_out(
+        Operation.PREVIEW, session, engine, replace(options, events=plan, json=False), yes=True
+    )
+    text = render(session.stack, plan, ok=outcome.ok)
+    if str(file) == "-":
+        print(text, end="")
+    else:
+        file.write_text(text, encoding="utf-8")
+    return outcome
 
 
 def _finish(outcome: Outcome, as_json: bool) -> None:
