@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, cast
 
 from mldeploy.provider.kubernetes import bake
-from mldeploy.provider.kubernetes.client import ClusterError, Reply
+from mldeploy.provider.kubernetes.client import ClusterError
 from mldeploy.provider.kubernetes.fields import KEY, PLACE, place, without_credentials
 from mldeploy.provider.kubernetes.route import Route
 from mldeploy.provider.kubernetes.versions import (
@@ -17,15 +16,13 @@ from mldeploy.provider.kubernetes.versions import (
     ensure_ready,
     mark_served,
     prune,
-    ready_pods,
     remove,
     restarts,
     versions,
 )
+from mldeploy.provider.kubernetes.watched_pods import WatchedPods
 from mldeploy.provider.resource import CheckError, Context, Diff, Field, ProvisionError, Resource
 
-_PORT = 5001
-_METRICS_SECONDS = 5.0
 _METRICS_API = "/apis/metrics.k8s.io/v1beta1"
 _STRATEGIES = ("blue_green", "canary")
 DEFAULT_STEPS = (5, 25, 100)
@@ -241,46 +238,6 @@ def _drift(service: Service, route: Route, inputs: Mapping[str, Any], state: Map
     return found
 
 
-@dataclass(frozen=True)
-class _Pods:
-    """A version's pods, as a bake watches them."""
-
-    service: Service
-    version: str
-    tls: bool
-    key: str | None
-    restarts_before: int
-
-    def samples(self) -> dict[str, bake.Sample]:
-        return bake.in_parallel(ready_pods(self.service, self.version), self._sample)
-
-    def _sample(self, pod: str) -> bake.Sample | None:
-        target = f"{'https:' if self.tls else ''}{pod}:{_PORT}"
-        try:
-            answer: Reply = self.service.cluster.proxy(
-                "GET",
-                "Pod",
-                self.service.namespace,
-                target,
-                "/metrics",
-                key=self.key,
-                timeout=_METRICS_SECONDS,
-            )
-        except ClusterError:
-            return (
-                None  # It is going, or does not answer: its readiness and restarts are judged by trouble().
-            )
-        return bake.parse(answer.body.decode(errors="replace")) if answer.status == 200 else None
-
-    def trouble(self) -> str | None:
-        started_again = restarts(self.service, self.version) - self.restarts_before
-        if started_again > 0:
-            return f"its containers ended and were started again ({started_again} times)"
-        if not ready_pods(self.service, self.version):
-            return "none of its pods is ready any more"
-        return None
-
-
 class _BreachError(ProvisionError):
     pass
 
@@ -387,8 +344,8 @@ def _bake(ctx: Context, inputs: Mapping[str, Any], service: Service, serving: st
     if seconds <= 0:
         return
     target, tls, key = _target(inputs), bool(inputs.get("tls")), cast("str | None", inputs.get("key"))
-    new = _Pods(service, target, tls, key, restarts(service, target))
-    old = _Pods(service, serving, tls, key, 0)
+    new = WatchedPods(service, target, tls, key, restarts(service, target))
+    old = WatchedPods(service, serving, tls, key, 0)
     limits = bake.Limits(
         max_error_rate=float(inputs.get("max_error_rate", 0.01)),
         max_latency_ratio=float(inputs.get("max_latency_ratio", 1.5)),
