@@ -290,6 +290,8 @@ class Connection:
 
     def _start(self, request: Request) -> None:
         self.current = request
+        # Waiting for one's own earlier answers is not waiting for a place.
+        request.arrived = self.server.loop.now
         self.phase = Phase.RUNNING
         self.deadline = 0.0
         if request.early is not None:
