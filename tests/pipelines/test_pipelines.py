@@ -1,0 +1,178 @@
+"""The pipelines that users copy: their schemas, their pins, and their shell steps run against a local stack."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.lifecycle.project import Project
+
+ROOT = Path(__file__).resolve().parents[2]
+GITHUB = sorted((ROOT / "pipelines/github").glob("*.yml"))
+AZURE = ROOT / "pipelines/azure/azure-pipelines.yml"
+FORMS = sorted(path for path in (ROOT / ".github/ISSUE_TEMPLATE").glob("*.yml") if path.name != "config.yml")
+SCHEMAS = {
+    "github-workflows": GITHUB,
+    "azure-pipelines": [AZURE],
+    "dependabot": [ROOT / ".github/dependabot.yml"],
+    "github-issue-forms": FORMS,
+    "github-issue-config": [ROOT / ".github/ISSUE_TEMPLATE/config.yml"],
+}
+
+
+# The schema of Azure Pipelines has expressions of another dialect, and its files have template expressions.
+EXTRA = {"azure-pipelines": ["--regex-variant", "python", "--data-transform", "azure-pipelines"]}
+
+
+@pytest.mark.parametrize("schema", SCHEMAS)
+def test_schema(schema):
+    pytest.importorskip(
+        "check_jsonschema", reason="needs the package check-jsonschema, which has the schemas"
+    )
+    files = [str(path) for path in SCHEMAS[schema]]
+    assert files
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", f"vendor.{schema}"]
+    command += EXTRA.get(schema, []) + files
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("path", GITHUB, ids=lambda path: path.stem)
+def test_actions_are_pinned_and_rights_are_few(path):
+    text = path.read_text()
+    uses = re.findall(r"uses: (\S+)(.*)", text)
+    assert uses
+    for action, comment in uses:
+        assert re.fullmatch(r"[\w.-]+/[\w.-]+@[0-9a-f]{40}", action), action
+        assert re.match(r" # v\d", comment), f"{action} does not say its version"
+    workflow = yaml.safe_load(text)
+    assert workflow["permissions"] == {"contents": "read"}
+    for job in workflow["jobs"].values():
+        assert job["permissions"]["id-token"] == "write"
+        assert "timeout-minutes" in job
+        for step in job["steps"]:
+            # What an outsider can write (a title, a branch) must not become shell code.
+            assert "${{" not in step.get("run", ""), step["name"]
+
+
+def test_prod_waits_for_dev_and_an_approval():
+    jobs = yaml.safe_load((ROOT / "pipelines/github/deploy.yml").read_text())["jobs"]
+    assert jobs["prod"]["needs"] == "dev"
+    assert jobs["prod"]["environment"] == "prod"
+    assert not jobs["prod"]["concurrency"]["cancel-in-progress"]
+
+
+def test_readme_explains_the_placeholders():
+    text = (ROOT / "pipelines/README.md").read_text()
+    assert "40 zeros" in text
+    for path in [*GITHUB, AZURE]:
+        assert str(path.relative_to(ROOT / "pipelines")) in text
+
+
+# --- the shell steps -------------------------------------------------------------------------------------
+
+
+def github_steps(name, job):
+    """The shell steps after the installation."""
+    steps = yaml.safe_load((ROOT / f"pipelines/github/{name}.yml").read_text())["jobs"][job]["steps"]
+    return {step["name"]: step["run"] for step in steps if "run" in step and step["name"] != "Install"}
+
+
+def azure_script(stage):
+    """The commands of a stage's Azure CLI task."""
+    stages = yaml.safe_load(AZURE.read_text())["stages"]
+    (job,) = next(one for one in stages if one["stage"] == stage)["jobs"]
+    steps = job.get("steps") or job["strategy"]["runOnce"]["deploy"]["steps"]
+    return next(step["inputs"]["inlineScript"] for step in steps if step.get("task") == "AzureCLI@2")
+
+
+@pytest.fixture
+def runner(tmp_path):
+    """Runs shell code as a pipeline's agent would: in the project, with `gh` as a stand-in that notes its arguments."""
+    project = Project(tmp_path / "project", tmp_path / "home", "embedded")
+    project.echo()
+    (project.root / "policy").symlink_to(ROOT / "policy")
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    (tools / "gh").write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/gh.log\n')
+    (tools / "mldeploy").write_text(f'#!/bin/sh\nexec {sys.executable} -m mldeploy "$@"\n')
+    for tool in tools.iterdir():
+        tool.chmod(0o755)
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PULUMI_", "MLDEPLOY_", "GITHUB_"))}
+    environment = kept | {
+        "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT),
+        "STACK": "local",
+        "MLDEPLOY_HOME": str(tmp_path / "home"),
+        "MLDEPLOY_ENGINE": "embedded",
+        "GITHUB_REPOSITORY": "owner/repository",
+        "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md"),
+        "PULL_REQUEST": "7",
+        "NO_COLOR": "1",
+    }
+
+    def run(code, **more):
+        command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", code]
+        done = subprocess.run(
+            command,
+            cwd=project.root,
+            env=environment | more,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    run.project, run.folder = project, tmp_path
+    yield run
+    if (project.root / ".pulumi-state").exists():
+        project.run("destroy", "--yes")
+
+
+def test_preview_steps(runner):
+    for name, code in github_steps("preview", "preview").items():
+        status, said = runner(code)
+        assert status == 0, f"{name}: {said}"
+    assert "New service." in (runner.project.root / "preview.md").read_text()
+    assert "issues/7/comments -F body=@preview.md" in (runner.folder / "gh.log").read_text()
+
+
+@pytest.mark.reliability  # with a policy pack and a killed process: half a minute
+def test_deploy_steps(runner):
+    for name, code in github_steps("deploy", "dev").items():
+        status, said = runner(code)
+        assert status == 0, f"{name}: {said}"
+    assert "healthy" in (runner.folder / "summary.md").read_text()
+    assert runner.project.states() == {"echo": "healthy"}
+    # The drift check is content with what was just deployed, and is not once a process is gone.
+    steps = github_steps("drift", "drift")
+    status, said = runner(steps["Compare"])
+    assert status == 0, said
+    os.kill(int(runner.project.outputs("Replica")["pid"]), 9)
+    status, said = runner(steps["Compare"])
+    assert status == 1, said
+    assert runner(steps["Report"])[0] == 0
+    assert (
+        "issue create --repo owner/repository --title Drift in local"
+        in (runner.folder / "gh.log").read_text()
+    )
+
+
+@pytest.mark.reliability
+def test_azure_preview_script(runner):
+    status, said = runner(azure_script("preview"))
+    assert status == 0, said
+    assert "New service." in (runner.project.root / "preview.md").read_text()
+
+
+def test_the_stages_run_the_same_commands():
+    """Azure's deployment stages differ in the stack's name only, and do what GitHub's jobs do."""
+    assert azure_script("dev") == azure_script("prod")
+    wanted = [line for code in github_steps("deploy", "dev").values() for line in code.strip().splitlines()]
+    wanted = [line.partition(" | ")[0] for line in wanted]
+    assert azure_script("dev").strip().splitlines()[1:] == wanted
