@@ -223,7 +223,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(401, x_ms_error_code="NoAuthenticationInformation")
         elif query.get("comp") == "list":
             self._list(path, query)
-        elif self.command == "PUT" and not self._intact(body):
+        elif self.command == "PUT" and not self._intact(body, required=query.get("comp") == "block"):
             self._answer(400, x_ms_error_code="Md5Mismatch")
         elif query.get("comp") == "block":
             with state.lock:
@@ -250,9 +250,11 @@ class _Handler(BaseHTTPRequestHandler):
                 **({"Content_Length": str(len(data))} if self.command == "HEAD" else {}),
             )  # fmt: skip
 
-    def _intact(self, body: bytes) -> bool:
+    def _intact(self, body: bytes, *, required: bool) -> bool:
         given = self.headers.get("Content-MD5")
-        return given is None or base64.b64encode(hashlib.md5(body).digest()).decode() == given
+        if given is None:
+            return not required
+        return base64.b64encode(hashlib.md5(body).digest()).decode() == given
 
     def _block_list(self, path: str, body: bytes) -> None:
         state = self.state

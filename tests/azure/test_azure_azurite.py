@@ -23,7 +23,7 @@ def account(cloud, tmp_path, monkeypatch):
 
 
 def test_files_are_uploaded_resumed_verified_and_deleted(account, tmp_path):
-    from azure.core.exceptions import ResourceNotFoundError
+    from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
     ctx = Context(root=tmp_path / "root")
     folder = ctx.root / "model"
@@ -54,14 +54,15 @@ def test_files_are_uploaded_resumed_verified_and_deleted(account, tmp_path):
     # An interrupted upload: one block is staged, nothing is visible; then only the others are sent.
     client = container.get_blob_client(name)
     first = (folder / "big.bin").read_bytes()[: blobs.BLOCK]
-    import base64
-
-    block = base64.b64encode(f"{0:06d}{hashlib.sha256(first).hexdigest()[:26]}".encode()).decode()
+    block, _ = blobs.block_id(0, first)
     client.stage_block(block, first)
     with pytest.raises(ResourceNotFoundError):
         client.get_blob_properties()
     files.create(ctx, given)
     assert container.download_blob(name).readall() == data
     assert files.read(ctx, ident, state, given) is not None
+    assert client.get_blob_properties().metadata["sha256"] == hashlib.sha256(data).hexdigest()
+    with pytest.raises(HttpResponseError, match="contentMD5"):
+        client.stage_block(block, first, headers={"Content-MD5": blobs.block_id(0, b"other")[1]})
     files.delete(ctx, ident, state)
     assert list(container.list_blobs()) == []

@@ -10,11 +10,12 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-from mldeploy.content import Entry, open_regular
+from mldeploy.content import Entry, SqliteHashCache, file_hash, open_regular
+from mldeploy.home import cache_dir
 from mldeploy.provider.azure import arm
 from mldeploy.provider.resource import Context, ProvisionError
 
-BLOCK: Final = 8 << 20
+BLOCK: Final = 16 << 20
 PARALLEL: Final = 6
 # Small files are cheap to send whole; their number is what costs.
 _WHOLE: Final = BLOCK
@@ -144,20 +145,25 @@ def _send_whole(
     progress(entry.size)
 
 
+def block_id(number: int, data: bytes) -> tuple[str, str]:
+    """A block's id, which follows from its place and content, and its Content-MD5: one pass over the bytes."""
+    digest = hashlib.md5(data, usedforsecurity=False)
+    name = base64.b64encode(f"{number:06d}{digest.hexdigest()[:26]}".encode()).decode()
+    return name, base64.b64encode(digest.digest()).decode()
+
+
 def _send_blocks(
     ctx: Context, pool: ThreadPoolExecutor, blob: Any, entry: Entry, progress: Callable[[int], None]
 ) -> None:
     """A block's id is its content, so that blocks of an interrupted upload are found again and not sent twice."""
-    from azure.storage.blob import ContentSettings
-
     known = _staged(blob)
     order: list[str] = []
-    whole = hashlib.md5(usedforsecurity=False)
 
     def stage(number: int, data: bytes) -> str:
-        name = base64.b64encode(f"{number:06d}{hashlib.sha256(data).hexdigest()[:26]}".encode()).decode()
+        name, checksum = block_id(number, data)
         if known.get(name) != len(data):
-            blob.stage_block(name, data, length=len(data), validate_content=True)
+            # The service compares the checksum of what arrived with the header.
+            blob.stage_block(name, data, length=len(data), headers={"Content-MD5": checksum})
         progress(len(data))
         return name
 
@@ -167,7 +173,6 @@ def _send_blocks(
             number = 0
             while data := _read(file):
                 size += len(data)
-                whole.update(data)
                 yield _task(stage, number, data)
                 number += 1
         if size != entry.size:
@@ -176,9 +181,11 @@ def _send_blocks(
     for name in _bounded(pool, tasks(), PARALLEL):
         ctx.check_cancelled()
         order.append(name)
+    # The hash was computed when the update was planned; remembered, it costs nothing here.
+    cache = SqliteHashCache(cache_dir() / "hashes.sqlite")
     blob.commit_block_list(
         _blocks(sorted(order, key=lambda name: base64.b64decode(name)[:6])),
-        content_settings=ContentSettings(content_md5=bytearray(whole.digest())),
+        metadata={"sha256": file_hash(entry.path, cache)},
     )
     found = blob.get_blob_properties()
     if found.size != entry.size:
