@@ -1,0 +1,66 @@
+"""`mldeploy graph` and `mldeploy doctor`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mldeploy.cli.app import DEFAULT_STACK, EXIT_FAILED, JsonOption, ProjectOption, StackOption, print_json
+from mldeploy.cli.app import session as open_session
+
+
+class Format(StrEnum):
+    """What `graph` writes."""
+
+    MERMAID = "mermaid"
+    SVG = "svg"
+
+
+def graph(
+    project: ProjectOption = None,
+    stack: StackOption = DEFAULT_STACK,
+    form: Annotated[
+        Format | None, typer.Option("--format", help="Default: by the file's name, else mermaid.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file.")] = None,
+) -> None:
+    """Draw a stack: models, the images they are in, the services that run those, and the targets."""
+    from mldeploy.manifest import load
+    from mldeploy.review.graph import build, mermaid, svg
+
+    session = open_session(project, stack)
+    drawn = build(load(session.project, stack))
+    chosen = form or (Format.SVG if output is not None and output.suffix == ".svg" else Format.MERMAID)
+    text = svg(drawn, f"The stack {stack}") if chosen is Format.SVG else mermaid(drawn)
+    if output is None:
+        print(text, end="")
+    else:
+        output.write_text(text, encoding="utf-8")
+
+
+def doctor(
+    project: ProjectOption = None, stack: StackOption = DEFAULT_STACK, as_json: JsonOption = False
+) -> None:
+    """Check tools, versions, credentials and names that `up` of a stack needs; each finding says how to fix it."""
+    from mldeploy.doctor import examine
+
+    findings = examine(open_session(project, stack))
+    if as_json:
+        print_json([finding.to_json() for finding in findings])
+    else:
+        signs = {"ok": "ok     ", "note": "note   ", "problem": "PROBLEM"}
+        for finding in findings:
+            print(f"{signs[finding.level]}  {finding.what}: {finding.found}")
+            if finding.fix:
+                print(f"         fix: {finding.fix}")
+    if any(finding.level == "problem" for finding in findings):
+        raise typer.Exit(EXIT_FAILED)
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    app.command()(graph)
+    app.command()(doctor)
