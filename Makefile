@@ -7,6 +7,9 @@ MLDEPLOY := $(BIN)/mldeploy
 SDKS_local :=
 SDKS := $(if $(filter-out local,$(STACK)),cloud)
 
+# Byte code is kept: the cloud SDKs take minutes to compile, and every engine, provider and replica is a process.
+export PYTHONDONTWRITEBYTECODE =
+
 .PHONY: azure-tools help setup setup-dev setup-cloud up preview refresh down score status lint format test test-kubernetes test-reliability lock schema clean
 .DEFAULT_GOAL := help
 
