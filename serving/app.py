@@ -103,7 +103,8 @@ class App:
         if len(request_id) > _ID_LIMIT:
             return messages.error(431, f"x-request-id must not exceed {_ID_LIMIT} characters")
         request.request_id = request_id
-        request.trace_id = request.header(b"traceid")
+        if b"traceid" in request.headers:
+            request.trace_id = request.header(b"traceid")
         # v1's servers used x-ms-request-id for both ids; clients may still send it.
         legacy = request.header(b"x-ms-request-id")
         client = request.header(b"x-ms-client-request-id") or legacy
@@ -203,11 +204,14 @@ class App:
     def finish(self, request: Request, response: Response) -> None:
         """Add what every answer carries, count it and log it."""
         headers = response.headers
-        headers.append(("x-ms-server-version", self._version))
-        if request.request_id:
-            headers.append(("x-request-id", request.request_id))
-        if request.legacy_request_id:
-            headers.append(("x-ms-request-id", request.legacy_request_id))
+        headers += (
+            ("x-ms-server-version", self._version),
+            ("x-request-id", request.request_id),
+            ("x-ms-request-id", request.legacy_request_id),
+        )
+        if not request.legacy_request_id:
+            # The client's own ids were refused; they do not come back.
+            headers[-2:] = [header for header in headers[-2:] if header[1]]
         if request.client_request_id:
             headers.append(("x-ms-client-request-id", request.client_request_id))
         if request.trace_id:

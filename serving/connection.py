@@ -48,10 +48,9 @@ class Connection:
     """Lives in the server's loop; every method is for the thread that holds the baton."""
 
     __slots__ = (
-        "_body", "_events", "_fed", "_header_bytes", "_headers", "_incoming", "_out", "_parser", "_refused",
-        "_repeated", "_size", "_url",
-        "current", "deadline", "eof", "fd", "peer", "phase", "private", "queue", "refusal",
-        "scheme", "server", "sock",
+        "_body", "_events", "_fed", "_header_bytes", "_header_limit", "_headers", "_incoming", "_out", "_parser",
+        "_refused", "_repeated", "_size", "_url", "current", "deadline", "eof", "fd", "peer", "phase", "private",
+        "queue", "refusal", "scheme", "server", "sock",
     )  # fmt: skip
 
     def __init__(self, server: Server, sock: socket, peer: str, *, private: bool) -> None:
@@ -73,6 +72,7 @@ class Connection:
         self._headers: dict[bytes, bytes] = {}
         self._repeated: set[bytes] = set()
         self._header_bytes = 0
+        self._header_limit = server.config.header_limit_bytes
         self._fed = 0
         self._body: list[bytes] = []
         self._size = 0
@@ -159,11 +159,7 @@ class Connection:
             self.refusal = messages.error(400, f"The request is not valid HTTP/1.1: {problem}")
         if self.phase in _OVER:
             return
-        if (
-            self.refusal is None
-            and self._incoming is None
-            and self._fed > self.server.config.header_limit_bytes
-        ):
+        if self.refusal is None and self._incoming is None and self._fed > self._header_limit:
             # Not even one header was completed in so many bytes.
             self.refusal = self._too_many_headers()
         if self.refusal is not None:
@@ -204,13 +200,13 @@ class Connection:
 
     def _count(self, size: int) -> None:
         self._header_bytes += size
-        if self._header_bytes > self.server.config.header_limit_bytes:
+        if self._header_bytes > self._header_limit:
             self.refusal = self._too_many_headers()
             raise _RefusedError
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._header_bytes += len(name) + len(value) + 4
-        if self._header_bytes > self.server.config.header_limit_bytes:
+        if self._header_bytes > self._header_limit:
             self._count(0)
         if self._incoming is not None:
             return  # a trailer after a chunked body: nothing here may act on it

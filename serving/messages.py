@@ -58,7 +58,8 @@ class Request:
 
     def header(self, name: bytes) -> str:
         """A header's value, or an empty string."""
-        return self.headers.get(name, b"").decode("latin-1")
+        value = self.headers.get(name)
+        return value.decode("latin-1") if value else ""
 
 
 class Response:

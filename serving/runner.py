@@ -124,20 +124,23 @@ class Runner:
 
     def _turn(self) -> None:
         """One round of the loop. For the thread with the baton."""
+        # The main thread is here: if there are no other threads for calls, none is being made.
+        alone = self._main_has_baton and len(self._slots) == 1
         if self._queue and self._main_has_baton:
             timeout = 0.0
-        elif self._queue or self.running:
-            timeout = min(_BUSY_POLL, max(0.005, self._config.max_wait / 4))
+        elif self._queue or (not alone and self.running):
+            timeout = min(_BUSY_POLL, max(0.005, self._config.max_wait / 4), self._until_timeout())
         else:
             timeout = self.patience()
-        self._loop.poll(min(timeout, self._until_timeout()))
+        self._loop.poll(timeout)
         if self._answers:
             self._answer()
         if self._queue:
             self._drop_late()
             if self._answers:
                 self._answer()
-        self._check_slots()
+        if not alone:
+            self._check_slots()
         row = self._row
         row[metrics.HEARTBEAT] = self._loop.now
         row[metrics.QUEUED] = len(self._queue)

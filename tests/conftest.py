@@ -1,0 +1,16 @@
+"""What every test may rely on."""
+
+import asyncio
+
+import pytest
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """This thread has an event loop, as a Pulumi program's has: whoever ran before may have closed it."""
+    try:
+        closed = asyncio.get_event_loop_policy().get_event_loop().is_closed()
+    except RuntimeError:
+        closed = True
+    if closed:
+        asyncio.set_event_loop(asyncio.new_event_loop())
