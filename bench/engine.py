@@ -200,6 +200,8 @@ def bench(sizes: list[int], repeat: int, *, cli: bool) -> dict:
             if cli and count == 1000:
                 report["cli"] = _cli(folder, best["no-op"])
                 print("cli", json.dumps(report["cli"]), flush=True)
+    if len(sizes) < 2:
+        return report
     small, large = min(sizes), max(sizes)
     per = {n: report["sizes"][n]["cpu"] for n in (small, large)}
     report["linearity"] = {k: round(per[large][k] / large / (per[small][k] / small), 2) for k in per[small]}

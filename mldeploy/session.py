@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 
@@ -62,10 +62,9 @@ class Session:
 
     def _settings_backend(self) -> str:
         try:
-            settings: Any = yaml.safe_load((self.project / "Pulumi.yaml").read_text(encoding="utf-8"))
-            backend: Any = (settings or {}).get("backend")
-            return str((backend or {}).get("url") or "file://.pulumi-state")
-        except (OSError, yaml.YAMLError, AttributeError) as error:
+            settings = _mapping(yaml.safe_load((self.project / "Pulumi.yaml").read_text(encoding="utf-8")))
+            return str(_mapping(settings.get("backend")).get("url") or "file://.pulumi-state")
+        except (OSError, yaml.YAMLError) as error:
             raise UsageError(f"{self.project / 'Pulumi.yaml'}: {error}") from error
 
     def environment(self) -> Mapping[str, str]:
@@ -97,3 +96,8 @@ class Session:
         with os.fdopen(descriptor, "w") as file:
             file.write(secrets.token_urlsafe(32))
         return path
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    """``value`` when it is a mapping, else an empty one."""
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}

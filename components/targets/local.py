@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
 
 import pulumi
 
@@ -93,7 +94,7 @@ def _endpoint(context: Context, name: str, service: Service) -> Endpoint:
             source_directory=manifest_image.source_directory,
             entry_script=manifest_image.entry_script,
             models=[ServiceModel(name=m.model_name, version=m.version, digest=m.digest) for m in models],
-            port=service.port,
+            port=_port(name, service),
             auth_enabled=service.auth_enabled,
             primary_key=_secret(service.primary_key),
             secondary_key=_secret(service.secondary_key),
@@ -103,8 +104,18 @@ def _endpoint(context: Context, name: str, service: Service) -> Endpoint:
             ssl=_ssl(service),
         ),
     )
-    keys = (endpoint.primary_key, endpoint.secondary_key) if service.auth_enabled else (None, None)
-    return Endpoint(endpoint.scoring_uri, endpoint.swagger_uri, *keys)
+    if not service.auth_enabled:
+        return Endpoint(endpoint.scoring_uri, endpoint.swagger_uri)
+    primary, secondary = (
+        cast("pulumi.Output[str]", key) for key in (endpoint.primary_key, endpoint.secondary_key)
+    )
+    return Endpoint(endpoint.scoring_uri, endpoint.swagger_uri, primary, secondary)
+
+
+def _port(name: str, service: Service) -> int:
+    if service.port is None:  # the manifest's rules require one on local targets
+        raise pulumi.RunError(f"services.{name}: a local service needs a port")
+    return service.port
 
 
 def _secret(reference: SecretRef | None) -> pulumi.Output[str] | None:

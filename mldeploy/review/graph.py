@@ -164,7 +164,7 @@ def _box(node: Node, place: tuple[float, float]) -> str:
         f'<text x="{middle:g}" y="{y + 21:g}" text-anchor="middle" font-size="14" fill="#1c2733">'
         f"{escape(_short(node.name, _MOST_CHARS - 4))}</text>"
         f'<text x="{middle:g}" y="{y + 39:g}" text-anchor="middle" font-size="11" fill="#5a6875">'
-        f"{escape(_short(node.detail, _MOST_CHARS + 6))}</text></g>"
+        f"{escape(_short(node.detail, _MOST_CHARS + 2))}</text></g>"
     )
 
 

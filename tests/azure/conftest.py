@@ -1,5 +1,7 @@
 """A fake Azure for each test, and a project to deploy to it."""
 
+import gc
+
 import pytest
 
 from mldeploy.provider.azure import arm, image_presence
@@ -38,3 +40,10 @@ def deploy(tmp_path, cloud, monkeypatch):
         return made
 
     return make
+
+
+@pytest.fixture(autouse=True, scope="module")
+def collected():
+    """What stopped programs leave is collected here, and not in the middle of some later compilation."""
+    yield
+    gc.collect()

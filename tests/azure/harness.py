@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -157,6 +158,9 @@ def run(
 ) -> Recorded:
     """Run ``program``; what it raises is in ``error``."""
     recorded = Recorded()
+    # The embedded engine, when a test ran it before, has closed the loop that it made for its program.
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
     monitor = _Monitor(recorded, Service(folder), preview=preview, root=root)
     pulumi.runtime.set_mocks(_Nothing(), project="mldeploy", stack=stack, preview=preview, monitor=monitor)
     pulumi.runtime.set_all_config(config or {})
@@ -169,4 +173,13 @@ def run(
         go()
     except Exception as error:
         recorded.error = error
+    finally:
+        # A program that stopped half-way leaves tasks; ended by the collector later, they disturb whatever runs then.
+        pending = asyncio.all_tasks(loop)
+        for task in pending:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
+        loop.close()
+        # The next test may be anybody's: leave it a loop that is open.
+        asyncio.set_event_loop(asyncio.new_event_loop())
     return recorded

@@ -46,6 +46,7 @@ def _converge(deployment, wanted):
     return failed
 
 
+@pytest.mark.reliability
 def test_every_request_fails_once(deploy):
     """Each request of a full deployment fails the first time, each in another way."""
     stack = deploy()
@@ -65,6 +66,7 @@ def test_every_request_fails_once(deploy):
     assert stack.store.ids() == []
 
 
+@pytest.mark.reliability
 def test_every_deletion_fails_once(deploy):
     stack = deploy()
     wanted = _whole(stack)
@@ -87,6 +89,7 @@ def test_throttling_is_waited_out_by_the_plugin(deploy):
     assert statuses == [429, 201]
 
 
+@pytest.mark.reliability
 def test_a_lost_answer_says_what_to_import(deploy):
     """The one case that does not heal by itself: it was created, and nobody heard of it."""
     stack = deploy()
@@ -98,6 +101,7 @@ def test_a_lost_answer_says_what_to_import(deploy):
     assert "/containerGroups/digits" in again.error
 
 
+@pytest.mark.reliability
 def test_uploads_survive_a_bad_connection(deploy):
     stack = deploy()
     failing = {"left": 6}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from mldeploy.cli.commands import deploy, manifest, migrate, review, services, stack
+from mldeploy.cli.commands import changes, deploy, manifest, migrate, review, services, stack
 
 _registered: set[int] = set()
 
@@ -14,5 +14,5 @@ def register(app: typer.Typer) -> None:
     if id(app) in _registered:
         return
     _registered.add(id(app))
-    for module in (deploy, services, manifest, migrate, stack, review):
+    for module in (deploy, services, manifest, migrate, stack, review, changes):
         module.register(app)
