@@ -48,7 +48,7 @@ class Component(pulumi.ComponentResource):
         Raises:
             TypeError: the names differ from the class annotations (a programming error, found by any test).
         """
-        promised = self.output_names()
+        promised = set(self.output_names())
         if set(outputs) != promised:
             missing, extra = sorted(promised - set(outputs)), sorted(set(outputs) - promised)
             raise TypeError(f"{type(self).__name__}: outputs not published {missing}, not annotated {extra}")
