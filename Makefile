@@ -95,7 +95,7 @@ schema: .venv/.base ## Rewrite manifest.v1.schema.json
 LOCK := $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header
 lock: $(UV) ## Rewrite the locks in requirements/ (dev first: the others are subsets of it)
 	@$(LOCK) requirements/bootstrap.in -o requirements/bootstrap.txt
-	@$(LOCK) pyproject.toml --all-extras --group test --group lint --group serving -o requirements/dev.txt
+	@$(LOCK) pyproject.toml --all-extras --group test --group lint --group serving --group docs -o requirements/dev.txt
 	@$(LOCK) pyproject.toml --all-extras -o requirements/cloud.txt -c requirements/dev.txt
 	@$(LOCK) pyproject.toml -o requirements/base.txt -c requirements/dev.txt
 
