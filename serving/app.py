@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import time
 from enum import Enum
 from urllib.parse import unquote, urlsplit
@@ -19,6 +18,7 @@ from serving.script import Style
 from serving.swagger import Swagger, SwaggerError
 
 _ID_LIMIT = 100
+_ID_HEADERS = frozenset((b"x-request-id", b"x-ms-request-id", b"x-ms-client-request-id", b"traceid"))
 _URI_LIMIT = 16 * 1024
 _OPEN = ("/", "/livez", "/readyz", "/swagger.json")
 _METHODS = {
@@ -29,6 +29,7 @@ _METHODS = {
     "/swagger.json": ("GET", "HEAD", "OPTIONS"),
     "/score": ("GET", "POST", "OPTIONS"),
 }
+_ROUTES = {path.encode(): path for path in _METHODS}
 _NOT_FOUND = (
     "The requested URL was not found on the server. "
     "If you entered the URL manually please check your spelling and try again."
@@ -62,17 +63,27 @@ class App:
         self._counters = counters
         self._cors = Cors(os.environ.get("AML_CORS_ORIGINS", ""))
         self._prefix = f"/api/v1/service/{config.service}"
-        self._random = random.Random(os.urandom(32))  # noqa: S311 (ids need not be secret)
-        self._version = os.environ.get("HTTP_X_MS_SERVER_VERSION") or SERVER_VERSION
+        version = os.environ.get("HTTP_X_MS_SERVER_VERSION") or SERVER_VERSION
+        if not version.isprintable() or not version.isascii():
+            raise ValueError(f"HTTP_X_MS_SERVER_VERSION: {version!r} is not allowed; give printable ASCII")
+        self._version_line = f"x-ms-server-version: {version}\r\n"
+        # Ids: a random beginning for this process, and a count. They need not be secret.
+        start = os.urandom(10).hex()
+        self._id_start = f"{start[:8]}-{start[8:12]}-4{start[13:16]}-a{start[17:20]}-"
+        self._id_count = 0
 
     # -- before the body ----
 
     def admit(self, request: Request) -> Response | None:
         """Decide on a request whose headers are there: an answer that needs no body, or None to go on."""
         refusal = self._identify(request)
-        path, prefix = self._route(request)
-        request.api_path = path
-        request.log_path = prefix + path
+        target = request.target
+        if target in _ROUTES:
+            request.api_path = request.log_path = path = _ROUTES[target]
+        else:
+            path, prefix = self._route(request)
+            request.api_path = path
+            request.log_path = prefix + path
         return refusal or _malformed(request) or self._refusal(request, path)
 
     def _refusal(self, request: Request, path: str) -> Response | None:
@@ -86,7 +97,8 @@ class App:
             )
         if request.method not in _METHODS[path]:
             return messages.error(405, _NOT_ALLOWED, ("Allow", ", ".join(_METHODS[path])))
-        if int(request.headers.get(b"content-length", b"0")) > self.config.body_limit_bytes:
+        length = request.headers.get(b"content-length")
+        if length is not None and int(length) > self.config.body_limit_bytes:
             return self.too_large()
         if path == "/score" and self.state is State.STARTING:
             return messages.overload(503, "The service is starting", 5)
@@ -99,12 +111,14 @@ class App:
         )
 
     def _identify(self, request: Request) -> Response | None:
+        if _ID_HEADERS.isdisjoint(request.headers):
+            request.request_id = request.legacy_request_id = self._new_id()
+            return None
         request_id = request.header(b"x-request-id") or self._new_id()
         if len(request_id) > _ID_LIMIT:
             return messages.error(431, f"x-request-id must not exceed {_ID_LIMIT} characters")
         request.request_id = request_id
-        if b"traceid" in request.headers:
-            request.trace_id = request.header(b"traceid")
+        request.trace_id = request.header(b"traceid")
         # v1's servers used x-ms-request-id for both ids; clients may still send it.
         legacy = request.header(b"x-ms-request-id")
         client = request.header(b"x-ms-client-request-id") or legacy
@@ -118,9 +132,8 @@ class App:
         return None
 
     def _new_id(self) -> str:
-        # The generator is this process's own; uuid4() would ask the kernel every time.
-        digits = f"{self._random.getrandbits(128):032x}"
-        return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
+        self._id_count += 1
+        return f"{self._id_start}{self._id_count:012x}"
 
     def _route(self, request: Request) -> tuple[str, str]:
         """The route's own path ("" when there is none) and the prefix before it."""
@@ -203,21 +216,19 @@ class App:
 
     def finish(self, request: Request, response: Response) -> None:
         """Add what every answer carries, count it and log it."""
-        headers = response.headers
-        headers += (
-            ("x-ms-server-version", self._version),
-            ("x-request-id", request.request_id),
-            ("x-ms-request-id", request.legacy_request_id),
-        )
-        if not request.legacy_request_id:
-            # The client's own ids were refused; they do not come back.
-            headers[-2:] = [header for header in headers[-2:] if header[1]]
+        head = response.head + self._version_line
+        # Ids came out of the parser: no line breaks. Those that were refused do not come back.
+        if request.request_id:
+            head += f"x-request-id: {request.request_id}\r\n"
+        if request.legacy_request_id:
+            head += f"x-ms-request-id: {request.legacy_request_id}\r\n"
         if request.client_request_id:
-            headers.append(("x-ms-client-request-id", request.client_request_id))
+            head += f"x-ms-client-request-id: {request.client_request_id}\r\n"
         if request.trace_id:
-            headers.append(("TraceId", request.trace_id))
+            head += f"TraceId: {request.trace_id}\r\n"
+        response.head = head
         if self._cors:
-            headers += self._cors.headers(request)
+            response.headers += self._cors.headers(request)
         path = request.api_path
         if path in _QUIET:
             return
@@ -238,7 +249,7 @@ class App:
 
     def refused(self, peer: str, response: Response) -> None:
         """Something that was no HTTP request got an answer."""
-        response.headers.append(("x-ms-server-version", self._version))
+        response.head += self._version_line
         self._log.warning("a request was refused", status=response.status, client=peer)
 
 

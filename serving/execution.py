@@ -15,6 +15,7 @@ from serving.script import InputError, Script, Style
 
 _INTERNAL = "An unexpected internal error occurred. Check the logs for more info."
 _SCRIPT = "An unexpected error occurred in scoring script. Check the logs for more info."
+_RUNS = ("GET", "POST")
 INTERRUPT = signal.SIGRTMIN + 6
 
 
@@ -83,24 +84,19 @@ class Execution:
         request = requests[0]
         current.request_id = request.request_id
         try:
-            return [self._one(slot, request)]
+            if request.method not in _RUNS and self.script.style is not Style.RAW:
+                return [messages.error(405, "Method not allowed")]
+            arguments = self.script.arguments(request)
+            return [self._call(slot, request, arguments)]
+        except InputError as problem:
+            return [messages.error(problem.status, str(problem))]
         except Exception as problem:
             self.log.failure("the answer could not be made", problem)
             return [messages.error(500, _INTERNAL)]
         finally:
             current.request_id = ""
 
-    def _one(self, slot: Slot, request: Request) -> Response:
-        script = self.script
-        if script.style is not Style.RAW and request.method not in ("GET", "POST"):
-            return messages.error(405, "Method not allowed")
-        try:
-            arguments = script.arguments(request)
-        except InputError as problem:
-            return messages.error(problem.status, str(problem))
-        return self.call(slot, request, arguments)
-
-    def call(self, slot: Slot, request: Request, arguments: dict[str, Any]) -> Response:
+    def _call(self, slot: Slot, request: Request, arguments: dict[str, Any]) -> Response:
         """Call `run()` and make the answer."""
         row = self._row
         row[metrics.RUNS] += 1
@@ -157,14 +153,14 @@ def render(result: object, run_ms: float) -> Response:
     Raises:
         TypeError, ValueError: the result cannot be written as JSON.
     """
-    timing = ("x-ms-run-fn-exec-ms", f"{run_ms:.3f}")
+    timing = f"x-ms-run-fn-exec-ms: {run_ms:.3f}\r\n"
     if hasattr(result, "get_data"):
         from serving import raw
 
         if raw.is_response(result):
             response = raw.convert(result)
-            response.headers.append(timing)
+            response.head += timing
             return response
-    if result is None:
-        result = {}
-    return messages.json_response(200, result, timing)
+    response = messages.json_response(200, {} if result is None else result)
+    response.head += timing
+    return response

@@ -33,6 +33,7 @@ current = Current()
 
 _second: tuple[int, str] = (0, "")
 _quote = json.encoder.encode_basestring_ascii
+_EMPTY = '""'
 
 
 def timestamp(seconds: float) -> str:
@@ -82,12 +83,13 @@ class Log:
 
     def request(self, request: Request, status: int, size: int, seconds: float) -> None:
         """One line for an answered request; these are buffered for a moment."""
+        client_id = request.client_request_id
         text = (
             f'{{"time": "{timestamp(time.time())}", "level": "info", "message": "request", '
             f'"status": {status}, "ms": {seconds * 1000:.3f}, "run_ms": {request.run_ms:.3f}, '
             f'"bytes": {size}, "method": {_quote(request.method)}, "path": {_quote(request.log_path)}, '
             f'"request_id": {_quote(request.request_id)}, '
-            f'"client_request_id": {_quote(request.client_request_id)}, '
+            f'"client_request_id": {_quote(client_id) if client_id else _EMPTY}, '
             f'"client": "{request.peer}", {self._fixed}}}\n'
         )
         self._append(text.encode(), flush=False)

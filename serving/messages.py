@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Set as AbstractSet
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -21,12 +22,26 @@ JSON_TYPE = "application/json"
 class Request:
     """One request. `headers` maps lower-case names to values; repeated headers are joined with a comma."""
 
-    __slots__ = (
-        "accepted", "api_path", "arrived", "body", "client_request_id", "connection", "early", "finished",
-        "headers", "keep_alive", "legacy_request_id", "log_path", "method", "peer", "private", "query",
-        "repeated", "request_id",
-        "run_ms", "scheme", "started", "target", "trace_id", "version",
-    )  # fmt: skip
+    # Defaults of the class: most requests never get another value, and are made faster without.
+    body = b""
+    repeated: AbstractSet[bytes] = frozenset()
+    version = "1.1"
+    keep_alive = True
+    private = False
+    scheme = "http"
+    peer = ""
+    api_path = ""
+    log_path = ""
+    query = b""
+    arrived = 0.0
+    run_ms = 0.0
+    finished = False
+    accepted = False
+    early: Response | None = None
+    request_id = ""
+    client_request_id = ""
+    legacy_request_id = ""
+    trace_id = ""
 
     def __init__(
         self, connection: Connection | None, method: str, target: bytes, headers: dict[bytes, bytes]
@@ -35,26 +50,6 @@ class Request:
         self.method = method
         self.target = target
         self.headers = headers
-        self.body = b""
-        self.repeated: set[bytes] = set()
-        self.version = "1.1"
-        self.keep_alive = True
-        self.private = False
-        self.scheme = "http"
-        self.peer = ""
-        self.api_path = ""
-        self.log_path = ""
-        self.query = b""
-        self.arrived = 0.0
-        self.started = 0.0
-        self.run_ms = 0.0
-        self.finished = False
-        self.accepted = False
-        self.early: Response | None = None
-        self.request_id = ""
-        self.client_request_id = ""
-        self.legacy_request_id = ""
-        self.trace_id = ""
 
     def header(self, name: bytes) -> str:
         """A header's value, or an empty string."""
@@ -63,17 +58,28 @@ class Request:
 
 
 class Response:
-    """One response. `headers` are sent as they are, after `content-length`."""
+    """One response. `head` holds the server's own header lines, each with its line break; `headers` are the others."""
 
-    __slots__ = ("body", "close", "headers", "status")
+    __slots__ = ("body", "close", "head", "headers", "status")
 
     def __init__(
-        self, status: int, body: bytes, headers: list[tuple[str, str]], *, close: bool = False
+        self,
+        status: int,
+        body: bytes,
+        headers: list[tuple[str, str]],
+        *,
+        head: str = "",
+        close: bool = False,
     ) -> None:
         self.status = status
         self.body = body
         self.headers = headers
+        self.head = head
         self.close = close
+
+
+_JSON_HEAD = f"Content-Type: {JSON_TYPE}\r\nx-ms-run-function-failed: "
+_dumps = json.JSONEncoder().encode
 
 
 def json_response(status: int, value: Any, *extra: tuple[str, str], failed: bool = False) -> Response:
@@ -82,10 +88,7 @@ def json_response(status: int, value: Any, *extra: tuple[str, str], failed: bool
     Raises:
         TypeError, ValueError: `value` is no JSON.
     """
-    body = json.dumps(value).encode()
-    return Response(
-        status, body, [("Content-Type", JSON_TYPE), ("x-ms-run-function-failed", str(failed)), *extra]
-    )
+    return Response(status, _dumps(value).encode(), [*extra], head=f"{_JSON_HEAD}{failed}\r\n")
 
 
 def error(
@@ -114,6 +117,9 @@ def _fixed() -> str:
     return _date[1]
 
 
+_STATUS_LINES = {status: f"HTTP/1.1 {status} {phrase}\r\n" for status, phrase in _PHRASES.items()}
+
+
 def encode(response: Response, *, keep_alive: bool, head: bool, http10: bool) -> bytes:
     """The bytes to send.
 
@@ -121,21 +127,25 @@ def encode(response: Response, *, keep_alive: bool, head: bool, http10: bool) ->
         ValueError: a header with a line break, a NUL or a character that is not Latin-1.
     """
     status = response.status
-    lines = [f"HTTP/1.1 {status} {_PHRASES.get(status, 'Unknown')}"]
+    body = response.body
+    text = _STATUS_LINES.get(status) or f"HTTP/1.1 {status} Unknown\r\n"
     if status >= 200 and status != 204:
-        lines.append(f"Content-Length: {len(response.body)}")
-    lines += [f"{name}: {value}" for name, value in response.headers]
+        text += f"Content-Length: {len(body)}\r\n"
+    text += response.head
+    if response.headers:
+        text += _lines(response.headers)
     if not keep_alive:
-        lines.append("Connection: close")
+        text += "Connection: close\r\n"
     elif http10:
-        lines.append("Connection: keep-alive")
-    lines.append(_fixed())
-    text = "\r\n".join(lines)
-    # The last line holds four line breaks of its own; any other one came with a header's value.
-    breaks = len(lines) + 2
-    if text.count("\n") != breaks or text.count("\r") != breaks or "\0" in text:
-        raise ValueError("a response header has a line break or NUL in it")
-    head_bytes = text.encode("latin-1")
+        text += "Connection: keep-alive\r\n"
+    head_bytes = (text + _fixed()).encode("latin-1")
     if head or status in (204, 304):
         return head_bytes
-    return head_bytes + response.body
+    return head_bytes + body
+
+
+def _lines(headers: list[tuple[str, str]]) -> str:
+    text = "".join([f"{name}: {value}\r\n" for name, value in headers])
+    if text.count("\n") != len(headers) or text.count("\r") != len(headers) or "\0" in text:
+        raise ValueError("a response header has a line break or NUL in it")
+    return text
