@@ -10,7 +10,7 @@ SDKS := $(if $(filter-out local,$(STACK)),cloud)
 # Byte code is kept: the cloud SDKs take minutes to compile, and every engine, provider and replica is a process.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: azure-tools help setup setup-dev setup-cloud up preview refresh down score status lint format test test-kubernetes test-reliability lock schema clean
+.PHONY: azure-tools help setup setup-dev setup-cloud up preview refresh down score status lint format test test-kubernetes test-reliability lock schema docs policy clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -98,6 +98,15 @@ lock: $(UV) ## Rewrite the locks in requirements/ (dev first: the others are sub
 	@$(LOCK) pyproject.toml --all-extras --group test --group lint --group serving --group docs -o requirements/dev.txt
 	@$(LOCK) pyproject.toml --all-extras -o requirements/cloud.txt -c requirements/dev.txt
 	@$(LOCK) pyproject.toml -o requirements/base.txt -c requirements/dev.txt
+
+docs: .venv/.dev ## Build the documentation into site/ (fails on a warning or a dead link)
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+policy: .venv/.dev $(if $(SDKS),.venv/.cloud) ## Check the plan of STACK against the policy pack, with each engine that is there
+	@$(MLDEPLOY) preview --stack $(STACK) --policy-pack policy --engine embedded
+	@if command -v pulumi > /dev/null; then \
+	  $(MLDEPLOY) preview --stack $(STACK) --policy-pack policy --engine pulumi; \
+	else echo "the Pulumi CLI is not on PATH: checked with the embedded engine only"; fi
 
 clean: ## Remove what was built (not the state)
 	@rm -rf build dist site *.egg-info .pytest_cache .ruff_cache .hypothesis
