@@ -78,6 +78,21 @@ class InstantMonitor:
         return self._empty
 
 
+class InstantEngine:
+    """The SDK logs here and says which resource is the root."""
+
+    def __init__(self) -> None:
+        from mldeploy.engine.proto import EMPTY, engine
+
+        self._empty, self._engine = EMPTY, engine
+
+    def Log(self, request):
+        return self._empty
+
+    def SetRootResource(self, request):
+        return self._engine.SetRootResourceResponse()
+
+
 class InstantProvider:
     """A provider without an outside, to measure the engine and nothing else."""
 
@@ -121,17 +136,29 @@ def _project(folder: Path, count: int) -> None:
 
 
 def measure_bare(folder: Path) -> dict:
-    from mldeploy.engine.engine_service import EngineService
-    from mldeploy.engine.events import Events
-    from mldeploy.engine.program import ProgramSettings, run_program
-    from mldeploy.engine.project import StackConfig
+    """The SDK by itself, run as the CLI's language host runs it."""
+    import asyncio
+    import runpy
+    from concurrent.futures import ThreadPoolExecutor
 
-    settings = ProgramSettings("bench", "dev", folder, folder, StackConfig(folder / "x"), False, 16)
-    import pulumi  # noqa: F401 - not part of the measurement
+    import pulumi
 
+    monitor = InstantMonitor()
     clock = Clock()
-    ended = run_program(settings, InstantMonitor(), EngineService(Events(None)), lambda p, v: None)
-    assert not ended.error, ended.error
+    settings = pulumi.runtime.Settings(
+        project="bench", stack="dev", monitor=monitor, engine=InstantEngine(), parallel=16, dry_run=False
+    )
+    pulumi.runtime.configure(settings)
+    sys.path.insert(0, str(folder))
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    executor = ThreadPoolExecutor(max_workers=64)
+    loop.set_default_executor(executor)
+    loop.run_until_complete(
+        pulumi.runtime.run_in_stack(lambda: runpy.run_path(str(folder), run_name="__main__"))
+    )
+    executor.shutdown()
+    loop.close()
     return clock.read()
 
 

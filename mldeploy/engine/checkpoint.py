@@ -77,10 +77,14 @@ def render_deployment(parts: DeploymentParts) -> bytes:
     return b"".join(out)
 
 
-def write_checkpoint(path: Path, data: bytes) -> None:
-    """Replace the checkpoint, keeping the previous one as `.bak`. Raises StateError, then nothing changed."""
+def write_checkpoint(path: Path, data: bytes, *, sidecar: bool = True) -> None:
+    """Replace the checkpoint, keeping the previous one as `.bak`. Raises StateError, then nothing changed.
+
+    `sidecar`: bring the `.attrs` files up to date too; nobody needs their sums between an operation's steps.
+    """
     backup = path.with_name(path.name + ".bak")
-    for source, target in ((path, backup), (_attrs(path), _attrs(backup))):
+    moves = [(path, backup), (_attrs(path), _attrs(backup))] if sidecar else [(path, backup)]
+    for source, target in moves:
         temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
         try:
             with suppress(FileNotFoundError):
@@ -91,7 +95,10 @@ def write_checkpoint(path: Path, data: bytes) -> None:
             continue
         except OSError as error:
             raise StateError(f"cannot write {target}: {error.strerror or error}") from error
-    files.put_blob(path, data)
+    if sidecar:
+        files.put_blob(path, data)
+    else:
+        files.write_atomic(path, data)
 
 
 def _attrs(path: Path) -> Path:

@@ -9,7 +9,6 @@ import runpy
 import sys
 import traceback
 from collections.abc import Callable, Generator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,9 @@ from types import ModuleType
 from typing import Any
 
 from mldeploy.engine.errors import EngineError
+from mldeploy.engine.event_loop import ProgramLoop
 from mldeploy.engine.project import StackConfig
+from mldeploy.engine.sdk_tuning import tuned_sdk
 from mldeploy.engine.urn import type_package
 
 # Modules of the host that stay when the program's folder is the one they were loaded from.
@@ -92,15 +93,14 @@ def _run(
         pulumi.runtime.register_stack_transformation(observe)
         runpy.run_path(str(settings.main), run_name="__main__")
 
-    loop = asyncio.new_event_loop()
-    # Registrations block one of these threads each until their step is done.
-    executor = ThreadPoolExecutor(min(256, max(16, settings.parallel * 4)), "registration")
-    loop.set_default_executor(executor)
+    # A call keeps its thread until its step is done.
+    loop = ProgramLoop(min(256, max(16, settings.parallel * 4)))
     asyncio.set_event_loop(loop)
     # An ended program leaves futures that nobody awaits; asyncio would report every one when it is collected.
     loop.set_exception_handler(lambda _loop, _context: None)
     try:
-        loop.run_until_complete(pulumi.runtime.run_in_stack(body))
+        with tuned_sdk():
+            loop.run_until_complete(pulumi.runtime.run_in_stack(body))
     except pulumi.RunError as error:
         return _run_error(str(error))
     except SystemExit as error:
@@ -110,7 +110,8 @@ def _run(
         return ProgramResult("Program failed with an unhandled exception:\n" + _user_traceback(settings.main))
     finally:
         _cancel_tasks(loop)
-        executor.shutdown(wait=True)
+        loop.calls.close()
+        loop.run_until_complete(loop.shutdown_default_executor())
         loop.close()
         asyncio.set_event_loop(None)
     return ProgramResult()

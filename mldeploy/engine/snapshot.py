@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mldeploy.engine.checkpoint import DeploymentParts, Snapshot, render, write_checkpoint
+from mldeploy.engine.event_loop import waiting
 from mldeploy.engine.journal import JournalWriter
 from mldeploy.engine.normalize import UrnFixer
 from mldeploy.engine.property_value import PropertyMap, deep_equals
@@ -22,8 +23,18 @@ from mldeploy.engine.state import Operation, ResourceState
 
 # Checkpoints up to this size are written whole after every step, so that the other engine can take over from
 # a killed one without knowing of journals. Larger ones are rewritten when that takes little of the time.
-WHOLE_LIMIT = 256 * 1024
-WHOLE_SHARE = 5.0
+WHOLE_LIMIT = 64 * 1024
+WHOLE_SHARE = 20.0
+
+
+class _Batch:
+    """Mutations that share a write. The first member whose `turn` comes while it is not written writes it."""
+
+    def __init__(self) -> None:
+        self.members = 0
+        self.turn = threading.Semaphore(0)
+        self.written = False
+        self.failure: Exception | None = None
 
 
 class SnapshotManager:
@@ -46,7 +57,8 @@ class SnapshotManager:
         if manager is not None:
             self._secrets_state = {"type": "passphrase", "state": {"salt": manager.salt}}
         self._lock = threading.Lock()
-        self._done_writing = threading.Condition(self._lock)
+        self._writing = False
+        self._next: _Batch | None = None
         self._news: dict[ResourceState, None] = {}
         self._dones: set[ResourceState] = set()
         self._operations: dict[ResourceState, tuple[int, bytes]] = {}
@@ -59,11 +71,9 @@ class SnapshotManager:
         self._journal: JournalWriter | None = None
         self.size = 0
         self._aliased = False
-        self._sequence = 0
-        self._written = 0
-        self._writing = False
         self._failure: Exception | None = None
         self._elided = False
+        self._last = False
         self._whole_seconds = 0.0
         self._whole_at = float("-inf")
         self.writes = 0
@@ -156,6 +166,7 @@ class SnapshotManager:
             # A full disk may have room again: what was not recorded gets its last chance here.
             self._failure = None
             self._whole_at = float("-inf")
+            self._last = True
         if needed:
             self._mutate(lambda: None)
         with self._lock:
@@ -187,29 +198,37 @@ class SnapshotManager:
             if not wait:
                 self._elided = True
                 return
-            self._sequence += 1
-            mine = self._sequence
-            while self._writing and self._written < mine:
-                self._done_writing.wait()
-            if self._failure is not None:
-                raise self._failure
-            if self._written >= mine:
-                return
-            self._writing = True
-            target = self._sequence
+            batch = self._next
+            if batch is None:
+                batch = self._next = _Batch()
+            batch.members += 1
+            follows, self._writing = self._writing, True
+        with waiting():
+            if follows:
+                batch.turn.acquire()
+            if not batch.written:
+                self._write(batch)
+        if batch.failure is not None:
+            raise batch.failure
+
+    def _write(self, batch: _Batch) -> None:
+        """Write what the batch's members changed, then let them go on and one of the next batch write."""
+        with self._lock:
+            self._next = None
             job = self._prepare()
-        failure: Exception | None = None
         try:
             job()
         except Exception as error:
-            failure = error
+            batch.failure = error
         with self._lock:
-            self._writing = False
-            self._written = target
-            self._failure = failure
-            self._done_writing.notify_all()
-        if failure is not None:
-            raise failure
+            batch.written = True
+            self._failure = batch.failure
+            following = self._next
+            self._writing = following is not None
+        if batch.members > 1:
+            batch.turn.release(batch.members - 1)
+        if following is not None:
+            following.turn.release()
 
     def _prepare(self) -> Callable[[], None]:
         """What is to be written now, captured under the lock."""
@@ -233,10 +252,12 @@ class SnapshotManager:
         self._elided = False
         parts = DeploymentParts(resources, operations, self._secrets_state, set(self._serializer.features))
 
+        last = self._last
+
         def write() -> None:
             started = time.monotonic()
             data = render(self._stack, parts)
-            write_checkpoint(self._path, data)
+            write_checkpoint(self._path, data, sidecar=last)
             if self._journal is not None:
                 self._journal.close()
                 self._journal = None

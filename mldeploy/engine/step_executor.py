@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from mldeploy.engine import step as ops
 from mldeploy.engine.errors import BailError, EngineError, InitError, StateError
+from mldeploy.engine.event_loop import waiting
 from mldeploy.engine.events import state_event
 from mldeploy.engine.property_value import Secret, deep_equals
 from mldeploy.engine.read_steps import ImportStep, ReadStep, RefreshStep
@@ -61,11 +62,16 @@ class StepExecutor:
 
     def run_chain(self, steps: list[Step]) -> None:
         """Run steps one after another. Raises CancelledStepError, or BailError for what was reported."""
-        with self._slots:
+        if not self._slots.acquire(blocking=False):
+            with waiting():
+                self._slots.acquire()
+        try:
             for step in steps:
                 if self.cancelled.is_set():
                     raise CancelledStepError
                 self._run(step)
+        finally:
+            self._slots.release()
 
     def run_parallel(self, steps: list[Step]) -> None:
         """Run independent steps; errors are recorded, not raised."""

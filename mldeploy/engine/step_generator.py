@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
 from typing import Any
@@ -58,6 +59,7 @@ class StepGenerator:
         self.replacing = ReplacePlanner(self)
         self.differ = ResourceDiffer(self)
         self.failed = False
+        self._seed = os.urandom(32)
 
     # -- reads -----------------------------------------------------------------------------------------------
 
@@ -221,7 +223,7 @@ class StepGenerator:
         registration: Registration,
     ) -> list[Step]:
         provider = self._provider(goal, urn)
-        seed = os.urandom(32)
+        seed = hashlib.sha256(self._seed + urn.encode()).digest()
         included = self._implicit(urn, goal.type) or self.targeting.included(new)
         with self.lock:
             recreating = urn in self.deployment.deletes

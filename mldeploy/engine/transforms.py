@@ -9,6 +9,7 @@ from typing import Any
 import grpc
 
 from mldeploy.engine.errors import EngineError
+from mldeploy.engine.event_loop import waiting
 from mldeploy.engine.marshal import Marshaller, unmarshal
 from mldeploy.engine.property_value import UNKNOWN, Output, PropertyMap, Secret
 from mldeploy.engine.proto import Message, callback, callback_grpc, resource
@@ -134,7 +135,8 @@ class Transforms:
         stub = callback_grpc.CallbacksStub(channel)
         request = callback.CallbackInvokeRequest(token=target.token, request=message.SerializeToString())
         try:
-            return stub.Invoke(request).response
+            with waiting():
+                return stub.Invoke(request).response
         except grpc.RpcError as error:
             details = error.details() if hasattr(error, "details") else str(error)
             raise EngineError(f"invoke transform: {details}") from None

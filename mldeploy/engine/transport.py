@@ -8,8 +8,12 @@ from typing import Any
 import grpc
 
 from mldeploy.engine.errors import EngineError, InitError, PluginError, ProviderError
+from mldeploy.engine.event_loop import waiting
 from mldeploy.engine.marshal import unmarshal
 from mldeploy.engine.proto import Message, provider, status
+
+# What a provider in this process answers without waiting for anything.
+_QUICK = frozenset({"CheckConfig", "DiffConfig", "Check", "Diff"})
 
 
 class InProcessContext:
@@ -76,8 +80,12 @@ class Transport:
 
     def call(self, method: str, request: Message) -> Message:
         """The answer. Raises ProviderError with the provider's message, PluginError when it is gone."""
-        if self._in_process:
+        if self._in_process and method in _QUICK:
             return self._call_here(method, request)
+        with waiting():
+            return self._call_here(method, request) if self._in_process else self._call_there(method, request)
+
+    def _call_there(self, method: str, request: Message) -> Message:
         try:
             return getattr(self._target, method)(request)
         except grpc.RpcError as error:

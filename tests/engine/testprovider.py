@@ -269,7 +269,8 @@ def serve():
     print(port, flush=True)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    signal.signal(signal.SIGINT, lambda *_: stop.set())
+    # At once, whatever it is doing: as if the plugin had been killed by the terminal.
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
     stop.wait()
     server.stop(0.2)
     sys.exit(0)
