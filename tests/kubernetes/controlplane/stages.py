@@ -28,8 +28,9 @@ spec:
       conditions:
       - {{lastTransitionTime: {{{{ $now | Quote }}}}, status: "True", type: Initialized}}
       - {{lastTransitionTime: {{{{ $now | Quote }}}}, status: "False", type: Ready, reason: ContainersNotReady}}
-      - {{lastTransitionTime: {{{{ $now | Quote }}}}, status: "False", type: ContainersReady, reason:
-      ContainersNotReady}} containerStatuses:
+      - {{lastTransitionTime: {{{{ $now | Quote }}}}, status: "False", type: ContainersReady,
+         reason: ContainersNotReady}}
+      containerStatuses:
       {{{{ range .spec.containers }}}}
       - image: {{{{ .image | Quote }}}}
         imageID: ""
