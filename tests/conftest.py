@@ -4,6 +4,9 @@ import asyncio
 
 import pytest
 
+# One engine, one registry and one base image for all that need them, whatever folder they are in.
+pytest_plugins = ["tests.docker.fixtures"]
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item):

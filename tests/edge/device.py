@@ -5,6 +5,7 @@ container and starts it."""
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import httpx
@@ -31,6 +32,7 @@ class Agent:
             if self.running.get(name) == text:
                 continue
             self.remove(name)
+            self.pull(module["settings"]["image"])
             created = self.docker.post("/containers/create", params={"name": name}, json=self.body(module))
             assert created.status_code == 201, created.text
             # The tests' engine leaves the machine's forwarding alone, and says so; other warnings are ours.
@@ -41,6 +43,21 @@ class Agent:
             started = self.docker.post(f"/containers/{name}/start")
             assert started.status_code == 204, started.text
             self.running[name] = text
+
+    def pull(self, image: str) -> None:
+        """Get an image that is named by digest from its registry, unless it is here."""
+        if "@" in image and self.docker.get(f"/images/{image}/json").status_code == 404:
+            pulled = self.docker.post("/images/create", params={"fromImage": image}, timeout=300)
+            assert pulled.status_code == 200, pulled.text
+            assert "errorDetail" not in pulled.text, pulled.text
+
+    def wait_healthy(self, name: str, seconds: float = 120) -> None:
+        """Wait until the image's own health check passes."""
+        deadline = time.monotonic() + seconds
+        while not (found := self.healthy(name)):
+            assert found is None, self.logs(name)
+            assert time.monotonic() < deadline, self.logs(name)
+            time.sleep(0.2)
 
     @staticmethod
     def body(module: dict[str, Any]) -> dict[str, Any]:

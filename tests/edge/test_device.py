@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import ssl
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,82 +20,27 @@ from cryptography.x509.oid import NameOID
 
 from mldeploy.edge import Mount, ScoringOptions, create_options
 from mldeploy.edge.options import environment
-from mldeploy.imaging import ContextModel, ContextSpec, render
 from mldeploy.provider.resource import UnhealthyError
 from tests.docker import daemon
-from tests.docker.conftest import base_image, docker_host  # noqa: F401 -- fixtures
+from tests.docker.samples import REPOSITORY, Sample
 from tests.edge.conftest import Driver
 from tests.edge.device import Agent
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
-REPOSITORY = Path(__file__).parents[2]
 GOLDEN = json.loads((REPOSITORY / "golden/diabetes.json").read_text())
 EXPECTED = json.loads((REPOSITORY / "golden/diabetes.expected.json").read_text())
 
 
-def wheels(requirements: list[Path]) -> Path:
-    """The packages as wheels, downloaded once."""
-    text = "".join(path.read_text() for path in requirements)
-    folder = daemon.CACHE / f"wheels-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
-    if not (folder / "complete").exists():
-        command = [
-            sys.executable,
-            "-m",
-            "pip",
-            "download",
-            "--quiet",
-            "--only-binary=:all:",
-            "--dest",
-            str(folder),
-        ]
-        for path in requirements:
-            command += ["--requirement", str(path)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
-        if done.returncode:
-            pytest.skip(f"needs the sample's packages: {done.stderr.strip().splitlines()[-1]}")
-        (folder / "complete").touch()
-    return folder
-
-
 @pytest.fixture(scope="module")
-def image(docker_host: str, base_image: str, tmp_path_factory: pytest.TempPathFactory) -> str:  # noqa: F811
+def image(docker_host: str, base_image: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The sample's image, built without a network."""
-    root = tmp_path_factory.mktemp("project")
-    for name in ("entry_scripts/diabetes", "models/diabetes"):
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).symlink_to(REPOSITORY / name)
-    spec: dict[str, Any] = {
-        "image": "diabetes",
-        "source_directory": "entry_scripts/diabetes",
-        "entry_script": "score.py",
-        "conda_file": "conda.yml",
-        "base_image": base_image,
-        "models": [
-            ContextModel(name="diabetes", version="1", source="models/diabetes/sklearn_regression_model.pkl")
-        ],
-    }
-    for name in (
-        "entry_scripts/diabetes",
-        "models/diabetes",
-    ):  # real files: a context follows no links out of it
-        link = root / name
-        link.unlink()
-        subprocess.run(["cp", "-r", str(REPOSITORY / name), str(link)], check=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLDEPLOY_HOME", str(root / "home"))
-        first = root / render(root, ContextSpec(**spec)).folder
-        packages = wheels([first / "requirements.txt", first / "serving-requirements.txt"])
-        subprocess.run(["cp", "-r", str(packages), str(root / "wheels")], check=True)
-        (root / "wheels/complete").unlink()
-        context = render(root, ContextSpec(**spec, wheels="wheels"))
-    daemon.docker(
-        docker_host, "build", "--network", "none", "--tag", "diabetes:edge", str(root / context.folder)
-    )
-    return "diabetes:edge"
+        patch.setenv("MLDEPLOY_HOME", str(tmp_path_factory.mktemp("home")))
+        return Sample("diabetes", tmp_path_factory.mktemp("project"), base_image).build(docker_host, "edge")
 
 
 @pytest.fixture
-def agent(driver: Driver, docker_host: str) -> Iterator[Agent]:  # noqa: F811
+def agent(driver: Driver, docker_host: str) -> Iterator[Agent]:
     made = Agent(driver.server.hub, "line-1", docker_host)
     driver.server.hub.devices = {"line-1": driver.server.hub.devices["line-1"]}
     driver.server.hub.health = lambda device, modules: made.healthy("diabetes")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.docker import daemon
+from tests.docker import daemon, samples
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +26,8 @@ def registry():
         pytest.skip(reason)
     with daemon.registry() as address:
         yield address
+
+
+@pytest.fixture(scope="session")
+def offline_base(docker_host, base_image):
+    return samples.offline_base(docker_host, base_image)

@@ -1,0 +1,1 @@
+"""A stand-in for pulumi-docker's plugin, over Docker's own command."""
