@@ -2,9 +2,11 @@
 
 Each figure is a ratio of two measurements of the same run, so that it means the same on every machine:
 
-- overhead: the program on the engine / the program against a monitor that answers at once (the bare SDK)
+- overhead: the program on the engine / the program against a monitor that answers at once (`bare`, the SDK as the
+  CLI's language host runs it)
+- own_ms: processor milliseconds for each resource beyond those of the SDK as the engine runs it (`tuned`)
 - linearity: processor seconds per resource at the largest size / at the smallest
-- cli: the CLI's no-op `up` / ours, at 1,000 resources (needs `pulumi` on PATH)
+- cli: whole processes, the CLI's first and no-op `up` / ours, at 1,000 resources (needs `pulumi` on PATH)
 
 Every measurement runs in a process of its own; each pair is measured `--repeat` times, the best of each counts.
 """
@@ -20,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -162,6 +165,21 @@ def measure_bare(folder: Path) -> dict:
     return clock.read()
 
 
+def measure_tuned(folder: Path) -> dict:
+    """The SDK as the engine runs it (see `mldeploy.engine.sdk_tuning`)."""
+    import pulumi  # noqa: F401 - not part of the measurement
+
+    from mldeploy.engine.program import ProgramSettings, run_program
+    from mldeploy.engine.project import StackConfig
+
+    settings = ProgramSettings("bench", "dev", folder, folder, StackConfig(folder / "x"), False, 16)
+    monitor, engine = InstantMonitor(), InstantEngine()
+    clock = Clock()
+    ended = run_program(settings, monitor, engine, lambda package, version: None)
+    assert not ended.error, ended.error
+    return clock.read()
+
+
 def measure_engine(folder: Path, command: str) -> dict:
     import pulumi  # noqa: F401
 
@@ -197,35 +215,49 @@ def _in_process(*args: str) -> dict:
     return json.loads(done.stdout.splitlines()[-1])
 
 
+ENGINE_RUNS = {"preview": "preview", "create": "up", "no-op": "up"}
+
+
+def _measure_size(folder: Path, count: int, repeat: int) -> dict:
+    """The best of each figure at one size."""
+    best: dict[str, float] = {}
+    cpu: dict[str, float] = {}
+    peak = 0
+    for _ in range(repeat):
+        shutil.rmtree(folder / "state", ignore_errors=True)
+        runs = {name: _in_process(name, str(folder)) for name in ("bare", "tuned")}
+        for name, command in ENGINE_RUNS.items():
+            runs[name] = _in_process(command, str(folder))
+        peak = max(peak, runs["no-op"]["peak_bytes"])
+        for name, run in runs.items():
+            best[name] = min(best.get(name, 1e9), run["seconds"])
+            cpu[name] = min(cpu.get(name, 1e9), run["cpu"])
+    return {
+        "seconds": {k: round(v, 3) for k, v in best.items()},
+        "cpu": {k: round(v, 3) for k, v in cpu.items()},
+        "overhead": {k: round(best[k] / best["bare"], 2) for k in ENGINE_RUNS},
+        "cpu_overhead": {k: round(cpu[k] / cpu["bare"], 2) for k in ENGINE_RUNS},
+        "own_ms": {k: round((cpu[k] - cpu["tuned"]) / count * 1000, 2) for k in ENGINE_RUNS},
+        "peak_mb": round(peak / 2**20, 1),
+    }
+
+
 def bench(sizes: list[int], repeat: int, *, cli: bool) -> dict:
-    report: dict = {"sizes": {}}
+    report: dict = {
+        "date": datetime.now(UTC).date().isoformat(),
+        "python": sys.version.split()[0],
+        "processors": os.cpu_count(),
+        "repeat": repeat,
+        "sizes": {},
+    }
     with tempfile.TemporaryDirectory() as temporary:
         for count in sizes:
             folder = Path(temporary) / str(count)
             _project(folder, count)
-            best: dict[str, float] = {}
-            cpu: dict[str, float] = {}
-            peak = 0
-            for _ in range(repeat):
-                shutil.rmtree(folder / "state", ignore_errors=True)
-                runs = {"bare": _in_process("bare", str(folder))}
-                for name, command in (("preview", "preview"), ("create", "up"), ("no-op", "up")):
-                    runs[name] = _in_process(command, str(folder))
-                peak = max(peak, runs["no-op"]["peak_bytes"])
-                for name, run in runs.items():
-                    best[name] = min(best.get(name, 1e9), run["seconds"])
-                    cpu[name] = min(cpu.get(name, 1e9), run["cpu"])
-            entry = {
-                "seconds": {k: round(v, 3) for k, v in best.items()},
-                "cpu": {k: round(v, 3) for k, v in cpu.items()},
-                "overhead": {k: round(best[k] / best["bare"], 2) for k in ("preview", "create", "no-op")},
-                "cpu_overhead": {k: round(cpu[k] / cpu["bare"], 2) for k in ("preview", "create", "no-op")},
-                "peak_mb": round(peak / 2**20, 1),
-            }
-            report["sizes"][count] = entry
+            entry = report["sizes"][count] = _measure_size(folder, count, repeat)
             print(count, json.dumps(entry), flush=True)
             if cli and count == 1000:
-                report["cli"] = _cli(folder, best["no-op"])
+                report["cli"] = _cli(folder, repeat)
                 print("cli", json.dumps(report["cli"]), flush=True)
     if len(sizes) < 2:
         return report
@@ -239,40 +271,52 @@ def bench(sizes: list[int], repeat: int, *, cli: bool) -> dict:
     return report
 
 
-def _cli(folder: Path, _ours: float) -> dict:
-    """Wall time of whole processes: the CLI's no-op `up` against ours."""
-    state = folder / "cli-state"
-    state.mkdir()
+def _cli(folder: Path, repeat: int) -> dict:
+    """Wall time of whole processes with the same plugin: the CLI's first and no-op `up` against ours."""
     env = {
         **os.environ,
-        "PULUMI_BACKEND_URL": f"file://{state}",
         "PULUMI_CONFIG_PASSPHRASE": "bench",
         "PULUMI_SKIP_UPDATE_CHECK": "1",
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "TP_ROOT": str(folder / "objects"),
         "TP_PYTHON": sys.executable,
     }
-    up = ["pulumi", "up", "--yes", "--skip-preview", "--stack", "dev"]
-    subprocess.run(["pulumi", "stack", "init", "dev"], cwd=folder, env=env, check=True, capture_output=True)
-    subprocess.run(up, cwd=folder, env=env, check=True, capture_output=True)
-    times: dict[str, float] = {}
-    mine = [sys.executable, __file__, "--one", "noop", str(folder), f"file://{state}"]
-    for name, command in (("cli", up), ("ours", mine)):
-        started = time.perf_counter()
-        subprocess.run(command, cwd=folder, env=env, check=True, capture_output=True)
-        times[name] = time.perf_counter() - started
-    return {**{k: round(v, 2) for k, v in times.items()}, "ratio": round(times["cli"] / times["ours"], 1)}
+    version = subprocess.run(["pulumi", "version"], env=env, check=True, capture_output=True, text=True)
+    commands = {
+        "cli": ["pulumi", "up", "--yes", "--skip-preview", "--stack", "dev"],
+        "ours": [sys.executable, __file__, "--one", "whole", str(folder)],
+    }
+    report: dict = {"version": version.stdout.strip()}
+    times: dict[str, dict[str, float]] = {}
+    for name, command in commands.items():
+        state = folder / f"{name}-state"
+        state.mkdir()
+        own = {**env, "PULUMI_BACKEND_URL": f"file://{state}", "TP_ROOT": str(folder / f"{name}-objects")}
+        if name == "cli":
+            init = ["pulumi", "stack", "init", "dev"]
+            subprocess.run(init, cwd=folder, env=own, check=True, capture_output=True)
+        taken: list[float] = []
+        for _ in range(1 + repeat):
+            started = time.perf_counter()
+            subprocess.run(command, cwd=folder, env=own, check=True, capture_output=True)
+            taken.append(time.perf_counter() - started)
+        times[name] = {"create": taken[0], "no-op": min(taken[1:])}
+        report[name] = {k: round(v, 2) for k, v in times[name].items()}
+    report["ratio"] = {k: round(times["cli"][k] / times["ours"][k], 1) for k in ("create", "no-op")}
+    return report
 
 
-def noop(folder: Path, backend: str) -> dict:
-    """The whole process as a user starts it, key derivation and imports included."""
+def whole_up(folder: Path) -> dict:
+    """What `mldeploy up` does in a process of its own: all of its imports, key derivation, display, the plugin."""
+    import mldeploy.cli  # noqa: F401 - part of the measurement
     from mldeploy.engine import Engine, Options
-    from tests.engine.testprovider import TestProvider
+    from mldeploy.engine.display import make_display
 
-    engine = Engine(folder, "dev", backend_url=backend, providers={"tp": TestProvider})
+    display = make_display("up", diff=False)
+    engine = Engine(folder, "dev", sink=display)
     result = engine.up(Options())
-    assert result.ok and set(result.changes) == {"same"}, (result.error, result.changes)
+    display.close(result)
+    assert result.ok and len(result.changes) == 1, (result.error, result.changes)
     return {"changes": result.changes}
 
 
@@ -287,16 +331,14 @@ def main() -> None:
     parser.add_argument("--one", nargs="+", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.one:
-        what, folder, *rest = args.one
-        if what == "bare":
-            print(json.dumps(measure_bare(Path(folder))))
-        elif what == "noop":
-            print(json.dumps(noop(Path(folder), rest[0])))
-        else:
-            print(json.dumps(measure_engine(Path(folder), what)))
+        what, folder = args.one[0], Path(args.one[1])
+        single = {"bare": measure_bare, "tuned": measure_tuned, "whole": whole_up}
+        figures = single[what](folder) if what in single else measure_engine(folder, what)
+        print(json.dumps(figures))
         return
     report = bench(args.sizes, args.repeat, cli=args.cli)
     if args.json:
+        args.json.parent.mkdir(parents=True, exist_ok=True)
         args.json.write_text(json.dumps(report, indent=2) + "\n")
 
 

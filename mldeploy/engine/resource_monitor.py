@@ -21,6 +21,7 @@ from mldeploy.engine.property_value import PropertyMap, lower_outputs, output_de
 from mldeploy.engine.proto import EMPTY, Message, resource
 from mldeploy.engine.registry import set_internal, set_version
 from mldeploy.engine.requests import make_goal, refuse_unsupported
+from mldeploy.engine.sdk_only import SdkOnlyProvider
 from mldeploy.engine.step_executor import CancelledStepError, StepFailedError
 from mldeploy.engine.step_generator import StepGenerator
 from mldeploy.engine.transforms import Transforms
@@ -318,7 +319,8 @@ class ResourceMonitor:
         provider = self._deployment.registry.get(parse_provider_reference(reference))
         if provider is None:
             raise EngineError(f"unknown provider '{reference}'")
-        if self._pending(list(request.dependsOn)):
+        without_plugin = self._deployment.preview and isinstance(provider, SdkOnlyProvider)
+        if without_plugin or self._pending(list(request.dependsOn)):
             return resource.ResourceInvokeResponse(unknown=True)
         result, failures = provider.invoke(request.tok, args, preview=self._deployment.preview)
         keep = request.acceptResources or request.tok == "pulumi:pulumi:getResource"

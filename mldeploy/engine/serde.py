@@ -283,4 +283,7 @@ def _masked(value: Value) -> Any:
     if is_list(value):
         elements: list[Any] = value
         return [_masked(item) for item in elements]
-    return Serializer(None).value(value)
+    return _OPEN.value(value)
+
+
+_OPEN = Serializer(None)
