@@ -190,6 +190,8 @@ class App:
         if path == "/livez":
             return _text("Alive")
         if path == "/metrics":
+            if request.connection is not None:
+                self._counters.row[metrics.CONNECTIONS] = len(request.connection.server.connections)
             body = metrics.render(self._counters.board, self.config.service, self.config.models)
             return Response(200, body, [("Content-Type", "text/plain; version=0.0.4; charset=utf-8")])
         if self.state is State.STARTING or (path == "/readyz" and self.state is not State.READY):

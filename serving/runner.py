@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable
 
 from serving import messages, metrics
+from serving.alarm import Alarm
 from serving.config import Config
 from serving.execution import Execution, Slot
 from serving.loop import Loop
@@ -26,8 +27,6 @@ SHORT = 0.005
 """Calls up to this many seconds are made by the thread that runs the loop."""
 _LONG = 4 * SHORT
 _STEAL = 0.015
-_TICK = 0.01
-_WATCH_SECONDS = 1.0
 _SLICE = 0.004
 _STUCK_SECONDS = 2.0
 _IDLE_POLL = 2.0
@@ -40,6 +39,7 @@ class Runner:
     def __init__(self, config: Config, loop: Loop, counters: metrics.Counters) -> None:
         self.execution: Execution | None = None
         self.on_tick: Callable[[], None] = lambda: None
+        self.next_tick = 0.0
         self.patience: Callable[[], float] = lambda: _IDLE_POLL
         self.on_stuck: Callable[[], None] = lambda: None
         self.stopping = False
@@ -53,13 +53,11 @@ class Runner:
         self._slots = [self._main]
         self._lock = threading.Lock()
         self._work = threading.Condition(self._lock)
-        self._watch = threading.Condition(self._lock)
+        self._alarm = Alarm(_STEAL)
         self._main_has_baton = False
         self._wanted_back = False
-        self._watching = False
         self._average = 2 * SHORT
         self._typical = 0.0
-        self._last_run = 0.0
         self._stuck_told = False
         self._threads: list[threading.Thread] = []
 
@@ -135,7 +133,7 @@ class Runner:
         self._loop.poll(timeout)
         if self._answers:
             self._answer()
-        if self._queue:
+        if self._queue and (not alone or self._queue[0].arrived < self._loop.now - self._config.max_wait):
             self._drop_late()
             if self._answers:
                 self._answer()
@@ -144,7 +142,8 @@ class Runner:
         row = self._row
         row[metrics.HEARTBEAT] = self._loop.now
         row[metrics.QUEUED] = len(self._queue)
-        self.on_tick()
+        if self._loop.now >= self.next_tick:
+            self.on_tick()
 
     def _until_timeout(self) -> float:
         started = [slot.since for slot in self._slots if slot.requests and not slot.abandoned]
@@ -192,6 +191,7 @@ class Runner:
     def retreat(self) -> None:
         """End the standby thread (before forking). Call it in the main thread, before `serve`."""
         self.stopping = True
+        self._alarm.fire()
         self._loop.wake()
         for thread in self._threads:
             thread.join()
@@ -222,7 +222,7 @@ class Runner:
                 with self._lock:
                     self._main_has_baton = False
                     self._hold(self._main, requests)
-                    self._watch.notify()
+                    self._alarm.fire()
                     self._work.notify_all()
                 self._work_detached(self._main, requests)
                 self._serve_detached()
@@ -238,10 +238,7 @@ class Runner:
         assert self.execution is not None
         slot = self._main
         self._hold(slot, requests)
-        self._last_run = slot.since
-        if not self._watching:
-            with self._lock:
-                self._watch.notify()
+        self._alarm.move()
         responses = self.execution.work(slot, requests)
         with self._lock:
             kept = self._main_has_baton
@@ -327,29 +324,19 @@ class Runner:
                         self._work.notify_all()
                     sys.setswitchinterval(0.005)
                 continue
+            self._alarm.wait()
             with self._lock:
-                if not self._main_has_baton:
-                    continue
-                now = time.monotonic()
                 slot = self._main
-                if slot.requests and now - slot.since > _STEAL:
+                if self._main_has_baton and slot.requests and time.monotonic() - slot.since >= _STEAL:
                     self._main_has_baton = False
                     self._work.notify_all()
                     # The script's Python code must let this thread in more often than usual.
                     sys.setswitchinterval(0.001)
-                elif slot.requests or now - self._last_run < _WATCH_SECONDS:
-                    self._watching = True
-                    self._watch.wait(_TICK)
-                else:
-                    self._watching = False
-                    # The main thread looks at the flag without the lock, after it has set the slot.
-                    if not slot.requests and not self.stopping:
-                        self._watch.wait()
 
     def stop(self) -> None:
         """Let the threads end. For the thread with the baton."""
         self.stopping = True
         with self._lock:
             self._work.notify_all()
-            self._watch.notify_all()
+        self._alarm.fire()
         self._loop.wake()

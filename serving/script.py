@@ -74,6 +74,7 @@ class Script:
             )
         self.wants_headers = any(p.name == "request_headers" for p in parameters)
         self.parameters = [p for p in parameters if p.name != "request_headers"]
+        self._expected = [(p.name, p.default) for p in self.parameters]
         if not self.parameters:
             raise ScriptError(f"{self.path}: run() needs a parameter for the input data")
         raw = _is_raw()
@@ -115,7 +116,9 @@ class Script:
         if request.method == "GET":
             values = query_values(request.query)
         else:
-            if not _is_json(request.header(b"content-type")):
+            if request.headers.get(b"content-type") != _JSON and not _is_json(
+                request.header(b"content-type")
+            ):
                 raise InputError(415, "Expects Content-Type to be application/json")
             try:
                 values = _loads(request.body)
@@ -126,11 +129,11 @@ class Script:
             if not isinstance(values, dict):
                 raise InputError(400, "POST body should be a JSON dictionary.")
         given: dict[str, Any] = {}
-        for parameter in self.parameters:
-            value = cast("dict[str, Any]", values).get(parameter.name, parameter.default)
+        for name, default in self._expected:
+            value = cast("dict[str, Any]", values).get(name, default)
             if value is inspect.Parameter.empty:
-                raise InputError(400, f"A value is not provided for the {parameter.name!r} parameter.")
-            given[parameter.name] = value
+                raise InputError(400, f"A value is not provided for the {name!r} parameter.")
+            given[name] = value
         return given
 
 
@@ -167,6 +170,7 @@ def _is_raw() -> bool:
     return any(getattr(module, "_rawHttpRequested", False) for module in loaded)
 
 
+_JSON = b"application/json"
 _decoder = json.JSONDecoder()
 
 
@@ -180,8 +184,6 @@ def _loads(body: bytes) -> Any:
 
 
 def _is_json(content_type: str) -> bool:
-    if content_type == "application/json":
-        return True
     mimetype = content_type.partition(";")[0].strip().lower()
     return mimetype == "application/json" or (
         mimetype.startswith("application/") and mimetype.endswith("+json")

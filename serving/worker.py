@@ -31,6 +31,7 @@ from serving.tls import Certificates
 
 SCRIPT_FAILED = 3
 _FLUSH_SECONDS = 0.2
+_TICK_SECONDS = 0.01
 _IDLE_SECONDS = 2.0
 _TREE_LINES = 200
 
@@ -156,6 +157,7 @@ class Worker:
 
     def _tick(self) -> None:
         now = self.loop.now
+        self.runner.next_tick = now + _TICK_SECONDS
         self.server.sweep()
         self.counters.row[metrics.CONNECTIONS] = len(self.server.connections)
         if now >= self._next_flush:
