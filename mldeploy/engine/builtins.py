@@ -1,6 +1,6 @@
 """The `pulumi` package's own resources and functions: stack references and resource lookups."""
 
-# ruff: noqa: ARG002, S105 - the signatures are those of providers, "token" is a function's name
+# ruff: noqa: S105 - "token" is a function's name
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+from mldeploy.engine.calls import ChangeCall, CheckCall, Checked, CreateCall, DeleteCall, ReadCall
 from mldeploy.engine.errors import ProviderError, UnsupportedError
 from mldeploy.engine.property_value import (
     UNKNOWN,
@@ -16,9 +17,8 @@ from mldeploy.engine.property_value import (
     deep_equals,
     strip_secrets,
 )
-from mldeploy.engine.provider import DIFF_NONE, DIFF_SOME, Diff, Failure, Provider, ReadResult
+from mldeploy.engine.provider import DIFF_NONE, DIFF_SOME, Created, Diff, LocalProvider, ReadResult, Updated
 from mldeploy.engine.state import ResourceState
-from mldeploy.engine.transport import Transport
 from mldeploy.engine.urn import urn_type
 
 STACK_REFERENCE = "pulumi:pulumi:StackReference"
@@ -26,32 +26,19 @@ OutputsReader = Callable[[str], PropertyMap]
 Lookup = Callable[[str], ResourceState | None]
 
 
-class BuiltinProvider(Provider):
+class BuiltinProvider(LocalProvider):
     """Served by the engine itself. `outputs_of` reads another stack's outputs, `lookup` finds a resource."""
 
     def __init__(self, outputs_of: OutputsReader, lookup: Lookup) -> None:
-        super().__init__(Transport(object(), in_process=True, name="pulumi"), "pulumi")
+        super().__init__("pulumi")
         self._outputs_of = outputs_of
         self._lookup = lookup
 
-    def configure(self, urn: str, id_: str, inputs: PropertyMap) -> None:
-        """Nothing to configure."""
-        del urn, id_, inputs
-
-    def check_config(
-        self, urn: str, olds: PropertyMap, news: PropertyMap
-    ) -> tuple[PropertyMap, list[Failure]]:
-        """Taken as they are."""
-        del urn, olds
-        return dict(news), []
-
-    def check(
-        self, urn: str, olds: PropertyMap, news: PropertyMap, *, preview: bool, seed: bytes
-    ) -> tuple[PropertyMap, list[Failure]]:
+    def check(self, call: CheckCall) -> Checked:
         """Stack references need a name."""
-        del olds, preview, seed
-        self._known_type(urn)
-        if urn_type(urn) == STACK_REFERENCE:
+        news = call.news
+        self._known_type(call.urn)
+        if urn_type(call.urn) == STACK_REFERENCE:
             extra = sorted(set(news) - {"name"})
             if extra:
                 return news, [(extra[0], f"unknown property {extra[0]!r}")]
@@ -62,63 +49,33 @@ class BuiltinProvider(Provider):
                 return news, [("name", "property 'name' must be a string")]
         return dict(news), []
 
-    def diff(
-        self,
-        urn: str,
-        id_: str,
-        old_inputs: PropertyMap,
-        old_outputs: PropertyMap,
-        news: PropertyMap,
-        *,
-        preview: bool,
-        ignore: list[str],
-    ) -> Diff:
+    def diff(self, call: ChangeCall) -> Diff:
         """Another stack's name is another reference."""
-        del id_, old_outputs, preview, ignore
-        self._known_type(urn)
-        if not deep_equals(old_inputs.get("name"), news.get("name")):
+        self._known_type(call.urn)
+        if not deep_equals(call.old_inputs.get("name"), call.news.get("name")):
             return Diff(DIFF_SOME, replace_keys=["name"])
         return Diff(DIFF_NONE)
 
-    def create(
-        self, urn: str, inputs: PropertyMap, *, timeout: float, preview: bool
-    ) -> tuple[str, PropertyMap, bool]:
+    def create(self, call: CreateCall) -> Created:
         """A new reference."""
-        del timeout
-        self._known_type(urn)
-        return "" if preview else str(uuid.uuid4()), self._read_stack(inputs), False
+        self._known_type(call.urn)
+        return "" if call.preview else str(uuid.uuid4()), self._read_stack(call.inputs), False
 
-    def update(
-        self,
-        urn: str,
-        id_: str,
-        old_inputs: PropertyMap,
-        old_outputs: PropertyMap,
-        news: PropertyMap,
-        *,
-        timeout: float,
-        preview: bool,
-        ignore: list[str],
-    ) -> tuple[PropertyMap, bool]:
+    def update(self, call: ChangeCall) -> Updated:
         """Never needed: a changed name replaces."""
-        raise ProviderError(f"unexpected update of {urn}")
+        raise ProviderError(f"unexpected update of {call.urn}")
 
-    def delete(
-        self, urn: str, id_: str, inputs: PropertyMap, outputs: PropertyMap, *, timeout: float
-    ) -> None:
+    def delete(self, call: DeleteCall) -> None:
         """Nothing outside the state."""
-        self._known_type(urn)
+        self._known_type(call.urn)
 
-    def read(
-        self, urn: str, id_: str, inputs: PropertyMap | None, state: PropertyMap, *, timeout: float
-    ) -> ReadResult:
+    def read(self, call: ReadCall) -> ReadResult:
         """The other stack's outputs as they are now."""
-        del timeout
-        self._known_type(urn)
-        names = inputs if inputs and "name" in inputs else state
-        return ReadResult(id_, dict(names), self._read_stack(names))
+        self._known_type(call.urn)
+        names = call.inputs if call.inputs and "name" in call.inputs else call.state
+        return ReadResult(call.id, dict(names), self._read_stack(names))
 
-    def invoke(self, token: str, args: PropertyMap, *, preview: bool) -> tuple[PropertyMap, list[Failure]]:
+    def invoke(self, token: str, args: PropertyMap, *, preview: bool) -> Checked:
         """`getResource`, `readStackOutputs`, `readStackResourceOutputs` (refused)."""
         del preview
         if token == "pulumi:pulumi:getResource":

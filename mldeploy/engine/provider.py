@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from mldeploy.engine.calls import ChangeCall, CheckCall, Checked, CreateCall, DeleteCall, ReadCall
 from mldeploy.engine.errors import EngineError, InitError, ProviderError
 from mldeploy.engine.marshal import Marshaller, unmarshal
 from mldeploy.engine.property_value import (
@@ -54,7 +55,13 @@ class ReadResult:
     refresh_before_update: bool = False
 
 
-Failure = tuple[str, str]
+# Outputs, and whether the provider wants a refresh before updates; a creation's id before them.
+Updated = tuple[PropertyMap, bool]
+Created = tuple[str, PropertyMap, bool]
+
+
+def _identity(urn: str) -> dict[str, str]:
+    return {"urn": urn, "name": urn_name(urn), "type": urn_type(urn)}
 
 
 class Provider:
@@ -88,14 +95,10 @@ class Provider:
 
     # -- configuration ---------------------------------------------------------------------------------------
 
-    def check_config(
-        self, urn: str, olds: PropertyMap, news: PropertyMap
-    ) -> tuple[PropertyMap, list[Failure]]:
+    def check_config(self, urn: str, olds: PropertyMap, news: PropertyMap) -> Checked:
         """Checked provider inputs and what is wrong with them."""
         plain = Marshaller(unknowns=True, secrets=False, resources=False)
-        request = provider.CheckRequest(
-            urn=urn, name=urn_name(urn), type=urn_type(urn), olds=plain.struct(olds), news=plain.struct(news)
-        )
+        request = provider.CheckRequest(**_identity(urn), olds=plain.struct(olds), news=plain.struct(news))
         try:
             response = self._transport.call("CheckConfig", request)
         except ProviderError as error:
@@ -117,9 +120,7 @@ class Provider:
         """What changes about the provider itself."""
         plain = Marshaller(unknowns=True, secrets=False, resources=False)
         request = provider.DiffRequest(
-            urn=urn,
-            name=urn_name(urn),
-            type=urn_type(urn),
+            **_identity(urn),
             old_inputs=plain.struct(old_inputs),
             olds=plain.struct(old_outputs),
             news=plain.struct(news),
@@ -150,9 +151,7 @@ class Provider:
             acceptResources=True,
             sends_old_inputs=True,
             sends_old_inputs_to_delete=True,
-            urn=urn,
-            name=urn_name(urn),
-            type=urn_type(urn),
+            **_identity(urn),
             id=id_,
         )
         try:
@@ -167,98 +166,74 @@ class Provider:
 
     # -- resources -------------------------------------------------------------------------------------------
 
-    def check(
-        self, urn: str, olds: PropertyMap, news: PropertyMap, *, preview: bool, seed: bytes
-    ) -> tuple[PropertyMap, list[Failure]]:
+    def check(self, call: CheckCall) -> Checked:
         """Checked inputs and what is wrong with them."""
         if not self._known:
-            return news, []
-        marshal = self._marshal(unknowns=preview)
+            return call.news, []
+        marshal = self._marshal(unknowns=call.preview)
         request = provider.CheckRequest(
-            urn=urn,
-            name=urn_name(urn),
-            type=urn_type(urn),
-            olds=marshal.struct(olds),
-            news=marshal.struct(news),
-            randomSeed=seed,
+            **_identity(call.urn),
+            olds=marshal.struct(call.olds),
+            news=marshal.struct(call.news),
+            randomSeed=call.seed,
         )
         response = self._transport.call("Check", request)
         inputs = unmarshal(response.inputs) if response.HasField("inputs") else {}
         if not self._secrets:
-            annotate_secrets(inputs, news)
+            annotate_secrets(inputs, call.news)
         return inputs, [(f.property, f.reason) for f in response.failures]
 
-    def diff(
-        self,
-        urn: str,
-        id_: str,
-        old_inputs: PropertyMap,
-        old_outputs: PropertyMap,
-        news: PropertyMap,
-        *,
-        preview: bool,
-        ignore: list[str],
-    ) -> Diff:
+    def diff(self, call: ChangeCall) -> Diff:
         """What a change of inputs means. Raises DiffUnavailableError."""
         if not self._known:
             raise DiffUnavailableError(
                 "The provider for this resource has inputs that are not known during preview.\n"
                 "This preview may not correctly represent the changes that will be applied during an update."
             )
-        marshal = self._marshal(unknowns=preview, assets=False)
+        marshal = self._marshal(unknowns=call.preview, assets=False)
         request = provider.DiffRequest(
-            id=id_,
-            urn=urn,
-            name=urn_name(urn),
-            type=urn_type(urn),
-            old_inputs=marshal.struct(old_inputs),
-            olds=marshal.struct(old_outputs),
-            news=marshal.struct(news),
-            ignoreChanges=ignore,
+            **_identity(call.urn),
+            id=call.id,
+            old_inputs=marshal.struct(call.old_inputs),
+            olds=marshal.struct(call.old_outputs),
+            news=marshal.struct(call.news),
+            ignoreChanges=call.ignore,
         )
         return _diff(self._transport.call("Diff", request))
 
-    def create(
-        self, urn: str, inputs: PropertyMap, *, timeout: float, preview: bool
-    ) -> tuple[str, PropertyMap, bool]:
+    def create(self, call: CreateCall) -> Created:
         """The new object's id and outputs. Raises InitError when it exists but is not healthy."""
-        if preview and not self._known:
+        if call.preview and not self._known:
             return "", {}, False
-        if preview and not self._preview:
-            return "", dict(inputs), False
+        if call.preview and not self._preview:
+            return "", dict(call.inputs), False
         request = provider.CreateRequest(
-            urn=urn,
-            name=urn_name(urn),
-            type=urn_type(urn),
-            properties=self._marshal(unknowns=preview).struct(inputs),
-            timeout=timeout,
-            preview=preview,
+            **_identity(call.urn),
+            properties=self._marshal(unknowns=call.preview).struct(call.inputs),
+            timeout=call.timeout,
+            preview=call.preview,
         )
         try:
             response = self._transport.call("Create", request)
         except InitError as error:
-            self._finish(error.properties, inputs)
+            self._finish(error.properties, call.inputs)
             raise
-        if not response.id and not preview:
-            raise ProviderError(f"plugin returned empty resource.ID from create '{urn}'")
-        outputs = self._finish(unmarshal(response.properties), inputs)
+        if not response.id and not call.preview:
+            raise ProviderError(f"plugin returned empty resource.ID from create '{call.urn}'")
+        outputs = self._finish(unmarshal(response.properties), call.inputs)
         return response.id, outputs, bool(response.refresh_before_update)
 
-    def read(
-        self, urn: str, id_: str, inputs: PropertyMap | None, state: PropertyMap, *, timeout: float
-    ) -> ReadResult:
+    def read(self, call: ReadCall) -> ReadResult:
         """What is there. Unhealthy objects have `init_errors`."""
         if not self._known:
-            return ReadResult(id_, {}, {})
+            return ReadResult(call.id, {}, {})
         marshal = self._marshal(unknowns=False, assets=False)
         request = provider.ReadRequest(
-            id=id_,
-            urn=urn,
-            name=urn_name(urn),
-            type=urn_type(urn),
-            properties=marshal.struct(state),
-            inputs=None if inputs is None else marshal.struct(inputs),
-            timeout=timeout,
+            **_identity(call.urn),
+            id=call.id,
+            properties=marshal.struct(call.state),
+            inputs=None if call.inputs is None else marshal.struct(call.inputs),
+            timeout=call.timeout,
         )
         try:
             response = self._transport.call("Read", request)
@@ -272,64 +247,47 @@ class Provider:
                 refresh_before_update=bool(response.refresh_before_update),
             )
         if not self._secrets:
-            annotate_secrets(result.inputs, inputs)
-            annotate_secrets(result.outputs, state)
+            annotate_secrets(result.inputs, call.inputs)
+            annotate_secrets(result.outputs, call.state)
         return result
 
-    def update(
-        self,
-        urn: str,
-        id_: str,
-        old_inputs: PropertyMap,
-        old_outputs: PropertyMap,
-        news: PropertyMap,
-        *,
-        timeout: float,
-        preview: bool,
-        ignore: list[str],
-    ) -> tuple[PropertyMap, bool]:
+    def update(self, call: ChangeCall) -> Updated:
         """The object's new outputs. Raises InitError when it is not healthy afterwards."""
-        if preview and not self._known:
+        if call.preview and not self._known:
             return {}, False
-        if preview and not self._preview:
-            return dict(news), False
+        if call.preview and not self._preview:
+            return dict(call.news), False
         olds = self._marshal(unknowns=False, assets=False)
         request = provider.UpdateRequest(
-            id=id_,
-            urn=urn,
-            name=urn_name(urn),
-            type=urn_type(urn),
-            olds=olds.struct(old_outputs),
-            old_inputs=olds.struct(old_inputs),
-            news=self._marshal(unknowns=preview).struct(news),
-            timeout=timeout,
-            ignoreChanges=ignore,
-            preview=preview,
+            **_identity(call.urn),
+            id=call.id,
+            olds=olds.struct(call.old_outputs),
+            old_inputs=olds.struct(call.old_inputs),
+            news=self._marshal(unknowns=call.preview).struct(call.news),
+            timeout=call.timeout,
+            ignoreChanges=call.ignore,
+            preview=call.preview,
         )
         try:
             response = self._transport.call("Update", request)
         except InitError as error:
-            self._finish(error.properties, news)
+            self._finish(error.properties, call.news)
             raise
-        return self._finish(unmarshal(response.properties), news), bool(response.refresh_before_update)
+        return self._finish(unmarshal(response.properties), call.news), bool(response.refresh_before_update)
 
-    def delete(
-        self, urn: str, id_: str, inputs: PropertyMap, outputs: PropertyMap, *, timeout: float
-    ) -> None:
+    def delete(self, call: DeleteCall) -> None:
         """Remove the object; one that is gone already counts as removed for every good provider."""
         marshal = self._marshal(unknowns=False, assets=False)
         request = provider.DeleteRequest(
-            id=id_,
-            urn=urn,
-            name=urn_name(urn),
-            type=urn_type(urn),
-            properties=marshal.struct(outputs),
-            old_inputs=marshal.struct(inputs),
-            timeout=timeout,
+            **_identity(call.urn),
+            id=call.id,
+            properties=marshal.struct(call.outputs),
+            old_inputs=marshal.struct(call.inputs),
+            timeout=call.timeout,
         )
         self._transport.call("Delete", request)
 
-    def invoke(self, token: str, args: PropertyMap, *, preview: bool) -> tuple[PropertyMap, list[Failure]]:
+    def invoke(self, token: str, args: PropertyMap, *, preview: bool) -> Checked:
         """A function's result and what is wrong with its arguments."""
         if not self._known:
             return {}, []
@@ -344,6 +302,21 @@ class Provider:
         if not self._secrets:
             annotate_secrets(outputs, inputs)
         return outputs
+
+
+class LocalProvider(Provider):
+    """A provider without a plugin: there is nothing to configure, every configuration is good."""
+
+    def __init__(self, package: str) -> None:
+        super().__init__(Transport(object(), in_process=True, name=package), package)
+
+    def configure(self, urn: str, id_: str, inputs: PropertyMap) -> None:
+        """Nothing to configure."""
+
+    def check_config(self, urn: str, olds: PropertyMap, news: PropertyMap) -> Checked:
+        """Taken as they are."""
+        del urn, olds
+        return dict(news), []
 
 
 def _diff(response: Message) -> Diff:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from mldeploy.engine.calls import ReadCall
 from mldeploy.engine.checkpoint import now
 from mldeploy.engine.diff import invert, resolve_unknown
 from mldeploy.engine.errors import InitError, ProviderError
@@ -20,33 +21,29 @@ from mldeploy.engine.step import (
     REFRESH,
     SAME,
     UPDATE,
+    PartialStep,
     Step,
 )
 from mldeploy.engine.urn import is_provider_type
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
-class ReadStep(Step):
+class ReadStep(PartialStep):
     """Reads a resource that Pulumi does not own."""
-
-    replacing: bool = False
 
     @property
     def op(self) -> str:
         return READ_REPLACEMENT if self.replacing else READ
 
-    @property
-    def logical(self) -> bool:
-        return not self.replacing
-
     def apply(self) -> InitError | None:
-        new = self.new
-        assert new is not None
+        new = self.target
         failure: InitError | None = None
         if new.id == UNKNOWN_STRING:
             new.outputs = {}
         else:
-            found = self._provider().read(new.urn, new.id, new.inputs, new.inputs, timeout=0)
+            found = self._provider().read(
+                ReadCall(urn=new.urn, id=new.id, inputs=new.inputs, state=new.inputs)
+            )
             if found.outputs is None or not found.id:
                 raise ProviderError(f"resource '{new.id}' does not exist")
             new.id, new.outputs = found.id, found.outputs
@@ -96,8 +93,9 @@ class RefreshStep(Step):
         self.new = old
         if not old.custom or is_provider_type(old.type) or old.pending_replacement:
             return None
+        timeout = old.custom_timeouts.get("read", 0)
         found = self._provider().read(
-            old.urn, old.id, old.inputs, old.outputs, timeout=old.custom_timeouts.get("read", 0)
+            ReadCall(urn=old.urn, id=old.id, inputs=old.inputs, state=old.outputs, timeout=timeout)
         )
         if found.init_errors:
             problems = "\n* ".join(found.init_errors)
@@ -123,15 +121,8 @@ class RefreshStep(Step):
 
     def _compare(self, old: ResourceState, new: ResourceState) -> Diff:
         """What an update back to the record would change, turned round."""
-        diff = self._provider().diff(
-            new.urn,
-            new.id,
-            new.inputs,
-            new.outputs,
-            old.inputs,
-            preview=self.deployment.preview,
-            ignore=old.ignore_changes,
-        )
+        call = new.change_to(old.inputs, preview=self.deployment.preview, ignore=old.ignore_changes)
+        diff = self._provider().diff(call)
         if diff.changes == DIFF_UNKNOWN:
             diff = resolve_unknown(diff, new.inputs, old.inputs)
         return invert(diff)
@@ -154,10 +145,10 @@ class ImportStep(Step):
         return self.original is None
 
     def apply(self) -> InitError | None:
-        new = self.new
-        assert new is not None
+        new = self.target
+        timeout = new.custom_timeouts.get("read", 0)
         found = self._provider().read(
-            new.urn, new.import_id, None, {}, timeout=new.custom_timeouts.get("read", 0)
+            ReadCall(urn=new.urn, id=new.import_id, inputs=None, state={}, timeout=timeout)
         )
         if found.outputs is None or not found.id:
             raise ProviderError(f"resource '{new.import_id}' does not exist")

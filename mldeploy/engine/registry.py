@@ -1,7 +1,5 @@
 """The provider registry: provider resources are resources whose objects are configured plugins."""
 
-# ruff: noqa: ARG002 - the signatures are those of providers
-
 from __future__ import annotations
 
 import threading
@@ -9,9 +7,19 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+from mldeploy.engine.calls import ChangeCall, CheckCall, Checked, CreateCall, DeleteCall, ReadCall
 from mldeploy.engine.errors import ProviderError
 from mldeploy.engine.property_value import PropertyMap, deep_equals
-from mldeploy.engine.provider import DIFF_NONE, DIFF_SOME, DIFF_UNKNOWN, Diff, Failure, Provider, ReadResult
+from mldeploy.engine.provider import (
+    DIFF_NONE,
+    DIFF_SOME,
+    DIFF_UNKNOWN,
+    Created,
+    Diff,
+    Provider,
+    ReadResult,
+    Updated,
+)
 from mldeploy.engine.state import ResourceState
 from mldeploy.engine.urn import (
     UNCONFIGURED_ID,
@@ -131,13 +139,11 @@ class ProviderRegistry:
 
     # -- the provider calls, for resources that are providers ----------------------------------------------
 
-    def check(
-        self, urn: str, olds: PropertyMap, news: PropertyMap, *, preview: bool, seed: bytes
-    ) -> tuple[PropertyMap, list[Failure]]:
+    def check(self, call: CheckCall) -> Checked:
         """Checked inputs of a provider resource."""
-        del preview, seed
+        urn, news = call.urn, call.news
         provider = self._load_for(urn, news)
-        inputs, failures = provider.check_config(urn, filter_config(olds), filter_config(news))
+        inputs, failures = provider.check_config(urn, filter_config(call.olds), filter_config(news))
         if failures:
             return {}, failures
         self._set(urn, UNCONFIGURED_ID, provider)
@@ -152,76 +158,50 @@ class ProviderRegistry:
             )
         return inputs, []
 
-    def diff(
-        self,
-        urn: str,
-        id_: str,
-        old_inputs: PropertyMap,
-        old_outputs: PropertyMap,
-        news: PropertyMap,
-        *,
-        preview: bool,
-        ignore: list[str],
-    ) -> Diff:
+    def diff(self, call: ChangeCall) -> Diff:
         """What a change of a provider's configuration means."""
-        del preview
-        provider = self.get(ProviderReference(urn, UNCONFIGURED_ID)) or self.get(ProviderReference(urn, id_))
+        urn = call.urn
+        provider = self.get(ProviderReference(urn, UNCONFIGURED_ID)) or self.get(
+            ProviderReference(urn, call.id)
+        )
         if provider is None:
             raise ProviderError(f"provider {urn} was never checked")
-        filtered = filter_config(news)
-        diff = provider.diff_config(urn, filter_config(old_inputs), old_outputs, filtered, ignore)
+        filtered = filter_config(call.news)
+        diff = provider.diff_config(
+            urn, filter_config(call.old_inputs), call.old_outputs, filtered, call.ignore
+        )
         if diff.changes == DIFF_UNKNOWN:
-            diff.changes = DIFF_NONE if deep_equals(old_outputs, filtered) else DIFF_SOME
+            diff.changes = DIFF_NONE if deep_equals(call.old_outputs, filtered) else DIFF_SOME
         return diff
 
-    def create(
-        self, urn: str, inputs: PropertyMap, *, timeout: float, preview: bool
-    ) -> tuple[str, PropertyMap, bool]:
+    def create(self, call: CreateCall) -> Created:
         """Configure a new provider; its id is made up here."""
-        del timeout
-        provider = self._pop(urn, UNCONFIGURED_ID) or self._load_for(urn, inputs)
-        id_ = UNKNOWN_ID if preview else str(uuid.uuid4())
-        filtered = filter_config(inputs)
-        provider.configure(urn, id_, filtered)
-        self._set(urn, id_, provider)
+        provider = self._pop(call.urn, UNCONFIGURED_ID) or self._load_for(call.urn, call.inputs)
+        id_ = UNKNOWN_ID if call.preview else str(uuid.uuid4())
+        filtered = filter_config(call.inputs)
+        provider.configure(call.urn, id_, filtered)
+        self._set(call.urn, id_, provider)
         return id_, filtered, False
 
-    def update(
-        self,
-        urn: str,
-        id_: str,
-        old_inputs: PropertyMap,
-        old_outputs: PropertyMap,
-        news: PropertyMap,
-        *,
-        timeout: float,
-        preview: bool,
-        ignore: list[str],
-    ) -> tuple[PropertyMap, bool]:
+    def update(self, call: ChangeCall) -> Updated:
         """Configure a provider anew under its old id."""
-        del old_inputs, old_outputs, timeout, preview, ignore
-        provider = self._pop(urn, UNCONFIGURED_ID)
+        provider = self._pop(call.urn, UNCONFIGURED_ID)
         if provider is None:
-            raise ProviderError(f"provider {urn} was never checked")
-        filtered = filter_config(news)
-        provider.configure(urn, id_, filtered)
-        self._set(urn, id_, provider)
+            raise ProviderError(f"provider {call.urn} was never checked")
+        filtered = filter_config(call.news)
+        provider.configure(call.urn, call.id, filtered)
+        self._set(call.urn, call.id, provider)
         return filtered, False
 
-    def delete(
-        self, urn: str, id_: str, inputs: PropertyMap, outputs: PropertyMap, *, timeout: float
-    ) -> None:
+    def delete(self, call: DeleteCall) -> None:
         """Let a provider go."""
-        del inputs, outputs, timeout
-        provider = self._pop(urn, id_)
+        provider = self._pop(call.urn, call.id)
         if provider is not None:
             provider.close()
 
-    def read(
-        self, urn: str, id_: str, inputs: PropertyMap | None, state: PropertyMap, *, timeout: float
-    ) -> ReadResult:
+    def read(self, call: ReadCall) -> ReadResult:
         """Providers cannot be read."""
-        raise ProviderError("provider resources may not be read")
+        raise ProviderError(f"provider resources may not be read: {call.urn}")
 
 
 AnyProvider = Provider | ProviderRegistry

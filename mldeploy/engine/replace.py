@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mldeploy.engine.calls import CheckCall
 from mldeploy.engine.deployment import Registration
 from mldeploy.engine.diff import apply_replace_on_changes, resolve_unknown
 from mldeploy.engine.errors import BailError, EngineError
@@ -52,7 +53,7 @@ class ReplacePlanner:
         if provider is not None and not self._generator.is_replace_target(urn, old):
             # Defaults were taken over from the old object; the new one gets its own.
             inputs, failures = provider.check(
-                urn, {}, goal.properties, preview=self._deployment.preview, seed=seed
+                CheckCall(urn=urn, olds={}, news=goal.properties, preview=self._deployment.preview, seed=seed)
             )
             if failures:
                 reasons = "; ".join(reason for _, reason in failures)
@@ -194,15 +195,7 @@ class ReplacePlanner:
         else:
             registry.ensure(state.provider, olds)
         provider = owner_of(state.type, registry, state.provider, state.urn)
-        diff = provider.diff(
-            state.urn,
-            state.id,
-            state.inputs,
-            state.outputs,
-            inputs,
-            preview=True,
-            ignore=state.ignore_changes,
-        )
+        diff = provider.diff(state.change_to(inputs, preview=True, ignore=state.ignore_changes))
         diff = resolve_unknown(diff, state.inputs, inputs)
         diff = apply_replace_on_changes(diff, state.replace_on_changes, has_init_errors=False)
         return diff.replaces(), diff.replace_keys

@@ -68,13 +68,9 @@ class ResourceDiffer:
             return Diff(DIFF_NONE if deep_equals(old.inputs, new.inputs) else DIFF_SOME)
         try:
             diff = provider.diff(
-                urn,
-                old.id,
-                old.inputs,
-                old.outputs,
-                new.inputs,
-                preview=self._deployment.preview,
-                ignore=goal.ignore_changes,
+                old.change_to(
+                    new.inputs, urn=urn, preview=self._deployment.preview, ignore=goal.ignore_changes
+                )
             )
         except DiffUnavailableError as error:
             self._deployment.events.diagnostic("warning", str(error), urn)

@@ -6,6 +6,7 @@ import copy
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from mldeploy.engine.calls import ChangeCall
 from mldeploy.engine.property_value import PropertyMap, Value
 
 
@@ -59,6 +60,21 @@ class ResourceState:
     def name(self) -> str:
         """The logical name."""
         return self.urn.rsplit("::", 1)[-1]
+
+    def change_to(
+        self, news: PropertyMap, *, preview: bool, ignore: list[str], urn: str = "", timeout: float = 0
+    ) -> ChangeCall:
+        """What a provider is asked about a change of these inputs to `news`. `urn` when that has changed, too."""
+        return ChangeCall(
+            urn=urn or self.urn,
+            id=self.id,
+            old_inputs=self.inputs,
+            old_outputs=self.outputs,
+            news=news,
+            preview=preview,
+            ignore=ignore,
+            timeout=timeout,
+        )
 
     def all_dependencies(self) -> list[str]:
         """URNs this one needs: parent, dependencies, property dependencies, deletedWith, replaceWith."""

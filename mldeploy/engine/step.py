@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from mldeploy.engine.calls import CreateCall, DeleteCall
 from mldeploy.engine.checkpoint import now
 from mldeploy.engine.errors import EngineError, InitError, ProviderError
 from mldeploy.engine.registry import AnyProvider, owner_of
@@ -69,6 +70,13 @@ class Step:
         return state
 
     @property
+    def target(self) -> ResourceState:
+        """The state to bring about."""
+        if self.new is None:
+            raise AssertionError(f"a step '{self.op}' needs a new state")
+        return self.new
+
+    @property
     def urn(self) -> str:
         """Whose step it is."""
         return self.state.urn
@@ -99,8 +107,7 @@ class SameStep(Step):
         return SAME
 
     def apply(self) -> InitError | None:
-        new = self.new
-        assert new is not None
+        new = self.target
         if self.old is not None:
             new.id = self.old.id
             new.outputs = self.old.outputs
@@ -117,30 +124,36 @@ class SameStep(Step):
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
-class CreateStep(Step):
-    """A new object; `replacing` an old one, which is then `pending_delete` (create first) or gone already."""
+class PartialStep(Step):
+    """A step that may be a part of a replacement (`replacing`), which is counted by its ReplaceStep."""
 
     replacing: bool = False
+
+    @property
+    def logical(self) -> bool:
+        return not self.replacing
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class CreateStep(PartialStep):
+    """A new object; `replacing` an old one, which is then `pending_delete` (create first) or gone already."""
+
     pending_delete: bool = False
 
     @property
     def op(self) -> str:
         return CREATE_REPLACEMENT if self.replacing else CREATE
 
-    @property
-    def logical(self) -> bool:
-        return not self.replacing
-
     def apply(self) -> InitError | None:
-        new = self.new
-        assert new is not None
+        new = self.target
         failure: InitError | None = None
         preview = self.deployment.preview
         id_, outputs, refresh = "", new.outputs, False
         if new.custom:
             try:
+                timeout = new.custom_timeouts.get("create", 0)
                 id_, outputs, refresh = self._provider().create(
-                    new.urn, new.inputs, timeout=new.custom_timeouts.get("create", 0), preview=preview
+                    CreateCall(urn=new.urn, inputs=new.inputs, timeout=timeout, preview=preview)
                 )
             except InitError as error:
                 failure, id_, outputs = error, error.id, error.properties
@@ -168,23 +181,21 @@ class UpdateStep(Step):
         return UPDATE
 
     def apply(self) -> InitError | None:
-        new, old = self.new, self.old
-        assert new is not None and old is not None
+        new, old = self.target, self.old
+        assert old is not None
         new.id, new.created, new.modified = old.id, old.created, old.modified
         if not new.custom:
             return None
         failure: InitError | None = None
         try:
-            outputs, refresh = self._provider().update(
-                new.urn,
-                old.id,
-                old.inputs,
-                old.outputs,
+            call = old.change_to(
                 new.inputs,
-                timeout=new.custom_timeouts.get("update", 0),
+                urn=new.urn,
                 preview=self.deployment.preview,
                 ignore=self.ignore_changes,
+                timeout=new.custom_timeouts.get("update", 0),
             )
+            outputs, refresh = self._provider().update(call)
         except InitError as error:
             failure, outputs, refresh = error, error.properties, False
             new.init_errors = error.reasons
@@ -210,10 +221,9 @@ class ReplaceStep(Step):
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
-class DeleteStep(Step):
+class DeleteStep(PartialStep):
     """An object's end; `replacing`: another takes its place, `pending_replacement`: that comes later."""
 
-    replacing: bool = False
     pending_replacement: bool = False
 
     @property
@@ -222,10 +232,6 @@ class DeleteStep(Step):
         if self.old.external:
             return DISCARD_REPLACED if self.replacing else DISCARD
         return DELETE_REPLACED if self.replacing else DELETE
-
-    @property
-    def logical(self) -> bool:
-        return not self.replacing
 
     def apply(self) -> InitError | None:
         old = self.old
@@ -237,8 +243,9 @@ class DeleteStep(Step):
                 f" `pulumi up`, or use the command:\n`pulumi state unprotect '{old.urn}'`"
             )
         if not self.deployment.preview and self._owned(old):
+            timeout = old.custom_timeouts.get("delete", 0)
             self._provider().delete(
-                old.urn, old.id, old.inputs, old.outputs, timeout=old.custom_timeouts.get("delete", 0)
+                DeleteCall(urn=old.urn, id=old.id, inputs=old.inputs, outputs=old.outputs, timeout=timeout)
             )
         if self.pending_replacement:
             # Only once it is gone: a failed delete must be tried again by the next run.

@@ -13,12 +13,9 @@ from mldeploy.engine.deployment import Deployment, Registration
 from mldeploy.engine.diff import apply_replace_on_changes
 from mldeploy.engine.errors import BailError, EngineError
 from mldeploy.engine.goal import Goal, ReadGoal
+from mldeploy.engine.input_checker import InputChecker
 from mldeploy.engine.options import Targets
 from mldeploy.engine.property_path import parse_path
-from mldeploy.engine.property_value import (
-    PropertyMap,
-    mask_secrets,
-)
 from mldeploy.engine.provider import DIFF_SOME, Diff
 from mldeploy.engine.read_steps import ImportStep, ReadStep
 from mldeploy.engine.registry import AnyProvider, owner_of
@@ -58,6 +55,7 @@ class StepGenerator:
         self.targeting = Targeting(self)
         self.replacing = ReplacePlanner(self)
         self.differ = ResourceDiffer(self)
+        self.checker = InputChecker(self)
         self.failed = False
         self._seed = os.urandom(32)
 
@@ -227,7 +225,7 @@ class StepGenerator:
         included = self._implicit(urn, goal.type) or self.targeting.included(new)
         with self.lock:
             recreating = urn in self.deployment.deletes
-        inputs = self._check(goal, old, new, provider, seed, included=included, recreating=recreating)
+        inputs = self.checker.check(goal, old, new, provider, seed, included=included, recreating=recreating)
         new.inputs = inputs
         if self.analyzers.any and included:
             new.inputs = self.analyzers.remediate_and_analyze(new, goal, self.provider_state(new))
@@ -275,55 +273,6 @@ class StepGenerator:
         """Whether the user asked for a replacement, or the record does (taint)."""
         named = self.replace_targets.constrained and self.replace_targets.contains(urn)
         return named or (old is not None and old.taint)
-
-    def _check(
-        self,
-        goal: Goal,
-        old: ResourceState | None,
-        new: ResourceState,
-        provider: AnyProvider | None,
-        seed: bytes,
-        *,
-        included: bool,
-        recreating: bool,
-    ) -> PropertyMap:
-        inputs = new.inputs
-        if old is not None:
-            inputs = self.differ.ignore_changes(new.urn, inputs, old.inputs, goal.ignore_changes)
-        if provider is None:
-            return inputs
-        if not included:
-            return old.inputs if old is not None else inputs
-        olds: PropertyMap = {}
-        fresh = old is None or recreating or old.external or self.is_replace_target(new.urn, old)
-        if fresh:
-            inputs = goal.properties
-            # An interrupted create may have made the object: the same generated names find it again.
-            interrupted = self.deployment.pending_creates.get(new.urn)
-            if interrupted is not None:
-                olds = interrupted.inputs
-        elif old is not None:
-            olds = old.inputs
-        checked, failures = provider.check(new.urn, olds, inputs, preview=self.deployment.preview, seed=seed)
-        if failures:
-            raise self._check_failures(new, failures)
-        return checked
-
-    def _check_failures(self, new: ResourceState, failures: list[tuple[str, str]]) -> BailError:
-        for name, reason in failures:
-            where = f"{new.type} resource '{new.name}'"
-            if name:
-                value = mask_secrets(new.inputs.get(name))
-                self.deployment.error(
-                    f"{where} has a problem: {reason}. Examine values at '{new.name}.{name}'."
-                    if value is None
-                    else f"{where}: property {name} value {value!r} has a problem: {reason}",
-                    new.urn,
-                )
-            else:
-                self.deployment.error(f"{where} has a problem: {reason}", new.urn)
-        self.failed = True
-        return BailError(f"resource {new.urn} is invalid")
 
     def _recreate(
         self, urn: str, old: ResourceState | None, common: dict[str, Any], *, recreating: bool
