@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from ruamel.yaml import YAML
 
+from mldeploy.manifest.rules.undecided import PLACEHOLDER
 from mldeploy.manifest.secret_forms import is_secret_name, secret_form
 from mldeploy.migrate.draft import BASE, Draft, config_key
 from mldeploy.migrate.findings import Outcome
@@ -47,7 +48,7 @@ class Images:
         self._draft.put(BASE, ("images", name, "models"), models)
         if not isinstance(config, Call):
             call = Call("Model.deploy", where, {"inference_config": config})
-            self._draft.put(BASE, ("images", name, "source_directory"), "entry_scripts/CHANGE-ME")
+            self._draft.put(BASE, ("images", name, "source_directory"), f"entry_scripts/{PLACEHOLDER}")
             self._draft.put(BASE, ("images", name, "entry_script"), "score.py")
             self._draft.decide(
                 call,

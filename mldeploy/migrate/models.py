@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from mldeploy.manifest.rules.undecided import PLACEHOLDER
 from mldeploy.migrate.draft import BASE, TO_DECIDE, Draft
 from mldeploy.migrate.findings import Outcome
 from mldeploy.migrate.v1 import Call, Unknown, Variable
@@ -78,7 +79,7 @@ class Models:
         path = ("models", name, "source")
         run = call.get("run_id")
         output = value if isinstance(value, str) else "outputs"
-        known = run if isinstance(run, str) else "CHANGE-ME"
+        known = run if isinstance(run, str) else PLACEHOLDER
         source = f"azureml://jobs/{known}/outputs/artifacts/{output.strip('/')}"
         self._draft.put(BASE, path, source)
         if isinstance(run, str):
@@ -95,7 +96,7 @@ class Models:
                 "model_path",
                 BASE,
                 path,
-                f"which run? Write its id for CHANGE-ME, or `runs:/<run id>/{output}` of an MLflow server, or a path",
+                f"which run? Write its id for {PLACEHOLDER}, or `runs:/<run id>/{output}` of MLflow, or a path",
             )
 
     def reference(self, value: Any, where: str) -> str:

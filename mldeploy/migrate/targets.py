@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from mldeploy.manifest.rules.undecided import PLACEHOLDER
 from mldeploy.migrate.draft import Draft, overlay
 from mldeploy.migrate.findings import Outcome
 from mldeploy.migrate.v1 import Call, Unknown, Variable
@@ -17,7 +18,6 @@ _CLUSTER_ID = re.compile(
     r"Microsoft\.ContainerService/managedClusters/(?P<cluster_name>[^/]+)",
     re.IGNORECASE,
 )
-PLACEHOLDER = "CHANGE-ME"
 
 
 class Targets:
@@ -74,6 +74,7 @@ class Targets:
             f" ({text!r} is its name in the workspace, which can be another)" if text else _expression(given)
         )
         self._draft.decide(deployment, "deployment_target", file, path, why)
+        self._azure_location(file, default_location)
         return name
 
     def batch(self, target: Any, parallel: Call, default_location: str | None) -> str:
@@ -113,11 +114,13 @@ class Targets:
             self._draft.decide(
                 call, "configuration", file, ("targets", name, "create"), "the cluster's configuration"
             )
+            self._azure_location(file, default_location)
             return name
         if configuration.owner.startswith("AmlCompute"):
             self._aml(configuration, file, name, default_location)
         elif configuration.owner.endswith("attach_configuration"):
             self._attach(configuration, file, name)
+            self._azure_location(file, default_location)
         else:
             self._create(configuration, file, name, default_location)
         return name

@@ -33,6 +33,8 @@ To have completion and errors while you type, begin the file with
 _TOP = ("Azure", "Model", "Image")
 _PLACES = {"Azure": "azure", "Model": "models.*", "Image": "images.*", "Service": "services.*"}
 _LONGEST_PATTERN = 60
+_ITEM = "-"
+"""A list's item in a path."""
 
 
 def page() -> str:
@@ -118,7 +120,10 @@ def _words(name: str) -> str:
 def _path(example: Any, shape: Json) -> str:
     """Where the example's section is: `services.*.probes`."""
     keys: list[str] = []
-    while not (len(keys) > 1 and set(example) <= set(shape["properties"])):
+    while isinstance(example, list) or not (len(keys) > 1 and set(example) <= set(shape["properties"])):
+        if isinstance(example, list):
+            (example,) = example
+            continue
         ((key, example),) = example.items()
         keys.append("*" if len(keys) == 1 and keys[0] != "azure" else key)
     return ".".join(keys)
@@ -220,7 +225,7 @@ def _examples(made: Json, document: Json) -> Iterator[tuple[str, Any]]:
     def walk(value: Any, shape: Json, path: tuple[str, ...]) -> None:
         if isinstance(value, list):
             for item in value:
-                walk(item, shape.get("items", {}), path)
+                walk(item, shape.get("items", {}), (*path, _ITEM))
             return
         if not isinstance(value, dict):
             return
@@ -250,7 +255,7 @@ def _examples(made: Json, document: Json) -> Iterator[tuple[str, Any]]:
 
 def _below(path: tuple[str, ...], value: Any) -> Any:
     for key in reversed(path):
-        value = {key: value}
+        value = [value] if key == _ITEM else {key: value}
     return value
 
 

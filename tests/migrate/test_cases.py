@@ -43,6 +43,12 @@ def test_result_is_valid(name, tmp_path):
     migration = run(name, root)
     write(migration, root)
     decided = " ".join(finding.to for finding in migration.by_outcome(Outcome.DECIDE))
+
+    def reported(path):
+        return any(
+            path.startswith(finding.to) for finding in migration.by_outcome(Outcome.DECIDE) if finding.to
+        )
+
     for model, entry in migration.documents["manifest.yaml"].get("models", {}).items():
         missing = not (root / entry["source"]).exists() and "://" not in entry["source"]
         if missing and f"models.{model}.source" in decided:
@@ -54,6 +60,8 @@ def test_result_is_valid(name, tmp_path):
             load(root, stack)
         except ManifestErrors as errors:
             left = [e for e in errors.errors if "from an Azure ML job" not in e.message]
+            # What is still to be decided is an error, and the report says so, too.
+            left = [e for e in left if not ("is still to be decided" in e.message and reported(e.path))]
             assert not left, "\n".join(map(str, left))
 
 

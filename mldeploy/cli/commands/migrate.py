@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,7 @@ from mldeploy.migrate import (
     as_markdown,
     as_text,
     migrate,
+    project_files,
 )
 from mldeploy.session import UsageError
 
@@ -72,7 +74,8 @@ def import_v1(
     """Write a manifest from what deployed to Azure ML with SDK v1 or CLI v1. Scripts are read, never run.
 
     Writes manifest.yaml, manifest.local.yaml (to try it at once), manifest.dev.yaml for ACI, manifest.prod.yaml for
-    AKS and batch, and a report of every field: mapped, changed, dropped, to decide.
+    AKS and batch, and a report of every field: mapped, changed, dropped, to decide. A folder that is no project yet
+    becomes one.
     """
     if not files and not conda:
         raise UsageError("import-v1: give deployment scripts, JSON files, or --conda FILE")
@@ -88,21 +91,22 @@ def import_v1(
             if files
             else None
         )
-    except MigrateError as error:
+        missing = project_files(output.resolve()) if found is not None else {}
+    except (MigrateError, FileExistsError) as error:
         raise UsageError(f"import-v1: {error}") from error
     if found is not None and not dry_run:
-        _write(found, output, force=force)
+        _write(found, missing, output, force=force)
     if as_json_output:
         document = as_json(found) if found is not None else {}
         print_json({**document, "advice": [one.to_json() for one in advice]})
         return
     if found is not None:
-        _print(found, output, dry_run=dry_run)
+        _print(found, missing, output, dry_run=dry_run)
     _print_advice(advice)
 
 
-def _write(found: Migration, output: Path, *, force: bool) -> None:
-    files = {**found.files, **found.written, _REPORT: as_markdown(found)}
+def _write(found: Migration, project: Mapping[str, str], output: Path, *, force: bool) -> None:
+    files = {**project, **found.files, **found.written, _REPORT: as_markdown(found)}
     there = [name for name in found.files if (output / name).exists()]
     if there and not force:
         raise UsageError(
@@ -114,8 +118,8 @@ def _write(found: Migration, output: Path, *, force: bool) -> None:
         path.write_text(text, encoding="utf-8")
 
 
-def _print(found: Migration, output: Path, *, dry_run: bool) -> None:
-    for name, text in {**found.files, **found.written}.items():
+def _print(found: Migration, project: Mapping[str, str], output: Path, *, dry_run: bool) -> None:
+    for name, text in {**project, **found.files, **found.written}.items():
         print(f"--- {name}\n{text}" if dry_run else f"wrote {output / name}")
     print(("" if dry_run else f"wrote {output / _REPORT}\n") + f"\n{as_text(found)}")
     for fault in [] if dry_run else _faults(found, output):

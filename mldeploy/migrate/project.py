@@ -1,0 +1,61 @@
+"""What makes a folder a project: for users who come with v1 files and nothing else."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+_SETTINGS: Final = """\
+name: {name}
+description: Models deployed by mldeploy
+runtime: python
+backend:
+  url: file://.pulumi-state
+"""
+_PROGRAM: Final = '''\
+"""The Pulumi program: load the manifest of the selected stack, compose its resources, export what they answer to."""
+
+from pathlib import Path
+
+import pulumi
+from components.compose import compose
+from mldeploy.manifest import ManifestErrors, load
+
+try:
+    manifest = load(Path(__file__).parent, pulumi.get_stack())
+except ManifestErrors as errors:
+    raise pulumi.RunError(str(errors)) from None
+
+for name, value in compose(manifest).items():
+    pulumi.export(name, value)
+'''
+_IGNORED: Final = """\
+.pulumi-state/
+.pulumi-passphrase
+.venv/
+__pycache__/
+build/
+"""
+
+
+def project_files(folder: Path) -> dict[str, str]:
+    """The files that a folder lacks to be a project; none when it is one.
+
+    Args:
+        folder: where the manifest goes, absolute.
+
+    Raises:
+        FileExistsError: it has a `__main__.py` that is not a project's.
+    """
+    if (folder / "Pulumi.yaml").exists():
+        return {}
+    if (folder / "__main__.py").exists():
+        raise FileExistsError(
+            f"{folder / '__main__.py'} exists and is not a project's program; move it, or give another --output"
+        )
+    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", folder.name).strip("-.") or "models"
+    files = {"Pulumi.yaml": _SETTINGS.format(name=name), "__main__.py": _PROGRAM}
+    if not (folder / ".gitignore").exists():
+        files[".gitignore"] = _IGNORED
+    return files
