@@ -18,6 +18,7 @@ from mldeploy.manifest.rules import (
     references,
     services,
     targets,
+    undecided,
 )
 from mldeploy.manifest.rules.draft import Draft
 from mldeploy.manifest.validation import Fault
@@ -36,6 +37,7 @@ _RULES = (
     services.check,
     ports.check,
     clear_text.check,
+    undecided.check,
 )
 
 __all__ = ["Draft", "check"]

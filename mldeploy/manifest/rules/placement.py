@@ -40,6 +40,13 @@ def _location(draft: Draft, name: str, target: Target) -> Iterator[Fault]:
         own, path = target.location, (*path, "location")
     elif isinstance(target, AksTarget | EdgeTarget) and target.create is not None:
         own, path = target.create.location, (*path, "create", "location")
+    elif isinstance(target, AksTarget) and target.attach is not None:
+        # The cluster is somewhere already; the stack's own registry and workspace are not.
+        others = (one for one in draft.targets.values() if isinstance(one, AciTarget | BatchTarget))
+        if all(one.location is None for one in others):
+            why = "needs azure: {location: …}, where the stack's registry and workspace are made"
+            yield Fault((*path, "attach"), why)
+        return
     else:
         return
     if own is None and not any(draft.lacks("targets", name, key) for key in ("location", "create")):
