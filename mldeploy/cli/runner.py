@@ -113,7 +113,7 @@ class PulumiRunner:
 
     def run(self, operation: Operation, options: RunOptions) -> Outcome:
         """See :class:`Runner`. The child's exit code decides; the counts are those of its summary event."""
-        environment = {**os.environ, **self.session.environment()}
+        environment = {**os.environ, **self.session.environment(), "PATH": _path()}
         selected = self._select(environment)
         if selected is not None:
             return selected
@@ -177,6 +177,19 @@ class PulumiRunner:
             yield from ("--target", target)
         for pack in options.policy_packs:
             yield from ("--policy-pack", str(pack))
+
+
+def _path() -> str:
+    """PATH with this command's Python first, as it has what the program imports, and with our provider at the end.
+
+    So a project needs neither a virtual environment of its own nor to say where the provider's executable is.
+    """
+    import mldeploy
+
+    provider = Path(mldeploy.__file__).parent / "provider/bin"
+    return os.pathsep.join(
+        [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath), str(provider)]
+    )
 
 
 def _relay(
