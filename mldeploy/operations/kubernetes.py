@@ -14,6 +14,7 @@ from mldeploy.operations.model import Answer, Keys, OperationError, ServiceStatu
 _ROLLOUT = "mldeploy:kubernetes:Rollout"
 _KEYS = "mldeploy:service:ServiceKeys"
 _SUFFIX = "-rollout"
+_SERVICE_LABEL = "mldeploy.dev/service"
 
 
 @dataclass(frozen=True, repr=False)
@@ -74,14 +75,33 @@ class ClusterService:
 
 
 def handles(resources: Sequence[ResourceState]) -> list[ClusterService]:
-    """Every service of a state that has a rollout."""
+    """Every service of a state: by its rollout, or, when its first gate has not been passed, by its other objects."""
     current = [resource for resource in resources if not resource.delete]
     keys = {r.parent: r for r in current if r.type == _KEYS}
-    found: list[ClusterService] = []
+    found: dict[str, ClusterService] = {}
     for rollout in (r for r in current if r.type == _ROLLOUT):
         name = rollout.urn.rsplit("::", 1)[-1].removesuffix(_SUFFIX)
         inputs = cast("dict[str, Any]", _clear(rollout.inputs))
-        found.append(ClusterService(name, inputs, keys.get(rollout.parent)))
+        found[rollout.parent] = ClusterService(name, inputs, keys.get(rollout.parent))
+    for parent, inputs in _begun(current).items():
+        if parent not in found:
+            found[parent] = ClusterService(parent.rsplit("::", 1)[-1], inputs, keys.get(parent))
+    return list(found.values())
+
+
+def _begun(current: Sequence[ResourceState]) -> dict[str, dict[str, Any]]:
+    """Where the objects in the cluster are, by the URN of their service; a failed first `up` leaves no rollout."""
+    providers = {f"{r.urn}::{r.id}": r for r in current if r.type == "pulumi:providers:kubernetes"}
+    found: dict[str, dict[str, Any]] = {}
+    for resource in current:
+        provider = providers.get(resource.provider)
+        metadata = cast("dict[str, Any]", _clear(resource.inputs.get("metadata")) or {})
+        service = cast("dict[str, Any]", metadata.get("labels") or {}).get(_SERVICE_LABEL)
+        if provider is None or not service:
+            continue
+        kubeconfig = cast("object", _clear(provider.inputs.get("kubeconfig")))
+        where = {"kubeconfig": kubeconfig, "namespace": metadata.get("namespace"), "service": service}
+        found[resource.parent] = where
     return found
 
 

@@ -29,24 +29,37 @@ def cluster():
         yield started
 
 
-@pytest.fixture
-def make_cluster_project(cluster, tmp_path):
+def _makes_projects(cluster, folder):
+    """Yields a function that makes projects; afterwards their namespaces are on their way out.
+
+    Only that: a namespace takes the API server six seconds to remove, and the cluster goes with the run. That `destroy`
+    leaves nothing is what test_lifecycle.py is for.
+    """
     from tests.kubernetes.project import ClusterProject
 
     made = []
 
     def make(engine="embedded"):
         number = next(_numbers)
-        project = ClusterProject(tmp_path / f"project{number}", cluster, engine, f"test-{number}")
+        project = ClusterProject(folder / f"project{number}", cluster, engine, f"test-{number}")
         made.append(project)
         return project
 
     yield make
     for project in made:
-        if (project.root / ".pulumi-state").exists():
-            done = project.run("destroy", "--yes", check=False)
-            assert done.returncode == 0, done.stdout + done.stderr
-            assert project.api.get("Namespace", None, project.namespace) is None, "destroy left the namespace"
+        project.api.delete("Namespace", None, project.namespace)
+
+
+@pytest.fixture
+def make_cluster_project(cluster, tmp_path):
+    """Makes projects for one test."""
+    yield from _makes_projects(cluster, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def make_shared_project(cluster, tmp_path_factory):
+    """Makes projects that the tests of a module share."""
+    yield from _makes_projects(cluster, tmp_path_factory.mktemp("shared"))
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 from mldeploy.provider.kubernetes.client import Cluster
@@ -83,10 +84,14 @@ class ClusterProject(Project):
         changes = self.change("up", "--yes", *arguments, check=check)
         return {kind: count for kind, count in changes.items() if kind != "same" and count}
 
+    def run_up(self, *, check: bool = True) -> CompletedProcess[str]:
+        """Write the services and run `up` for what it prints."""
+        self.write("services.json", {"space": self.space, "services": self.services})
+        return self.run("up", "--yes", check=check)
+
     def failing_up(self) -> str:
         """Run an `up` that must fail; what it printed."""
-        self.write("services.json", {"space": self.space, "services": self.services})
-        done = self.run("up", "--yes", check=False)
+        done = self.run_up(check=False)
         assert done.returncode != 0, done.stdout
         return done.stdout + done.stderr
 

@@ -157,3 +157,14 @@ def test_restarts_are_a_breach():
     verdict, seconds = run(Pods({"a": Sample()}, trouble="its containers ended"), None)
     assert verdict.breach == "its containers ended"
     assert seconds == 0
+
+
+@pytest.mark.parametrize("before", [GOOD, served(*[(200, 0.02)] * 10)])
+def test_without_traffic_of_its_own_the_old_version_is_judged_by_its_life(before):
+    """At 100 % the old version answers nothing; twelve times its latency must not pass for that."""
+    slow = served(*[(200, 0.25)] * 50)
+    verdict, _ = run(Pods({"a": Sample()}, {"a": slow}), Pods({"b": before}, {"b": before}))
+    compared = before.requests >= 20
+    assert (verdict.breach is not None) is compared, "too few answers are no life"
+    if compared:
+        assert "max_latency_ratio" in verdict.breach

@@ -25,7 +25,10 @@ def test_up_no_change_update_and_destroy(make_cluster_project, engine):
     assert set(project.deployments()) == {second}, "the old version was not removed"
     assert changes.get("replace", 0) or changes.get("create-replacement", 0)
     assert project.up() == {}
-    # destroy, and that it leaves nothing, is checked by the fixture
+
+    project.run("destroy", "--yes")
+    assert project.api.get("Namespace", None, project.namespace) is None, "destroy left the namespace"
+    assert project.resources() == []
 
 
 def test_a_failed_version_takes_no_traffic_and_the_way_back_is_a_no_op_for_what_serves(
@@ -50,3 +53,23 @@ def test_a_failed_version_takes_no_traffic_and_the_way_back_is_a_no_op_for_what_
     assert project.deployments()[good]["metadata"]["uid"] == uid, "what serves was made anew"
     assert set(project.deployments()) == {good}, "the failed version was not removed"
     assert project.up() == {}
+
+
+def test_a_service_whose_first_gate_failed_can_be_looked_at(project):
+    project.service(image=image("crash"))
+    said = project.failing_up()
+    assert "no such model" in said
+    row = project.status()["diabetes"]
+    assert row["state"] == "unhealthy"
+    assert row["scoring_uri"] is None
+    assert "no traffic yet" in project.run("status").stderr
+    assert "a line of the fake pod's log" in project.run("logs", "diabetes").stdout
+    assert project.run("keys", "diabetes").returncode == 0
+    done = project.run("score", "diabetes", "--data", "services.json", check=False)
+    assert done.returncode == 1
+    assert "nothing routes to service diabetes" in done.stdout + done.stderr
+
+    project.service(image=image("good"))
+    project.up()
+    assert project.status()["diabetes"]["state"] == "healthy"
+    assert set(project.deployments()) == {project.version()}, "the failed version was not removed"

@@ -169,6 +169,19 @@ class Growth:
             self._last[name] = grown(self._first.get(name, Sample()), sample)
         return together(list(self._last.values()))
 
+    def lifetime(self) -> Sample:
+        """Everything that the pods seen so far have answered since their own start."""
+        return together([*self._first.values(), *self._last.values()])
+
+
+def _reference(old: Growth) -> Sample:
+    """What the new version is compared with: what the old one answers meanwhile.
+
+    At the last step, and with blue and green, it gets next to no traffic: then what it has answered in its life.
+    """
+    meanwhile = old.measure()
+    return meanwhile if meanwhile.requests >= MIN_REQUESTS else old.lifetime()
+
 
 def bake(
     new: Watched,
@@ -195,7 +208,7 @@ def bake(
     new_growth, old_growth = Growth(new), Growth(old) if old else None
     while True:
         mine = new_growth.measure()
-        its = old_growth.measure() if old_growth else Sample()
+        its = _reference(old_growth) if old_growth else Sample()
         trouble = new.trouble()
         breach = trouble or judge(mine, its, limits)
         left = seconds - (clock() - start)

@@ -7,7 +7,7 @@ import itertools
 import json
 import queue
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -15,7 +15,7 @@ from mldeploy.provider.kubernetes import explain
 from mldeploy.provider.kubernetes.client import ClusterError, Reply
 from mldeploy.provider.kubernetes.rollout import route_of
 from mldeploy.provider.kubernetes.tree import condition, is_ready
-from mldeploy.provider.kubernetes.versions import VERSION_LABEL, Service, versions
+from mldeploy.provider.kubernetes.versions import VERSION_LABEL, Service, Version, versions
 
 StateName = Literal["healthy", "unhealthy", "starting", "stopped", "missing"]
 
@@ -40,10 +40,10 @@ def look(inputs: Mapping[str, Any]) -> Seen:
     """
     route = route_of(inputs)
     service, weights = route.service, route.weights()
-    if not weights:
-        return Seen("missing", {}, {}, None, None, "nothing routes to it")
-    uri = route.base_uri()[0] + route.path
     there = versions(service)
+    if not weights:
+        return _unrouted(service, there)
+    uri = route.base_uri()[0] + route.path
     serving = max(weights, key=lambda name: weights[name])
     models: dict[str, str] = {}
     if serving in there:
@@ -52,12 +52,30 @@ def look(inputs: Mapping[str, Any]) -> Seen:
     return Seen(state, models, weights, f"{uri}/score", f"{uri}/swagger.json", reason)
 
 
-def _state(service: Service, weights: Mapping[str, int]) -> tuple[StateName, str]:
+def _unrouted(service: Service, there: Mapping[str, Version]) -> Seen:
+    """A service that has no traffic yet: its first version is starting, or has not passed its gate."""
+    if not there:
+        return Seen("missing", {}, {}, None, None, "it has no version and nothing routes to it")
+    newest = _newest(there)
+    models = cast("dict[str, str]", json.loads(there[newest].models or "{}"))
+    state, reason = _state(service, [newest])
+    if state == "healthy":
+        reason = f"version {newest} runs and has not passed its gate: run `mldeploy up` and read its error"
+    return Seen(
+        "unhealthy" if state == "healthy" else state, models, {}, None, None, f"no traffic yet: {reason}"
+    )
+
+
+def _newest(there: Mapping[str, Version]) -> str:
+    return max(there, key=lambda name: (there[name].created, name))
+
+
+def _state(service: Service, names: Iterable[str]) -> tuple[StateName, str]:
     worst: tuple[StateName, str] = ("healthy", "")
-    for version in weights:
+    for version in names:
         deployment = service.cluster.get("Deployment", service.namespace, service.object_name(version))
         if deployment is None:
-            return "unhealthy", f"version {version} has traffic and no Deployment"
+            return "unhealthy", f"version {version} has no Deployment"
         if deployment["spec"].get("replicas") == 0:
             worst = ("stopped", f"version {version} has no replicas")
         elif condition(deployment, "Available").get("status") != "True":
@@ -109,10 +127,14 @@ def score(inputs: Mapping[str, Any], body: bytes, content_type: str, timeout: fl
 def logs(inputs: Mapping[str, Any], *, lines: int, follow: bool) -> Iterator[str]:
     """The end of the logs of the serving version's pods, each line with its pod's name when there are several.
 
+    As long as nothing is routed, the newest version's: they say why it has not passed its gate.
+
     Raises:
         ClusterError: there are no pods, or their logs cannot be read.
     """
-    service, version = route_of(inputs).service, serving_version(inputs)
+    route = route_of(inputs)
+    service, there = route.service, versions(route.service)
+    version = _newest(there) if there and not route.weights() else serving_version(inputs)
     pods = sorted(service.pods(version), key=lambda pod: (not is_ready(pod), pod["metadata"]["name"]))
     names = [str(pod["metadata"]["name"]) for pod in pods]
     if not names:

@@ -57,6 +57,8 @@ class Version:
     """When it last began to take all traffic (ISO 8601), or empty."""
     models: str
     """JSON: model versions by name."""
+    created: str = ""
+    """When it was made (ISO 8601)."""
 
 
 def versions(service: Service) -> dict[str, Version]:
@@ -72,6 +74,7 @@ def versions(service: Service) -> dict[str, Version]:
             number(item, "status", "readyReplicas"),
             text(item, "metadata", "annotations", SERVED_ANNOTATION),
             text(item, "metadata", "annotations", MODELS_ANNOTATION),
+            text(item, "metadata", "creationTimestamp"),
         )
     return found
 

@@ -257,7 +257,7 @@ def _path(item: dict[str, Any]) -> str:
     lower = kind.lower()
     plural = (
         f"{lower[:-1]}ies"
-        if lower.endswith("y") and not lower.endswith("ey")
+        if lower.endswith("y") and lower[-2] not in "aeiou"
         else f"{lower}{'es' if lower.endswith('s') else 's'}"
     )
     if kind not in _CLUSTER_WIDE:
