@@ -81,6 +81,8 @@ class Container:
 GROUP = "azure-native:containerinstance:ContainerGroup"
 DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 REPLICA = "mldeploy:service:Replica"
+ROLLOUT = "mldeploy:kubernetes:Rollout"
+"""A service on Kubernetes. In the preview of its first version nothing of its Deployment is known, but this is."""
 SERVICES = (GROUP, DEPLOYMENT, REPLICA)
 _SCORING = "SERVING_SERVICE"
 

@@ -145,7 +145,12 @@ PASSING: dict[str, list[Sample]] = {
     "allowed-registries": [(GROUP, GROUP_PROPS), (DEPLOYMENT, DEPLOYMENT_PROPS)],
     "app-insights": [(GROUP, GROUP_PROPS), (DEPLOYMENT, DEPLOYMENT_PROPS)],
     "approved-models": [(MODEL, MODEL_PROPS)],
-    "auth-enabled": [(GROUP, GROUP_PROPS), (DEPLOYMENT, DEPLOYMENT_PROPS), (REPLICA, REPLICA_PROPS)],
+    "auth-enabled": [
+        (GROUP, GROUP_PROPS),
+        (DEPLOYMENT, DEPLOYMENT_PROPS),
+        (REPLICA, REPLICA_PROPS),
+        (ROLLOUT, {"key": "k"}),
+    ],
     "data-collection": [
         (GROUP, GROUP_PROPS),
         (REPLICA, REPLICA_PROPS),
@@ -157,6 +162,7 @@ PASSING: dict[str, list[Sample]] = {
         (DEPLOYMENT, DEPLOYMENT_PROPS),
         (DEPLOYMENT, changed(DEPLOYMENT_PROPS, "spec.replicas", None)),
         (AUTOSCALER, {"spec": {"minReplicas": 2}}),
+        (ROLLOUT, {"replicas": 2}),
         (REPLICA, REPLICA_PROPS),
     ],
     "no-account-keys": [(STORAGE, STORAGE_PROPS)],
@@ -199,6 +205,7 @@ FAILING: dict[str, list[Sample]] = {
         (GROUP, variable(GROUP_PROPS, _ENV, "SERVING_AUTH_ENABLED", "false")),
         (DEPLOYMENT, variable(DEPLOYMENT_PROPS, _VARS, "SERVING_AUTH_ENABLED", None)),
         (REPLICA, changed(REPLICA_PROPS, "auth_enabled", False)),
+        (ROLLOUT, {"service": "churn"}),
     ],
     "data-collection": [
         (GROUP, variable(GROUP_PROPS, _ENV, "SERVING_COLLECT_MODEL_DATA", COLLECT)),
@@ -210,6 +217,7 @@ FAILING: dict[str, list[Sample]] = {
         (DEPLOYMENT, changed(DEPLOYMENT_PROPS, "spec.replicas", 1)),
         (AUTOSCALER, {"spec": {"minReplicas": 1}}),
         (AUTOSCALER, {"spec": {"maxReplicas": 5}}),
+        (ROLLOUT, {"replicas": 1}),
         (REPLICA, {"service": "churn"}),
     ],
     "no-account-keys": [(STORAGE, changed(STORAGE_PROPS, "allowSharedKeyAccess", True)), (STORAGE, {})],

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 
 from pulumi_policy import ResourceValidationArgs, Severity
 
-from mldeploy_policies.reading import SERVICES, scoring
+from mldeploy_policies.reading import ROLLOUT, SERVICES, at, scoring
 from mldeploy_policies.rule import Rule, Settings
 
 
 def check(args: ResourceValidationArgs, settings: Settings) -> Iterator[str]:
+    if args.resource_type == ROLLOUT and at(args.props, "key") is None:
+        yield "answers requests without a key"
     for container in scoring(args.resource_type, args.props):
         if not container.on("auth_enabled"):
             yield "answers requests without a key"
@@ -21,6 +23,6 @@ RULE = Rule(
     description="Every service asks for a key.",
     fix="Write auth_enabled: true.",
     severity=Severity.HIGH,
-    types=SERVICES,
+    types=(*SERVICES, ROLLOUT),
     check=check,
 )

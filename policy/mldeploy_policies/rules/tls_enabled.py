@@ -6,14 +6,12 @@ from collections.abc import Iterator
 
 from pulumi_policy import ResourceValidationArgs, Severity
 
-from mldeploy_policies.reading import GROUP, REPLICA, at, scoring
+from mldeploy_policies.reading import GROUP, REPLICA, ROLLOUT, at, scoring
 from mldeploy_policies.rule import Rule, Settings
-
-_ROLLOUT = "mldeploy:kubernetes:Rollout"
 
 
 def check(args: ResourceValidationArgs, settings: Settings) -> Iterator[str]:
-    if args.resource_type == _ROLLOUT:
+    if args.resource_type == ROLLOUT:
         if not at(args.props, "public_tls"):
             yield "is reached without TLS"
         return
@@ -27,6 +25,6 @@ RULE = Rule(
     description="Every service is reached over TLS.",
     fix="Write ssl: {cname: ..., cert: {keyvault: ...}, key: {keyvault: ...}}, or an issuer on Kubernetes.",
     severity=Severity.HIGH,
-    types=(GROUP, REPLICA, _ROLLOUT),
+    types=(GROUP, REPLICA, ROLLOUT),
     check=check,
 )
