@@ -26,8 +26,9 @@ def perform_deletes(deployment: Deployment, generator: StepGenerator) -> None:
     needed_by_failed: set[ResourceState] = set()
     for group in antichains(deployment.graph, list(by_state)):
         for errored in deployment.executor.errored:
-            if errored.state in deployment.graph:
-                needed_by_failed |= deployment.graph.transitive_dependencies_of(errored.state)
+            for state in (errored.new, errored.old):
+                if state is not None and state in deployment.graph:
+                    needed_by_failed |= deployment.graph.transitive_dependencies_of(state)
         if deployment.executor.cancelled.is_set():
             return
         deployment.executor.run_parallel([by_state[s] for s in group if s not in needed_by_failed])

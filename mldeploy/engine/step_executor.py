@@ -51,6 +51,7 @@ class StepExecutor:
         self._lock = threading.Lock()
         self.cancelled = threading.Event()
         self.errored: list[Step] = []
+        self._skipped: set[str] = set()
         self.failed = False
         self.pending_news: dict[str, Step] = {}
         self.counts: dict[str, int] = {}
@@ -61,7 +62,29 @@ class StepExecutor:
         self.cancelled.set()
 
     def run_chain(self, steps: list[Step]) -> None:
-        """Run steps one after another. Raises CancelledStepError, or BailError for what was reported."""
+        """Run the steps of a registration. Raises CancelledStepError, or BailError for what was reported.
+
+        Those that need what failed or was skipped before are skipped, too (with --continue-on-error).
+        """
+        kept = self._without_dependents_of_failed(steps)
+        if kept:
+            self._run_chain(kept)
+        for step in steps:
+            if step.done is not None and step not in kept:
+                raise StepFailedError(f"{step.urn} was skipped: what it depends on failed", step.urn)
+
+    def _without_dependents_of_failed(self, steps: list[Step]) -> list[Step]:
+        kept: list[Step] = []
+        with self._lock:
+            self._skipped |= {step.urn for step in self.errored}
+            for step in steps:
+                if self._skipped and not self._skipped.isdisjoint(step.state.all_dependencies()):
+                    self._skipped.add(step.urn)
+                else:
+                    kept.append(step)
+        return kept
+
+    def _run_chain(self, steps: list[Step]) -> None:
         if not self._slots.acquire(blocking=False):
             with waiting():
                 self._slots.acquire()
@@ -78,7 +101,7 @@ class StepExecutor:
 
         def one(step: Step) -> None:
             try:
-                self.run_chain([step])
+                self._run_chain([step])
             except (CancelledStepError, BailError):
                 return
 
@@ -210,8 +233,7 @@ class StepExecutor:
 
     def _announce(self, step: Step) -> None:
         events = self._deployment.events
-        silent = step.op == ops.REMOVE_PENDING_REPLACE or is_default_provider(step.state)
-        if events.wanted and not silent:
+        if events.wanted and not _silent(step):
             preview = {"planning": True} if self._deployment.preview else {}
             events.emit(resourcePreEvent={"metadata": self._metadata(step), **preview})
 
@@ -226,9 +248,11 @@ class StepExecutor:
         with self._lock:
             self.log.append((step.op, step.urn))
         events = self._deployment.events
-        if not events.wanted or is_default_provider(step.state):
+        if not events.wanted or _silent(step):
             return
-        if step.state.custom or isinstance(step, RefreshStep) or step.op == ops.DELETE:
+        told = step.state.custom or isinstance(step, RefreshStep) or step.op == ops.DELETE
+        if told or self._deployment.preview:
+            # Components tell their outputs by themselves, in a preview once more.
             preview = {"planning": True} if self._deployment.preview else {}
             events.emit(resOutputsEvent={"metadata": self._metadata(step, op), **preview})
 
@@ -256,6 +280,11 @@ class StepExecutor:
             metadata["logical"] = True
         metadata["provider"] = step.state.provider
         return metadata
+
+
+def _silent(step: Step) -> bool:
+    """Whether it is the engine's own affair."""
+    return step.op == ops.REMOVE_PENDING_REPLACE or is_default_provider(step.state)
 
 
 def is_default_provider(state: ResourceState) -> bool:

@@ -1,4 +1,4 @@
-#: up --continue-on-error --parallel 1 -> fail "the full reason"
+#: up --continue-on-error --parallel 1 -> fail create=2 "the full reason"
 from tp import Res
 
 a = Res("a", fail=["create"])
