@@ -10,7 +10,7 @@ SDKS := $(if $(filter-out local,$(STACK)),cloud)
 # Byte code is kept: the cloud SDKs take minutes to compile, and every engine, provider and replica is a process.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: azure-tools help setup setup-dev setup-cloud up preview refresh down score status lint format test test-kubernetes test-reliability lock schema docs policy clean
+.PHONY: azure-tools help setup setup-dev setup-cloud up preview refresh down score status lint format test test-kubernetes test-reliability lock schema docs policy pipeline-tools clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -73,8 +73,7 @@ test: .venv/.dev ## The default test suite
 	@$(BIN)/python -m pytest
 
 test-kubernetes: .venv/.dev ## Services on a real API server (builds one from Go modules, ten minutes once)
-	@$(BIN)/python -m tests.kubernetes.controlplane.build
-	@$(BIN)/python -m tests.kubernetes.isolated $(BIN)/python -m pytest -m kubernetes tests/kubernetes
+	@$(BIN)/python -m tests.kubernetes.suite
 
 test-docker: .venv/.dev ## Real images on a Docker engine of the tests' own (Debian's docker.io, root)
 	@$(BIN)/python -m pytest -m docker
@@ -98,6 +97,9 @@ lock: $(UV) ## Rewrite the locks in requirements/ (dev first: the others are sub
 	@$(LOCK) pyproject.toml --all-extras --group test --group lint --group serving --group docs -o requirements/dev.txt
 	@$(LOCK) pyproject.toml --all-extras -o requirements/cloud.txt -c requirements/dev.txt
 	@$(LOCK) pyproject.toml -o requirements/base.txt -c requirements/dev.txt
+
+pipeline-tools: ## Build actionlint into .cache/bin, for the tests of the pipelines (needs Go)
+	@GOBIN=$(CURDIR)/.cache/bin go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.7
 
 docs: .venv/.dev ## Build the documentation into site/ (fails on a warning or a dead link)
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict

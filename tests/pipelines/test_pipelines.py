@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -39,6 +40,44 @@ def test_schema(schema):
     command += EXTRA.get(schema, []) + files
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture
+def actionlint():
+    """Checks expressions, contexts, rights and shell of workflows, which a schema cannot."""
+    built = ROOT / ".cache/bin/actionlint"
+    found = str(built) if built.exists() else shutil.which("actionlint")
+    if found is None:
+        pytest.skip("needs actionlint: `make pipeline-tools`")
+
+    def run(*files):
+        command = [found, "-no-color", "-oneline", *map(str, files)]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout
+
+    return run
+
+
+def test_actionlint(actionlint):
+    assert actionlint(*GITHUB) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("line", "faulty", "message"),
+    [
+        ("${{ matrix.stack }}", "${{ matrix.stak }}", 'property "stak" is not defined'),
+        ("needs: dev", "needs: development", "does not exist"),
+        ("id-token: write", "id-token: everything", "is invalid"),
+        ("runs-on: ubuntu-24.04", "runs-on: ubuntu-24", "unknown"),
+    ],
+)
+def test_actionlint_sees_mistakes(actionlint, tmp_path, line, faulty, message):
+    text = next(text for path in GITHUB if line in (text := path.read_text()))
+    file = tmp_path / "faulty.yml"
+    file.write_text(text.replace(line, faulty))
+    code, said = actionlint(file)
+    assert code == 1
+    assert message in said
 
 
 @pytest.mark.parametrize("path", GITHUB, ids=lambda path: path.stem)
@@ -168,6 +207,32 @@ def test_azure_preview_script(runner):
     status, said = runner(azure_script("preview"))
     assert status == 0, said
     assert "New service." in (runner.project.root / "preview.md").read_text()
+
+
+@pytest.mark.reliability
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_azure_deploy_stage(runner, stage):
+    """Both deployment stages, as the agent runs them; only the stack's name is the test's own."""
+    status, said = runner(azure_script(stage))
+    assert status == 0, said
+    assert runner.project.states() == {"echo": "healthy"}
+    assert said.count("healthy") == 2, "once by `up`, once by `status`"
+    # On Mondays the preview stage looks for drift: content now, not when a process is gone.
+    status, said = runner(azure_script("preview"), BUILD_REASON="Schedule")
+    assert status == 0, said
+    os.kill(int(runner.project.outputs("Replica")["pid"]), 9)
+    assert runner(azure_script("preview"), BUILD_REASON="Schedule")[0] == 1
+
+
+def test_azure_summary_step(runner):
+    """The step that attaches the preview to the run's page."""
+    stages = yaml.safe_load(AZURE.read_text())["stages"]
+    (script,) = [
+        step["script"] for step in stages[0]["jobs"][0]["steps"] if step.get("displayName") == "Summary"
+    ]
+    assert runner(script) == (0, "")
+    (runner.project.root / "preview.md").write_text("x")
+    assert runner(script)[1].startswith("##vso[task.uploadsummary]/")
 
 
 def test_the_stages_run_the_same_commands():
