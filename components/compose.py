@@ -8,7 +8,7 @@ from typing import Any
 import pulumi
 
 from components.targets.context import Context, Endpoint
-from mldeploy.manifest import Manifest
+from mldeploy.manifest import LocalTarget, Manifest
 
 _TARGET_MODULES = {
     "local": "components.targets.local",
@@ -28,9 +28,12 @@ def compose(manifest: Manifest) -> dict[str, Any]:
         ``{primary, secondary}``, secret.
 
     Raises:
-        pulumi.RunError: a target's type cannot be deployed by this version.
+        pulumi.RunError: a target's type cannot be deployed by this version, or this machine lacks what it needs.
     """
     context = Context(manifest, pulumi.get_project(), pulumi.get_stack())
+    for name, target in manifest.targets.items():
+        if isinstance(target, LocalTarget) and any(s.target == name for s in manifest.services.values()):
+            _target_module(name, target.type).require(name, target)
     endpoints: dict[str, Endpoint] = {}
     for name, target in manifest.targets.items():
         services = {key: service for key, service in manifest.services.items() if service.target == name}

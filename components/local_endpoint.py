@@ -30,8 +30,6 @@ class LocalEndpointArgs:
 
     image: pulumi.Input[str]
     """The scoring image's digest."""
-    environment_digest: pulumi.Input[str]
-    """The digest of the image's built Python environment."""
     source_directory: pulumi.Input[str]
     """The entry script's folder, relative to the project."""
     entry_script: pulumi.Input[str]
@@ -40,6 +38,10 @@ class LocalEndpointArgs:
     """What the script finds under `AZUREML_MODEL_DIR`."""
     port: pulumi.Input[int]
     """The TCP port on 127.0.0.1."""
+    environment_digest: pulumi.Input[str] | None = None
+    """The digest of the image's built Python environment: the service runs as processes."""
+    container_image: pulumi.Input[str] | None = None
+    """The local Docker engine's tag of the image: the service runs as a container."""
     auth_enabled: bool = False
     """Whether requests need `Authorization: Bearer <key>`."""
     primary_key: pulumi.Input[str] | None = None
@@ -80,6 +82,7 @@ class LocalEndpoint(Component):
             service=name,
             image=args.image,
             environment_digest=args.environment_digest,
+            container_image=args.container_image,
             source_directory=args.source_directory,
             entry_script=args.entry_script,
             models=[{"name": m.name, "version": m.version, "digest": m.digest} for m in args.models],

@@ -112,6 +112,52 @@ class Environment(pulumi.CustomResource):
         super().__init__("mldeploy:image:Environment", resource_name, props, opts)
 
 
+class LocalImage(pulumi.CustomResource):
+    """A scoring image built by the local Docker engine, from a build context of `mldeploy.imaging`."""
+
+    digest: pulumi.Output[str]
+    """The digest of everything in the context."""
+    reference: pulumi.Output[str]
+    """Its name and tag on the engine; new for each creation."""
+
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        image: _Text,
+        context: _Text,
+        digest: _Text,
+        package_index: _Text | None = None,
+        base_image_registry: Mapping[str, _Text] | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Build an image.
+
+        Args:
+            resource_name: the logical name.
+            image: the image's name in the manifest.
+            context: the build context's folder, relative to the project.
+            digest: the context's digest.
+            package_index: a private package index, with its credentials; only the build sees it.
+            base_image_registry: ``{address, username, password}`` of the base image's private registry.
+            opts: Pulumi's options.
+        """
+        props: dict[str, Any] = {
+            "image": image,
+            "context": context,
+            "digest": digest,
+            "package_index": None if package_index is None else pulumi.Output.secret(package_index),
+            "base_image_registry": None
+            if base_image_registry is None
+            else pulumi.Output.secret(base_image_registry),
+            "reference": None,
+            "image_id": None,
+            "engine": None,
+        }
+        secret = _secret_outputs(opts, "package_index", "base_image_registry")
+        super().__init__("mldeploy:image:LocalImage", resource_name, props, secret)
+
+
 class ServiceKeys(pulumi.CustomResource):
     """The two keys of a service: given ones, or generated ones."""
 
@@ -164,11 +210,12 @@ class Replica(pulumi.CustomResource):
         *,
         service: _Text,
         image: _Text,
-        environment_digest: _Text,
         source_directory: _Text,
         entry_script: _Text,
         models: Sequence[Mapping[str, _Text]],
         auth_enabled: pulumi.Input[bool],
+        environment_digest: _Text | None = None,
+        container_image: _Text | None = None,
         keys: Mapping[str, _Text] | None = None,
         ssl: Mapping[str, _Text] | None = None,
         num_replicas: pulumi.Input[int] | None = None,
@@ -187,12 +234,13 @@ class Replica(pulumi.CustomResource):
         Args:
             resource_name: the logical name.
             service: the service's name.
-            image: the digest of an :class:`Environment`.
-            environment_digest: the environment digest of the same.
+            image: the digest of an :class:`Environment` or a :class:`LocalImage`.
             source_directory: the scripts' folder, relative to the project.
             entry_script: the script, relative to ``source_directory``.
             models: ``{name, version, digest}`` of each model that the script finds.
             auth_enabled: whether clients must send a key.
+            environment_digest: the environment digest of the :class:`Environment`: run as processes.
+            container_image: the reference of the :class:`LocalImage`: run as a container.
             keys: ``{primary, secondary}``; changing them restarts nothing.
             ssl: PEM ``{cert, key}``: clients use https.
             num_replicas: worker processes.
@@ -202,14 +250,15 @@ class Replica(pulumi.CustomResource):
             collect_model_data: v1's data collection settings.
             enable_app_insights: whether telemetry is sent.
             environment_variables: for the script.
-            cpu_cores: how many cores numeric libraries use.
-            memory_gb: not enforced for local processes.
+            cpu_cores: how many cores numeric libraries use; a container's limit.
+            memory_gb: a container's limit; not enforced for processes.
             opts: Pulumi's options.
         """
         props: dict[str, Any] = {
             "service": service,
             "image": image,
             "environment_digest": environment_digest,
+            "container_image": container_image,
             "source_directory": source_directory,
             "entry_script": entry_script,
             "models": models,

@@ -56,6 +56,7 @@ def examine(
         *manifest,
         *_packages(targets),
         *_tools(session, targets, which),
+        *_local_containers(session),
         *_state(session, environment),
         *_azure(targets, environment, which),
         *_secrets(session, environment),
@@ -138,9 +139,25 @@ def _needs_docker(session: Session) -> bool:
     except ManifestErrors:
         return False
     used = [manifest.targets[service.target] for service in manifest.services.values()]
-    if any(target.type == "local" and target.runtime == "docker" for target in used):
-        return True
     return manifest.azure.builder == "docker" and any(target.type in _AZURE for target in used)
+
+
+def _local_containers(session: Session) -> Iterator[Finding]:
+    """Whether this machine's engine can run services of `runtime: docker`."""
+    try:
+        manifest = load(session.project, session.stack)
+    except ManifestErrors:
+        return
+    used = {service.target for service in manifest.services.values()}
+    for name, target in manifest.targets.items():
+        if name in used and target.type == "local" and target.runtime == "docker":
+            from mldeploy.provider import containers
+
+            fault = containers.fault()
+            if fault is None:
+                yield Finding("ok", f"targets.{name}", f"Docker engine at {containers.endpoint()}")
+            else:
+                yield Finding("problem", f"targets.{name}", fault, "or write `runtime: process`")
 
 
 def _state(session: Session, environment: Mapping[str, str]) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from components import naming, secrets, serving_settings
 from components.edge_hub import EdgeHub, EdgeHubArgs
 from components.edge_module import EdgeModule, EdgeModuleArgs, ScoringModule
 from components.targets.context import Context, Endpoint, Registered
+from components.targets.image_context import build_context, model_version
 from mldeploy.edge import Mount, ScoringOptions
 from mldeploy.edge.options import PORT
 from mldeploy.manifest import EdgeTarget, Service
@@ -172,26 +173,24 @@ def _module(
 
 def _versions(context: Context, service: Service) -> dict[str, str]:
     """The versions of the image's models: they are in the image too; here a diff and `status` show them."""
-    from components.targets import azure_parts
-
     models = context.manifest.models
     return {
-        name: azure_parts.model_version(Path.cwd(), name, models[name])
+        name: model_version(Path.cwd(), name, models[name])
         for name in context.manifest.images[service.image].models
     }
 
 
 def _image(context: Context, target: EdgeTarget, name: str) -> pulumi.Output[str]:
     """The image by digest: in the target's own registry, or in that of the foundation."""
-    from components.targets import azure_parts
-
     registry = target.registry
     if registry is None:
+        from components.targets import azure_parts
+
         return azure_parts.container_image(context, name).reference
     from components.container_image import ContainerImage, ContainerImageArgs
 
     def make() -> ContainerImage:
-        image, made = context.manifest.images[name], azure_parts.build_context(context, name)
+        image, made = context.manifest.images[name], build_context(context, name)
         return ContainerImage(
             f"{name}-{naming.dns_label(registry.address)}-image",
             ContainerImageArgs(

@@ -1,18 +1,21 @@
-"""`type: local`: services on this machine, as processes."""
+"""`type: local`: services on this machine, as processes or as containers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
+from typing import Any, cast
 
 import pulumi
 
 from components import secrets
 from components.local_endpoint import LocalEndpoint, LocalEndpointArgs, ServiceModel
 from components.registered_model import RegisteredModel, RegisteredModelArgs
+from components.resources import LocalImage
 from components.scoring_image import ScoringImage, ScoringImageArgs
 from components.targets.context import Context, Endpoint
+from components.targets.image_context import base_registry, build_context, package_index
 from mldeploy.manifest import LocalTarget, SecretRef, Service
+from mldeploy.provider import containers
 
 _REPLICA_SETTINGS = (
     "scoring_timeout_ms",
@@ -25,19 +28,21 @@ _REPLICA_SETTINGS = (
 
 
 def deploy(
-    context: Context, name: str, target: LocalTarget, services: Mapping[str, Service]
+    context: Context, _name: str, target: LocalTarget, services: Mapping[str, Service]
 ) -> dict[str, Endpoint]:
-    """One :class:`LocalEndpoint` a service, over models and images that services share.
+    """One :class:`LocalEndpoint` a service, over models and images that services share."""
+    docker = target.runtime == "docker"
+    return {key: _endpoint(context, key, service, docker=docker) for key, service in services.items()}
+
+
+def require(name: str, target: LocalTarget) -> None:
+    """What this machine needs for the target, looked at before anything is registered.
 
     Raises:
-        pulumi.RunError: the target's runtime cannot be deployed by this version.
+        pulumi.RunError: services cannot run here so; the message says why, and what to do about it.
     """
-    if target.runtime != "process":
-        raise pulumi.RunError(
-            f"target {name!r}: runtime {target.runtime!r} can be described but not deployed in this version; "
-            "use process"
-        )
-    return {key: _endpoint(context, key, service) for key, service in services.items()}
+    if target.runtime == "docker" and (fault := containers.fault()) is not None:
+        raise pulumi.RunError(f"targets.{name}.runtime: {fault}; or write `runtime: process`")
 
 
 def register_model(context: Context, name: str) -> RegisteredModel:
@@ -73,9 +78,32 @@ def _image(context: Context, name: str) -> ScoringImage:
     return context.shared(("local", "image", name), make)
 
 
-def _endpoint(context: Context, name: str, service: Service) -> Endpoint:
+def _container_image(context: Context, name: str) -> LocalImage:
+    def make() -> LocalImage:
+        image, made = context.manifest.images[name], build_context(context, name, local=True)
+        return LocalImage(
+            f"{name}-local-image",
+            image=name,
+            context=made.folder,
+            digest=made.digest,
+            package_index=package_index(image),
+            base_image_registry=base_registry(image),
+        )
+
+    return context.shared(("local", "container", name), make)
+
+
+def _runs(context: Context, name: str, *, docker: bool) -> dict[str, Any]:
+    """The arguments that say what runs: a container's image, or an environment and the script in it."""
+    if docker:
+        built = _container_image(context, name)
+        return {"image": built.digest, "container_image": built.reference}
+    image = _image(context, name)
+    return {"image": image.digest, "environment_digest": image.environment_digest}
+
+
+def _endpoint(context: Context, name: str, service: Service, *, docker: bool) -> Endpoint:
     manifest_image = context.manifest.images[service.image]
-    image = _image(context, service.image)
     models = [register_model(context, model) for model in manifest_image.models]
     settings = {key: getattr(service, key) for key in _REPLICA_SETTINGS}
     settings["num_replicas"] = service.num_replicas or 1
@@ -85,12 +113,13 @@ def _endpoint(context: Context, name: str, service: Service) -> Endpoint:
     settings["environment_variables"] = {
         key: value if isinstance(value, str) else secrets.resolve(value)
         for key, value in manifest_image.environment_variables.items()
+        # A container has the plain ones from its image.
+        if not (docker and isinstance(value, str))
     }
     endpoint = LocalEndpoint(
         name,
         LocalEndpointArgs(
-            image=image.digest,
-            environment_digest=image.environment_digest,
+            **_runs(context, service.image, docker=docker),
             source_directory=manifest_image.source_directory,
             entry_script=manifest_image.entry_script,
             models=[ServiceModel(name=m.model_name, version=m.version, digest=m.digest) for m in models],

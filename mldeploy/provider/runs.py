@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mldeploy.home import private_folder, services_dir, socket_path
-from mldeploy.provider import control, processes
+from mldeploy.provider import containers, control, processes
 from mldeploy.provider.claims import write_json
 from mldeploy.provider.store import remove_tree
 
@@ -123,7 +123,14 @@ class Run:
             processes.kill_session(pid)
 
     def remove(self) -> None:
-        """Remove the directory and its sockets."""
+        """Remove the directory, its sockets and, where the process is a container's, the container.
+
+        Raises:
+            ProvisionError: the container's engine does not answer.
+        """
+        about = self.about()
+        if about.get("container"):
+            containers.Engine(str(about["engine"])).remove(str(about["container"]))
         for name in _SOCKETS:
             socket_path(self.path, name).unlink(missing_ok=True)
         reserved = self._reserved()

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, cast
+
+from mldeploy.imaging.dockerfile import SOURCE
 
 _MISSING = re.compile(r"(?:ModuleNotFoundError|ImportError): No module named '([^'.]+)")
 _WHERE = re.compile(r'File "([^"]+)", line (\d+)(?:, in (\S+))?')
@@ -75,6 +78,13 @@ def _record(line: str) -> dict[str, Any] | None:
     except ValueError:
         return None
     return cast("dict[str, Any]", record) if isinstance(record, dict) and "message" in record else None
+
+
+def as_known(text: str, run: Path, source_directory: str) -> str:
+    """A text of a replica with the script's files as the user knows them: where they ran from is of no interest."""
+    for folder in (f"{run / 'source'}/", f"{SOURCE}/"):
+        text = text.replace(folder, f"{source_directory.rstrip('/')}/")
+    return text
 
 
 def block(title: str, lines: Sequence[str]) -> str:

@@ -2,20 +2,49 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.edge.conftest import IMAGE, OTHER
-from tests.edge.stack import ENGINES, MORE_ENGINES, Stack, only
 from tests.edge.standin import HubServer
+from tests.stack import ENGINES, MORE_ENGINES, REPOSITORY, Stack, only
+
+
+class EdgeStack(Stack):
+    """One EdgeModule, as wanted.json says."""
+
+    def __init__(self, folder: Path, server: HubServer, engine: str) -> None:
+        self.server = server
+        self.wanted: dict[str, Any] = {
+            "hub": server.hub.host,
+            "connection_string": server.hub.connection_string,
+            "image": IMAGE,
+        }
+        super().__init__(folder, engine)
+
+    def write_program(self) -> None:
+        shutil.copy(REPOSITORY / "tests/edge/program/__main__.py", self.folder)
+
+    def run(self, operation: str, check: bool = True, **changes: Any) -> tuple[dict[str, int], str]:
+        self.wanted |= changes
+        (self.folder / "wanted.json").write_text(json.dumps(self.wanted))
+        return super().run(operation, check)
+
+    def deployment(self) -> dict[str, Any]:
+        resources = json.loads(self.state())["checkpoint"]["latest"]["resources"]
+        found = [r for r in resources if r["type"] == "mldeploy:edge:EdgeDeployment" and not r.get("delete")]
+        assert len(found) == 1
+        return found[0]
 
 
 @pytest.fixture
-def stack(tmp_path: Path, server: HubServer, request: pytest.FixtureRequest) -> Iterator[Stack]:
-    made = Stack(tmp_path / "project", server, request.param)
+def stack(tmp_path: Path, server: HubServer, request: pytest.FixtureRequest) -> Iterator[EdgeStack]:
+    made = EdgeStack(tmp_path / "project", server, request.param)
     yield made
     server.fault = lambda number, method, path: None
     made.run("destroy")
@@ -23,7 +52,7 @@ def stack(tmp_path: Path, server: HubServer, request: pytest.FixtureRequest) -> 
 
 
 @pytest.mark.parametrize("stack", ENGINES, indirect=True)
-def test_create_nothing_label_model_destroy(stack: Stack) -> None:
+def test_create_nothing_label_model_destroy(stack: EdgeStack) -> None:
     hub = stack.server.hub
     assert only(stack.run("up")[0]) == {"create": 3}  # the stack, the component, the deployment
     first = stack.deployment()
@@ -51,7 +80,7 @@ def test_create_nothing_label_model_destroy(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize("stack", MORE_ENGINES, indirect=True)
-def test_refresh_shows_drift_and_up_repairs_it(stack: Stack) -> None:
+def test_refresh_shows_drift_and_up_repairs_it(stack: EdgeStack) -> None:
     stack.run("up")
     hub, ident = stack.server.hub, stack.deployment()["outputs"]["deployment_id"]
     hub.put(ident, hub.configurations[ident] | {"priority": 77}, '"*"')
@@ -66,7 +95,7 @@ def test_refresh_shows_drift_and_up_repairs_it(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize("stack", MORE_ENGINES, indirect=True)
-def test_lost_answers_at_every_change(stack: Stack) -> None:
+def test_lost_answers_at_every_change(stack: EdgeStack) -> None:
     """The answer to every first PUT and DELETE of an object is lost."""
     seen: set[tuple[str, str]] = set()
 
@@ -86,7 +115,7 @@ def test_lost_answers_at_every_change(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize("stack", MORE_ENGINES, indirect=True)
-def test_a_rollout_that_fails_is_rolled_back_and_the_state_says_what_is_there(stack: Stack) -> None:
+def test_a_rollout_that_fails_is_rolled_back_and_the_state_says_what_is_there(stack: EdgeStack) -> None:
     stack.run("up")
     old = stack.deployment()["outputs"]["deployment_id"]
     stack.server.hub.health = lambda device, modules: OTHER not in str(modules)
@@ -98,7 +127,7 @@ def test_a_rollout_that_fails_is_rolled_back_and_the_state_says_what_is_there(st
 
 
 @pytest.mark.parametrize("stack", ENGINES, indirect=True)
-def test_a_rollout_that_fails_without_rollback_is_in_the_state_and_can_go_back(stack: Stack) -> None:
+def test_a_rollout_that_fails_without_rollback_is_in_the_state_and_can_go_back(stack: EdgeStack) -> None:
     """Content A serves, B fails to roll out and stays, then A again."""
     stack.run("up")
     first = stack.deployment()["outputs"]["deployment_id"]
@@ -119,7 +148,7 @@ def test_a_rollout_that_fails_without_rollback_is_in_the_state_and_can_go_back(s
 @pytest.mark.reliability
 @pytest.mark.skipif(not shutil.which("pulumi"), reason="needs the Pulumi CLI (`pulumi`) on PATH")
 def test_the_cli_imports_a_deployment(tmp_path: Path, server: HubServer) -> None:
-    made, importing = (Stack(tmp_path / name, server, name) for name in ("embedded", "pulumi"))
+    made, importing = (EdgeStack(tmp_path / name, server, name) for name in ("embedded", "pulumi"))
     made.run("up")
     importing.environment["MLDEPLOY_IOTHUB_CONNECTION_STRING"] = server.hub.connection_string
     arguments = ["mldeploy:edge:EdgeDeployment", "site", made.deployment()["id"]]

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,13 +12,12 @@ from typing import Any
 
 import httpx
 import pytest
-import yaml
 
 from tests.docker import daemon
 from tests.docker.samples import REPOSITORY, SOURCES, copy_sample
 from tests.edge.device import Agent
-from tests.edge.stack import ENGINES, MORE_ENGINES, Stack, only
 from tests.edge.standin import Device, Hub, HubServer, serve
+from tests.stack import ENGINES, Stack, only
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
 STANDIN = REPOSITORY / "tests/docker/standin"
@@ -34,7 +32,7 @@ class Project(Stack):
     manifest: dict[str, Any]
 
     def write_program(self) -> None:
-        shutil.copy(REPOSITORY / "__main__.py", self.folder)
+        super().write_program()
         copy_sample("diabetes", self.folder)
 
     def describe(self, registry: str, base: str, port: int) -> None:
@@ -78,7 +76,7 @@ class Project(Stack):
 
     def up(self) -> dict[str, int]:
         """The changes of one `up`."""
-        (self.folder / "manifest.yaml").write_text(yaml.safe_dump(self.manifest))
+        self.write_manifest(self.manifest)
         return only(self.run("up")[0])
 
     def builds(self) -> list[dict[str, Any]]:
@@ -121,7 +119,7 @@ def project(
         "EDGE_REGISTRY_PASSWORD": REGISTRY_PASSWORD,
     }.items():
         monkeypatch.setenv(name, value)
-    made = Project(folder, hub, request.param)
+    made = Project(folder, request.param)
     made.describe(registry, offline_base, daemon.free_port())
     yield made
     hub.fault = lambda number, method, path: None
@@ -208,7 +206,7 @@ def with_agent(project: Project, hub: HubServer, docker_host: str) -> None:
         agent.close()
 
 
-@pytest.mark.parametrize("project", MORE_ENGINES, indirect=True)
+@pytest.mark.parametrize("project", ["embedded"], indirect=True)
 def test_an_image_that_vanished_from_the_registry_is_pushed_again(
     project: Project, hub: HubServer, registry: str
 ) -> None:

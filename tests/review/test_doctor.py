@@ -5,6 +5,7 @@ from pathlib import Path
 
 from mldeploy.cli.app import run as command
 from mldeploy.doctor import examine
+from mldeploy.provider import containers
 from mldeploy.session import Session
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -72,3 +73,18 @@ def test_faulty_manifest(tmp_path, capsys):
     out = capsys.readouterr().out
     assert "PROBLEM  manifest: " in out
     assert "fix: run `mldeploy validate`" in out
+
+
+def test_containers_on_this_machine(tmp_path, monkeypatch):
+    root = project(
+        tmp_path,
+        "targets: {here: {type: local, runtime: docker}}\n"
+        "services: {s: {image: i, target: here, port: 8890}}\n",
+    )
+    monkeypatch.setattr(containers, "fault", lambda: "no engine today")
+    finding = found(Session(root, "local"))["targets.here"]
+    assert (finding.level, finding.found, finding.fix) == (
+        "problem", "no engine today", "or write `runtime: process`",
+    )  # fmt: skip
+    monkeypatch.setattr(containers, "fault", lambda: None)
+    assert found(Session(root, "local"))["targets.here"].level == "ok"

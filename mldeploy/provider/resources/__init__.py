@@ -11,6 +11,7 @@ from mldeploy.provider.resources.environment import Environment
 from mldeploy.provider.resources.gate import Gate
 from mldeploy.provider.resources.keys import ServiceKeys
 from mldeploy.provider.resources.listener import Listener
+from mldeploy.provider.resources.local_image import LocalImage
 from mldeploy.provider.resources.replica import Replica
 from mldeploy.provider.resources.stored_model import StoredModel
 
@@ -19,6 +20,7 @@ RESOURCES: dict[str, Resource] = {
     for resource in (
         StoredModel(),
         Environment(),
+        LocalImage(),
         ServiceKeys(),
         Replica(),
         Gate(),

@@ -139,9 +139,7 @@ def _score(
 def _failure(inputs: Mapping[str, Any], run: Run, reason: str) -> str:
     time.sleep(_LOG_SECONDS)
     log = [
-        line.replace(
-            f"{run.path / 'source'}/", f"{str(run.about().get('source_directory', '')).rstrip('/')}/"
-        )
+        startup.as_known(line, run.path, str(run.about().get("source_directory", "")))
         for line in startup.readable(run.tail())
     ]
     title = f"service {inputs['service']}: the gate failed: {reason}"

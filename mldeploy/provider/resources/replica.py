@@ -14,6 +14,7 @@ from mldeploy.content import entries, source_ignore, text_digest
 from mldeploy.home import store_dir
 from mldeploy.provider import processes, startup
 from mldeploy.provider.claims import write_json
+from mldeploy.provider.containers import FOLDER
 from mldeploy.provider.control import ControlError
 from mldeploy.provider.environments import Environments
 from mldeploy.provider.resource import (
@@ -25,6 +26,7 @@ from mldeploy.provider.resource import (
     Resource,
     UnhealthyError,
 )
+from mldeploy.provider.resources import replica_container
 from mldeploy.provider.resources.stored_model import SAFE_NAME
 from mldeploy.provider.runs import Run, sweep
 from mldeploy.provider.store import Store, link_tree
@@ -86,7 +88,10 @@ class Replica(Resource):
         "service": Field(kind="string", required=True, description="The service's name."),
         "image": Field(kind="string", required=True, description="The image's digest."),
         "environment_digest": Field(
-            kind="string", required=True, description="The virtual environment's digest."
+            kind="string", description="The virtual environment's digest; for processes."
+        ),
+        "container_image": Field(
+            kind="string", description="The local engine's tag of the image: run as a container."
         ),
         "source_directory": Field(
             kind="string", required=True, description="The scripts' folder in the project."
@@ -111,9 +116,13 @@ class Replica(Resource):
         "environment_variables": Field(
             kind="map", items=Field(kind="string", description="A value."), description="For the script."
         ),
-        "cpu_cores": Field(kind="number", minimum=0.001, description="Cores that numeric libraries may use."),
+        "cpu_cores": Field(
+            kind="number",
+            minimum=0.001,
+            description="Cores that numeric libraries use; of a container, the limit too.",
+        ),
         "memory_gb": Field(
-            kind="number", minimum=0.001, description="Gigabytes; not enforced for local processes."
+            kind="number", minimum=0.001, description="A container's limit; not enforced for processes."
         ),
     }
     outputs = {
@@ -134,6 +143,8 @@ class Replica(Resource):
                 faults += [(path, f"is {value!r}; allowed: letters, digits, '.', '_' and '-'")]
         if news["auth_enabled"] is True and news.get("keys") is None:
             faults.append(("keys", "are required when auth_enabled is true"))
+        if (news.get("container_image") is None) == (news.get("environment_digest") is None):
+            faults.append(("environment_digest", "or container_image is required, and never both"))
         for name in _map(news.get("environment_variables")):
             if name.startswith(_RESERVED) or "=" in name or "\0" in name:
                 faults.append((f"environment_variables.{name}", "is a name that the server sets itself"))
@@ -162,7 +173,9 @@ class Replica(Resource):
         sweep(ctx.scope, str(inputs["service"]), orphans=True)
         run = Run("replicas", _new_ident(inputs))
         about = {"scope": ctx.scope, "service": inputs["service"], "made": time.time()}
-        run.make({**about, "image": inputs["image"], "source_directory": inputs["source_directory"]})
+        container = replica_container.note(run) if inputs.get("container_image") else {}
+        about |= {"image": inputs["image"], "source_directory": inputs["source_directory"], **container}
+        run.make(about)
         try:
             pid = _start(ctx, run, inputs)
             _wait_ready(ctx, run, inputs)
@@ -217,6 +230,9 @@ def _new_ident(inputs: Mapping[str, Any]) -> str:
 
 
 def _start(ctx: Context, run: Run, inputs: Mapping[str, Any]) -> int:
+    if inputs.get("container_image"):
+        _write_keys(run, inputs)
+        return replica_container.start(run, inputs, _common(run, inputs, Path(FOLDER)), _threads(inputs))
     environments = Environments()
     serving = environments.serving_path(environments.image_serving(str(inputs["image"])))
     if (fault := environments.fault(str(inputs["environment_digest"]))) is not None:
@@ -232,9 +248,7 @@ def _launch(
     run: Run, inputs: Mapping[str, Any], environments: Environments, serving: Path, model_dir: Path
 ) -> int:
     extra = {str(name): str(value) for name, value in _map(inputs.get("environment_variables")).items()}
-    if inputs.get("cpu_cores"):
-        threads = str(max(1, round(float(inputs["cpu_cores"]))))
-        extra = dict.fromkeys(_THREAD_SETTINGS, threads) | extra
+    extra = _threads(inputs) | extra
     extra |= {"PYTHONPATH": str(serving), "PYTHONUNBUFFERED": "1"}
     extra["AZUREML_MODEL_DIR"] = str(model_dir)
     python = environments.python(str(inputs["environment_digest"]))
@@ -245,6 +259,11 @@ def _launch(
     pid = processes.start_detached(argv, cwd=run.path / "source", env=environment, log=run.log)
     run.started(pid)
     return pid
+
+
+def _threads(inputs: Mapping[str, Any]) -> dict[str, str]:
+    cores = inputs.get("cpu_cores")
+    return dict.fromkeys(_THREAD_SETTINGS, str(max(1, round(float(cores))))) if cores else {}
 
 
 def _copy_source(run: Run, source: Path) -> Path:
@@ -272,38 +291,45 @@ def _link_models(run: Run, models: list[Any]) -> Path:
 
 
 def _config(run: Run, inputs: Mapping[str, Any], source: Path, model_dir: Path) -> dict[str, Any]:
-    config = {
-        "service": inputs["service"],
-        "replica_id": run.ident,
+    config = _common(run, inputs, run.path)
+    if ssl := _map(inputs.get("ssl")):
+        for kind in ("cert", "key"):
+            _private_text(run, f"{kind}.pem", ssl[kind])
+    return config | {
         "entry_script": str(source / str(inputs["entry_script"])),
         "source_directory": str(source),
         "model_dir": str(model_dir),
         "models": {model["name"]: model["version"] for model in _list(inputs.get("models"))},
-        "auth_enabled": inputs["auth_enabled"],
-        "keys_file": str(run.path / "keys.json"),
-        "workers": inputs.get("num_replicas") or 1,
         "control_socket": str(run.control),
         "http_socket": str(run.http),
-        "startup_error_file": str(run.path / "startup_error.txt"),
-        "log_file": str(run.log),
+    }
+
+
+def _common(run: Run, inputs: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """What the server is told as a process and in a container; ``folder``: where it sees its files."""
+    config = {
+        "service": inputs["service"],
+        "replica_id": run.ident,
+        "auth_enabled": inputs["auth_enabled"],
+        "keys_file": str(folder / "keys.json"),
+        "workers": inputs.get("num_replicas") or 1,
+        "startup_error_file": str(folder / "startup_error.txt"),
+        "log_file": str(folder / "replica.log"),
         "drain_seconds": _drain_seconds(inputs),
     }
+    if inputs.get("ssl"):
+        config["ssl"] = {f"{kind}_file": str(folder / f"{kind}.pem") for kind in ("cert", "key")}
     passed = (
         "scoring_timeout_ms", "replica_max_concurrent_requests", "max_request_wait_time",
         "collect_model_data", "enable_app_insights",
     )  # fmt: skip
-    if ssl := _map(inputs.get("ssl")):
-        config["ssl"] = {
-            f"{kind}_file": str(_private_text(run, f"{kind}.pem", ssl[kind])) for kind in ("cert", "key")
-        }
     return config | {name: inputs[name] for name in passed if inputs.get(name) is not None}
 
 
-def _private_text(run: Run, name: str, text: str) -> Path:
+def _private_text(run: Run, name: str, text: str) -> None:
     path = run.path / name
     path.touch(mode=0o600)
     path.write_text(text)
-    return path
 
 
 def _drain_seconds(inputs: Mapping[str, Any]) -> float:
@@ -315,6 +341,7 @@ def _write_keys(run: Run, inputs: Mapping[str, Any]) -> None:
     write_json(
         run.path / "keys.json", {slot: keys[slot] for slot in ("primary", "secondary") if slot in keys}
     )
+    replica_container.share_keys(run)
 
 
 def _wait_ready(ctx: Context, run: Run, inputs: Mapping[str, Any]) -> None:
@@ -323,7 +350,8 @@ def _wait_ready(ctx: Context, run: Run, inputs: Mapping[str, Any]) -> None:
     while True:
         ctx.check_cancelled()
         if not run.alive():
-            raise ProvisionError(_failure(run, inputs, "the process ended"))
+            ended = replica_container.why_ended(run, inputs) or "the process ended"
+            raise ProvisionError(_failure(run, inputs, ended))
         try:
             state = str(run.call("status", timeout=5).get("state"))
         except ControlError:
@@ -348,7 +376,7 @@ def _failure(run: Run, inputs: Mapping[str, Any], otherwise: str) -> str:
     script = f"{str(inputs['source_directory']).rstrip('/')}/{inputs['entry_script']}"
 
     def as_known(text: str) -> str:
-        return text.replace(f"{run.path / 'source'}/", f"{str(inputs['source_directory']).rstrip('/')}/")
+        return startup.as_known(text, run.path, str(inputs["source_directory"]))
 
     try:
         trace = as_known((run.path / "startup_error.txt").read_text("utf-8", errors="replace"))

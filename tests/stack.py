@@ -14,10 +14,8 @@ import pytest
 import yaml
 
 from mldeploy.engine import Engine, Options, Result
-from tests.edge.conftest import IMAGE
-from tests.edge.standin import HubServer
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[1]
 CLI = [
     pytest.mark.pulumi,
     pytest.mark.skipif(not shutil.which("pulumi"), reason="needs the Pulumi CLI (`pulumi`) on PATH"),
@@ -30,8 +28,8 @@ MORE_ENGINES = ["embedded", pytest.param("pulumi", marks=[*CLI, pytest.mark.reli
 class Stack:
     """A project in a folder of its own, on one engine."""
 
-    def __init__(self, folder: Path, server: HubServer, engine: str) -> None:
-        self.folder, self.server, self.engine = folder, server, engine
+    def __init__(self, folder: Path, engine: str) -> None:
+        self.folder, self.engine = folder, engine
         folder.mkdir()
         settings = yaml.safe_load((REPOSITORY / "Pulumi.yaml").read_text())
         settings["plugins"]["providers"][0]["path"] = str(REPOSITORY / "mldeploy/provider/bin")
@@ -40,11 +38,6 @@ class Stack:
         (folder / "Pulumi.local.yaml").write_text("config: {}\n")
         (folder / ".pulumi-state").mkdir()
         self.write_program()
-        self.wanted: dict[str, Any] = {
-            "hub": server.hub.host,
-            "connection_string": server.hub.connection_string,
-            "image": IMAGE,
-        }
         self.environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith("PULUMI_")},
             "PULUMI_BACKEND_URL": f"file://{folder}/.pulumi-state",
@@ -58,13 +51,14 @@ class Stack:
             self.pulumi("stack", "init", "local")
 
     def write_program(self) -> None:
-        """One EdgeModule, as wanted.json says."""
-        shutil.copy(REPOSITORY / "tests/edge/program/__main__.py", self.folder)
+        """The repository's own program; the manifest is the test's."""
+        shutil.copy(REPOSITORY / "__main__.py", self.folder)
 
-    def run(self, operation: str, check: bool = True, **changes: Any) -> tuple[dict[str, int], str]:
-        """(what was done to the EdgeDeployment and its component, errors)."""
-        self.wanted |= changes
-        (self.folder / "wanted.json").write_text(json.dumps(self.wanted))
+    def write_manifest(self, manifest: dict[str, Any]) -> None:
+        (self.folder / "manifest.yaml").write_text(yaml.safe_dump(manifest))
+
+    def run(self, operation: str, check: bool = True) -> tuple[dict[str, int], str]:
+        """(how many resources were changed in which way, errors)."""
         found = self.pulumi_run(operation) if self.engine == "pulumi" else self.embedded(operation)
         if check:
             assert not found[1], found[1]
@@ -106,12 +100,6 @@ class Stack:
 
     def state(self) -> str:
         return next((self.folder / ".pulumi-state").rglob("local.json")).read_text()
-
-    def deployment(self) -> dict[str, Any]:
-        resources = json.loads(self.state())["checkpoint"]["latest"]["resources"]
-        found = [r for r in resources if r["type"] == "mldeploy:edge:EdgeDeployment" and not r.get("delete")]
-        assert len(found) == 1
-        return found[0]
 
 
 def only(changes: dict[str, int]) -> dict[str, int]:

@@ -1,0 +1,116 @@
+"""What every target with containers makes of an image in the manifest: its build context, and its package index."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pulumi
+
+from components import secrets
+from components.targets.context import Context
+from mldeploy.content import ContentError, SqliteHashCache, digest_entries
+from mldeploy.home import cache_dir
+from mldeploy.imaging import BuildContext, ContextModel, ContextSpec, render
+from mldeploy.imaging.context import ImageError
+from mldeploy.manifest import Image, Model
+from mldeploy.provider.store import model_entries
+from mldeploy.sources import locate
+
+# What Azure ML's batch driver imports in the environment that it runs a deployment in.
+BATCH_PACKAGES = ("azureml-core", "azureml-dataset-runtime[fuse]")
+
+
+def model_version(root: Path, name: str, model: Model) -> str:
+    """The version that a model gets: the pinned one, or what follows from its content.
+
+    Raises:
+        pulumi.RunError: its source cannot be read here.
+    """
+    if model.version:
+        return model.version
+    try:
+        listed = model_entries(locate(model.source, root))
+        return digest_entries(listed, SqliteHashCache(cache_dir() / "hashes.sqlite"))[:12]
+    except ContentError as error:
+        raise pulumi.RunError(f"models.{name}.source: {error}") from None
+
+
+def build_context(context: Context, name: str, *, batch: bool = False, local: bool = False) -> BuildContext:
+    """The build context of an image, written under `build/images`.
+
+    Args:
+        context: the manifest.
+        name: the image's name in it.
+        batch: the variant for Azure ML's batch nodes, which get models from the workspace.
+        local: the variant for this machine's own engine, whose containers get secret variables when they start.
+
+    Raises:
+        pulumi.RunError: the image cannot be built from what the manifest says.
+    """
+    root, image = Path.cwd(), context.manifest.images[name]
+    models = [(key, context.manifest.models[key]) for key in image.models]
+    spec = ContextSpec(
+        image=f"{name}-batch" if batch else name,
+        source_directory=image.source_directory,
+        entry_script=image.entry_script,
+        conda_file=image.conda_file,
+        base_image=image.base_image,
+        # Batch nodes get the model from the workspace.
+        models=[]
+        if batch
+        else [ContextModel(name=k, version=model_version(root, k, m), source=m.source) for k, m in models],
+        build_secrets=local or context.manifest.azure.builder == "docker",
+        extra_requirements=BATCH_PACKAGES if batch else (),
+        environment_variables={
+            key: value for key, value in image.environment_variables.items() if isinstance(value, str)
+        }
+        if local
+        else plain_variables(name, image),
+    )
+    try:
+        return render(root, spec)
+    except (ContentError, ImageError) as error:
+        raise pulumi.RunError(f"images.{name}: {error}") from None
+
+
+def plain_variables(name: str, image: Image) -> dict[str, str]:
+    """The image's variables that are no secrets.
+
+    Raises:
+        pulumi.RunError: one is a secret, which would stay readable in the image.
+    """
+    found: dict[str, str] = {}
+    for key, value in image.environment_variables.items():
+        if not isinstance(value, str):
+            raise pulumi.RunError(
+                f"images.{name}.environment_variables.{key}: secrets in an image's variables are not possible on "
+                "Azure container targets in this version: read it from the key vault in init()"
+            )
+        found[key] = value
+    return found
+
+
+def package_index(image: Image) -> pulumi.Input[str] | None:
+    """The address of the image's private package index, secret when it has a password."""
+    index = image.package_index
+    if index is None:
+        return None
+    if index.password is None:
+        return index.url
+    scheme, rest = index.url.split("://", 1)
+    user = index.username or "token"
+    address = pulumi.Output.concat(scheme, "://", user, ":", secrets.resolve(index.password), "@", rest)
+    return pulumi.Output.secret(address)
+
+
+def base_registry(image: Image) -> Mapping[str, pulumi.Input[str]] | None:
+    """How to log in to the private registry of the base image."""
+    registry = image.base_image_registry
+    if registry is None or registry.username is None or registry.password is None:
+        return None
+    return {
+        "address": registry.address,
+        "username": registry.username,
+        "password": secrets.resolve(registry.password),
+    }

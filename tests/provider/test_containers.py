@@ -1,0 +1,133 @@
+"""What a local service as a container asks of the Docker engine, and what it says when it cannot have it."""
+
+import asyncio
+import os
+from pathlib import Path
+
+import pulumi
+import pytest
+import yaml
+
+from components.compose import compose
+from mldeploy.manifest import load
+from mldeploy.provider import containers
+from mldeploy.provider.resource import ProvisionError
+
+
+@pytest.fixture
+def engine(monkeypatch):
+    """An engine that says of itself what a test puts in here."""
+    said = {
+        "OSType": "linux",
+        "OperatingSystem": "Debian",
+        "SecurityOptions": ["name=seccomp,profile=default"],
+    }
+    monkeypatch.setenv("DOCKER_HOST", "unix:///run/an-engine.sock")
+    monkeypatch.setattr(containers.shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(containers.Engine, "info", lambda self: said)
+    return said
+
+
+def test_a_local_engine_is_fine(engine):
+    assert containers.fault() is None
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ({"OperatingSystem": "Docker Desktop"}, "in a virtual machine"),
+        ({"SecurityOptions": ["name=rootless"]}, "user ids of their own"),
+        ({"SecurityOptions": ["name=userns"]}, "user ids of their own"),
+    ],
+)
+def test_engines_whose_containers_are_elsewhere(engine, said, reason):
+    engine.update(said)
+    assert reason in containers.fault()
+
+
+def test_a_remote_engine(engine, monkeypatch):
+    monkeypatch.setenv("DOCKER_HOST", "ssh://build@far")
+    assert "ssh://build@far; allowed: one on this machine" in containers.fault()
+
+
+def test_an_engine_that_does_not_answer(monkeypatch, tmp_path):
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
+    monkeypatch.setattr(containers.shutil, "which", lambda name: f"/usr/bin/{name}")
+    assert f"{tmp_path}/none.sock does not answer" in containers.fault()
+    with pytest.raises(ProvisionError, match="does not answer"):
+        containers.Engine().remove("c")
+
+
+def test_no_docker(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    assert "not on PATH" in containers.fault()
+
+
+def test_the_container_is_hardened_and_limited(tmp_path):
+    limits = {"cpu_cores": 0.5, "memory_gb": 0.25}
+    body = containers.create_body("mldeploy/x:1", tmp_path, {"A": "b=c\nd", "HOME": "/data"}, limits)
+    host = body["HostConfig"]
+    assert host["ReadonlyRootfs"] is True
+    assert (host["CapDrop"], host["SecurityOpt"]) == (["ALL"], ["no-new-privileges"])
+    assert (host["NanoCpus"], host["Memory"], host["MemorySwap"]) == (500_000_000, 1 << 28, 1 << 28)
+    assert set(body["Env"]) == {"A=b=c\nd", "HOME=/data", "SERVING_PORT=null"}
+    assert body["User"].split(":")[0] == str(os.getuid() or 10001)
+    assert "Memory" not in containers.create_body("mldeploy/x:1", tmp_path, {}, {})["HostConfig"]
+
+
+class Registered(pulumi.runtime.Mocks):
+    """Counts what a program registers."""
+
+    def __init__(self):
+        self.types = []
+
+    def new_resource(self, args):
+        self.types.append(args.typ)
+        return args.name, {**args.inputs, "reference": "mldeploy/x:1", "scoring_uri": "", "swagger_uri": ""}
+
+    def call(self, args):
+        raise AssertionError(args.token)
+
+
+@pytest.fixture
+def program(tmp_path, monkeypatch):
+    (tmp_path / "m.pkl").write_text("m")
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts/score.py").write_text("def init(): pass\ndef run(data): return data\n")
+    manifest = {
+        "version": 1,
+        "models": {"m": {"source": "m.pkl"}},
+        "images": {"i": {"models": ["m"], "source_directory": "scripts", "entry_script": "score.py"}},
+        "targets": {"here": {"type": "local", "runtime": "docker"}},
+        "services": {"s": {"image": "i", "target": "here", "port": 8890}},
+    }
+    (tmp_path / "manifest.yaml").write_text(yaml.safe_dump(manifest))
+    monkeypatch.chdir(tmp_path)
+    recorded = Registered()
+    asyncio.set_event_loop(asyncio.new_event_loop())
+    pulumi.runtime.set_mocks(recorded, project="p", stack="local")
+
+    @pulumi.runtime.test
+    def run():
+        return pulumi.Output.from_input(compose(load(Path.cwd(), "local"))["services"])
+
+    return recorded, run
+
+
+def test_without_an_engine_nothing_is_registered(program, monkeypatch):
+    recorded, run = program
+    monkeypatch.setattr(containers, "fault", lambda: "no engine today")
+    with pytest.raises(
+        pulumi.RunError, match=r"targets.here.runtime: no engine today; or write `runtime: process`"
+    ):
+        run()
+    assert not [kind for kind in recorded.types if kind.startswith("mldeploy:")]
+
+
+def test_a_container_has_no_virtual_environment(program, monkeypatch):
+    recorded, run = program
+    monkeypatch.setattr(containers, "fault", lambda: None)
+    run()
+    assert "mldeploy:image:LocalImage" in recorded.types
+    assert "mldeploy:image:Environment" not in recorded.types
+    assert "mldeploy:service:Replica" in recorded.types
