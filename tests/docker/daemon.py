@@ -93,6 +93,12 @@ def docker(host: str, *arguments: str, **options) -> str:
 
 def base_image(host: str, tag: str = "mldeploy-test/base:1") -> str:
     """Import the base image (Debian with Python and pip, uid 10001) and return its tag. Ten seconds, then cached."""
+    docker(host, "import", "--change", "ENV PATH=/usr/local/bin:/usr/bin:/bin", str(base_archive()), tag)
+    return tag
+
+
+def base_archive() -> Path:
+    """The base image's files as a tar archive in the cache. Making it needs Debian's packages, and no engine."""
     archive = CACHE / f"base-{hashlib.sha256(' '.join(BASE_PACKAGES).encode()).hexdigest()[:12]}.tar"
     if not archive.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
@@ -100,8 +106,7 @@ def base_image(host: str, tag: str = "mldeploy-test/base:1") -> str:
             partial = archive.with_suffix(f".{os.getpid()}")
             _write_archive(_root_filesystem(Path(folder)), partial)
             partial.rename(archive)
-    docker(host, "import", "--change", "ENV PATH=/usr/local/bin:/usr/bin:/bin", str(archive), tag)
-    return tag
+    return archive
 
 
 def _root_filesystem(folder: Path) -> Path:

@@ -4,7 +4,6 @@ retry."""
 from __future__ import annotations
 
 import http.client
-import json
 import random
 import threading
 import time
@@ -83,6 +82,7 @@ class Load:
     key: str | None
     clients: int = 4
     pause: float = 0.02
+    body: bytes = b'{"data": [1, 2, 3]}'
     answers: Counter[int] = field(default_factory=Counter)
     backends: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
@@ -101,9 +101,8 @@ class Load:
             thread.join(15)
 
     def _ask(self) -> None:
-        body = json.dumps({"data": [1, 2, 3]}).encode()
         while not self._stop.is_set():
-            status, answer, backend = self.gateway.post(body, self.key)
+            status, answer, backend = self.gateway.post(self.body, self.key)
             self.answers[status] += 1
             self.backends[backend] += 1
             if status != 200:

@@ -52,7 +52,6 @@ SCRIPTS = {
     "wrong": _script(answer="sum(json.loads(raw)['data']) + 1"),
     "errors": _script(first="if count % 5 == 0: raise RuntimeError('no')"),
     "slow": _script(first="if count > 25: time.sleep(0.1)"),
-    "raises": _script(init="raise ValueError('the model file is damaged')"),
     "dies": _script(first="if count > 25: os.kill(os.getppid(), 9)"),
 }
 

@@ -116,6 +116,25 @@ class ClusterProject(Project):
         return found["spec"]["selector"]["mldeploy.dev/version"]
 
 
+_WITHOUT_STATUS = ("Service", "Secret")
+_WITH_STATUS = ("Deployment", "PodDisruptionBudget", "HorizontalPodAutoscaler")
+
+
+def untouched(project: ClusterProject, service: str) -> dict[str, str]:
+    """What changes when somebody changes an object of any service but ``service``: by kind and name.
+
+    The cluster itself writes into statuses; there it is the generation of what was asked for.
+    """
+    found: dict[str, str] = {}
+    for kind in (*_WITHOUT_STATUS, *_WITH_STATUS):
+        for item in project.api.list(kind, project.namespace, labels="mldeploy.dev/service"):
+            meta = item["metadata"]
+            if meta["labels"]["mldeploy.dev/service"] != service:
+                mark = meta["resourceVersion"] if kind in _WITHOUT_STATUS else meta["generation"]
+                found[f"{kind}/{meta['name']}"] = f"{meta['uid']} {mark}"
+    return found
+
+
 def image(word: str) -> str:
     """An image reference with ``word`` in its repository: kwok's pods behave by it."""
     return f"registry.example.org/{word}@sha256:{json.dumps(word).encode().hex():0<64.64}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.kubernetes.project import image
+from tests.kubernetes.project import image, untouched
 
 pytestmark = pytest.mark.kubernetes
 
@@ -73,3 +73,15 @@ def test_a_service_whose_first_gate_failed_can_be_looked_at(project):
     project.up()
     assert project.status()["diabetes"]["state"] == "healthy"
     assert set(project.deployments()) == {project.version()}, "the failed version was not removed"
+
+
+def test_a_new_model_for_one_service_touches_nothing_of_the_others(project):
+    for name in ("first", "second", "third"):
+        project.service(name)
+    project.up()
+    before = untouched(project, "second")
+    assert {name.split("/")[1].split("-")[0] for name in before} == {"first", "third"}
+    project.service("second", models={"diabetes": "2"})
+    changes = project.up()
+    assert untouched(project, "second") == before
+    assert changes == {"update": 2, "replace": 3}, "gate and route; Deployment, Service and budget"

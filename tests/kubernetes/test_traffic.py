@@ -117,8 +117,6 @@ def test_a_good_version_takes_over_without_a_failed_request(service):
     ("word", "said", "moved"),
     [
         ("process-wrong", "not the answer in out.json", False),
-        ("process-raises", "the model file is damaged", False),
-        ("missing", "is not in its registry", False),
         ("process-errors", "answers were errors", True),
         ("process-slow", "allowed: max_latency_ratio", True),
         ("process-dies", "started again", True),

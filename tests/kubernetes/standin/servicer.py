@@ -29,7 +29,7 @@ _CLUSTER_WIDE = {
     "ClusterRole",
     "ClusterRoleBinding",
 }
-_AWAIT_SECONDS, _DELETE_SECONDS = 120.0, 60.0
+_AWAIT_SECONDS, _DELETE_SECONDS = 120.0, 25.0
 _REPLACING = {
     "Deployment": ("spec.selector",),
     "Secret": ("type",),
