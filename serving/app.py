@@ -7,8 +7,9 @@ import time
 from enum import Enum
 from urllib.parse import unquote, urlsplit
 
-from serving import messages, metrics
+from serving import docs_ui, messages, metrics
 from serving.auth import Keys
+from serving.collection.recorder import Recorder
 from serving.config import Config
 from serving.cors import Cors, is_preflight
 from serving.logs import Log
@@ -20,7 +21,7 @@ from serving.swagger import Swagger, SwaggerError
 _ID_LIMIT = 100
 _ID_HEADERS = frozenset((b"x-request-id", b"x-ms-request-id", b"x-ms-client-request-id", b"traceid"))
 _URI_LIMIT = 16 * 1024
-_OPEN = ("/", "/livez", "/readyz", "/swagger.json")
+_OPEN = ("/", "/livez", "/readyz", "/swagger.json", *docs_ui.PATHS)
 _METHODS = {
     "/": ("GET", "HEAD", "OPTIONS"),
     "/livez": ("GET", "HEAD", "OPTIONS"),
@@ -28,6 +29,7 @@ _METHODS = {
     "/metrics": ("GET", "HEAD", "OPTIONS"),
     "/swagger.json": ("GET", "HEAD", "OPTIONS"),
     "/score": ("GET", "POST", "OPTIONS"),
+    **dict.fromkeys(docs_ui.PATHS, ("GET", "HEAD", "OPTIONS")),
 }
 _ROUTES = {path.encode(): path for path in _METHODS}
 _NOT_FOUND = (
@@ -57,6 +59,7 @@ class App:
         self.state = State.STARTING
         self.swagger: Swagger | None = None
         self.style = Style.TEXT
+        self.recorder: Recorder | None = None
         self._log = log
         self._runner = runner
         self._keys = keys
@@ -87,7 +90,7 @@ class App:
         return refusal or _malformed(request) or self._refusal(request, path)
 
     def _refusal(self, request: Request, path: str) -> Response | None:
-        if not path:
+        if not path or (path in docs_ui.PATHS and not self.config.docs_enabled):
             return messages.error(404, _NOT_FOUND)
         if path not in _OPEN and not self._allowed(request):
             return messages.error(
@@ -194,6 +197,8 @@ class App:
                 self._counters.row[metrics.CONNECTIONS] = len(request.connection.server.connections)
             body = metrics.render(self._counters.board, self.config.service, self.config.models)
             return Response(200, body, [("Content-Type", "text/plain; version=0.0.4; charset=utf-8")])
+        if path in docs_ui.PATHS:
+            return docs_ui.answer(request, self.config.service, auth=self.config.auth_enabled)
         if self.state is State.STARTING or (path == "/readyz" and self.state is not State.READY):
             return messages.overload(503, f"The service is {self.state.value}", 1)
         if path == "/swagger.json":
@@ -239,6 +244,8 @@ class App:
             self._counters.finished(response.status, seconds)
             if request.accepted:
                 self._counters.row[metrics.IN_FLIGHT] -= 1
+                if self.recorder is not None:
+                    self.recorder.request(request, response)
         self._log.request(request, response.status, len(response.body), seconds)
 
     def abandoned(self, request: Request) -> None:

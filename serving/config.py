@@ -47,7 +47,9 @@ class Config:
     max_queue: int = 1000
     """Requests that may wait in one worker."""
     collect_model_data: Mapping[str, Any] | None = None
-    """Data collection settings."""
+    """Data collection: `{"sampling": 0.1, "collections": […], "format": "jsonl", "destination": "/data"}`."""
+    collector: str = ""
+    """Where workers send collected data; the supervisor fills it in."""
     enable_app_insights: bool = False
     """Whether telemetry goes to Application Insights."""
     control_socket: str = ""
@@ -66,6 +68,8 @@ class Config:
     """Address to bind when `port` is given."""
     port: int | None = None
     """TCP port to bind at once (containers); default: none until one is handed over."""
+    docs_enabled: bool = True
+    """Whether `/docs` shows Swagger UI."""
     ssl: Mapping[str, str] | None = None
     """`{"cert_file": …, "key_file": …}` (PEM), read again when they change."""
     body_limit_bytes: int = 100 * 1024 * 1024

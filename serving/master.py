@@ -10,10 +10,14 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from serving import metrics
 from serving.app import State
 from serving.auth import KeysError, read_keys
+from serving.collection.process import CollectorProcess
+from serving.collection.settings import CollectionError
+from serving.collection.settings import settings as collection_settings
 from serving.config import Config, ConfigError, load
 from serving.control import Control
 from serving.logsink import Sink
@@ -38,7 +42,13 @@ class Master:
         self.private = bind_unix(settings.http_socket) if settings.http_socket else None
         if settings.port is not None:
             self.public = bind_tcp(settings.host, settings.port)
-        self.workers = Workers(self, metrics.Board(settings.workers * 2 + 3))
+        board = metrics.Board(settings.workers * 2 + 3)
+        self.collection: CollectorProcess | None = None
+        found = collection_settings(settings.collect_model_data)
+        if found is not None:
+            self.collection = CollectorProcess(self, found, board)
+            self.config = replace(settings, collector=self.collection.address)
+        self.workers = Workers(self, board)
         self.control = Control(self, bind_unix(settings.control_socket)) if settings.control_socket else None
         self._deadline = 0.0
         self._signals = self._watch_signals()
@@ -94,6 +104,8 @@ class Master:
 
     def run(self) -> int:
         """Supervise until stopped; the exit code of the process."""
+        if self.collection is not None:
+            self.collection.tick()
         self.workers.start()
         while self.exit_code is None:
             for key, _events in self.selector.select(_TICK):
@@ -102,11 +114,15 @@ class Master:
                     key.data()
             self.workers.reap()
             self.workers.tick()
+            if self.collection is not None:
+                self.collection.tick()
             if self.control is not None:
                 self.control.tick()
             if self.stopping:
                 self._check_stopped()
         self.workers.kill_all()
+        if self.collection is not None:
+            self.collection.stop()
         self._clean()
         return self.exit_code
 
@@ -135,6 +151,11 @@ class Master:
     def fail(self, code: int) -> None:
         """End with an error: the replica cannot start."""
         self.exit_code = code
+
+    def child_ended(self, pid: int, code: int) -> None:
+        """A child process that may not have been a worker ended."""
+        if self.collection is not None:
+            self.collection.ended(pid, code)
 
     def failed(self, handle: Handle, code: int) -> None:
         """A worker ended before it was ready, and none ever was."""
@@ -173,6 +194,10 @@ def _check(settings: Config) -> None:
             read_keys(settings.keys_file)
     except KeysError as problem:
         raise ConfigError(f"keys_file: {problem}") from problem
+    try:
+        collection_settings(settings.collect_model_data)
+    except CollectionError as problem:
+        raise ConfigError(f"collect_model_data.{problem}") from problem
     if settings.ssl is not None:
         from serving.logs import Log
 

@@ -45,6 +45,8 @@ LOG_DROPPED = 9
 LATENCY_SUM = 10
 BATCHES = 11
 BATCH_SUM = 12
+COLLECTED = 13
+COLLECT_DROPPED = 14
 _LATENCY = 16
 _BATCH = _LATENCY + len(BUCKETS) + 1
 _STATUS = _BATCH + len(BATCH_BUCKETS) + 1
@@ -57,7 +59,8 @@ class Board:
     """The shared memory: one row of numbers a worker. Make it before forking."""
 
     def __init__(self, rows: int) -> None:
-        self._memory = mmap.mmap(-1, rows * WIDTH * 8)
+        # One row more than workers: the collector's.
+        self._memory = mmap.mmap(-1, (rows + 1) * WIDTH * 8)
         self.view = memoryview(self._memory).cast("d")
         self.rows = rows
 
@@ -65,9 +68,13 @@ class Board:
         """The numbers of one worker."""
         return self.view[index * WIDTH : (index + 1) * WIDTH]
 
+    def extra_row(self) -> memoryview[float]:
+        """The numbers of the collector."""
+        return self.row(self.rows)
+
     def total(self, field: int) -> float:
         """A number summed over the workers."""
-        return sum(self.view[row * WIDTH + field] for row in range(self.rows))
+        return sum(self.view[row * WIDTH + field] for row in range(self.rows + 1))
 
     def clear_gauges(self, index: int) -> None:
         """Forget what a worker that is gone was doing; what it did stays counted."""
@@ -141,6 +148,13 @@ _SIMPLE = (
         "counter",
         "Log lines dropped because the log was too slow.",
         LOG_DROPPED,
+    ),
+    ("serving_collected_records_total", "counter", "Records of inputs and outputs written.", COLLECTED),
+    (
+        "serving_collected_records_dropped_total",
+        "counter",
+        "Records of inputs and outputs lost because their destination was too slow or failed.",
+        COLLECT_DROPPED,
     ),
 )
 

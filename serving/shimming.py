@@ -10,6 +10,7 @@ _SHIMS = {
     "core": "azureml.core",
     "contrib": "azureml.contrib.services",
     "server": "azureml_inference_server_http",
+    "monitoring": "azureml.ai.monitoring",
 }
 
 
@@ -20,7 +21,21 @@ def add_shims() -> list[str]:
         if not _installed(module):
             sys.path.append(str(Path(__file__).parent / "shims" / name))
             added.append(name)
+    if "monitoring" not in added:
+        _replace_monitoring()
     return added
+
+
+def _replace_monitoring() -> None:
+    """The real one only talks to a container beside Azure ML's own endpoints; here it would lose everything."""
+    folder = Path(__file__).parent / "shims/monitoring/azureml/ai/monitoring"
+    for name, file in (("", "__init__.py"), (".context", "context.py")):
+        full = f"azureml.ai.monitoring{name}"
+        spec = importlib.util.spec_from_file_location(full, folder / file)
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[full] = module
+        spec.loader.exec_module(module)
 
 
 def _installed(module: str) -> bool:

@@ -83,7 +83,7 @@ def _child(
     try:
         wires.ours.close()
         master.close_in_child()
-        _die_with_parent()
+        die_with_parent(signal.SIGKILL)
         os.dup2(wires.pipes[1][1], 1)
         os.dup2(wires.pipes[2][1], 2)
         os.set_blocking(wires.pipes[0][1], False)
@@ -108,14 +108,14 @@ def _child(
         os._exit(code)
 
 
-def _die_with_parent() -> None:
-    """Have the kernel end this process when the supervisor is killed: nobody else would."""
+def die_with_parent(number: int) -> None:
+    """Have the kernel send this process a signal when the supervisor is killed: nobody else would end it."""
     if sys.platform != "linux":
         return
     import ctypes
 
     pr_set_pdeathsig = 1
     parent = os.getppid()
-    ctypes.CDLL(None).prctl(pr_set_pdeathsig, int(signal.SIGKILL), 0, 0, 0)
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, int(number), 0, 0, 0)
     if os.getppid() != parent:
         os._exit(1)

@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from serving import channel, config, metrics
+from serving import channel, config, metrics, monitoring
 from serving.app import App, State
 from serving.auth import Keys
 from serving.batching import limit
+from serving.collection.recorder import Recorder
+from serving.collection.settings import settings as collection_settings
 from serving.config import Config
 from serving.execution import Execution
 from serving.logs import Log, capture
@@ -66,6 +68,10 @@ class Worker:
         keys = Keys(settings.keys_file, self.log) if settings.auth_enabled else None
         self.app = App(settings, self.log, self.runner, keys, self.counters)
         self.server.app = self.app
+        collect = collection_settings(settings.collect_model_data) if settings.collector else None
+        self.recorder = Recorder(collect, settings.collector, self.counters) if collect else None
+        self.app.recorder = self.recorder
+        monitoring.use(self.recorder)
         self.runner.on_tick = self._tick
         self.runner.patience = self._patience
         self.runner.on_stuck = lambda: self.tell({"event": "stuck"})
@@ -151,7 +157,7 @@ class Worker:
 
     def _patience(self) -> float:
         """How long nothing may happen until something is due."""
-        if self.log.pending:
+        if self.log.pending or (self.recorder is not None and self.recorder.pending):
             return _FLUSH_SECONDS
         return SWEEP_SECONDS if self.server.connections or self._stop_deadline is not None else _IDLE_SECONDS
 
@@ -163,6 +169,8 @@ class Worker:
         if now >= self._next_flush:
             self._next_flush = now + _FLUSH_SECONDS
             self.log.flush()
+            if self.recorder is not None:
+                self.recorder.flush()
             self.counters.row[metrics.LOG_DROPPED] = self.log.dropped
             self._check_wear()
         if self._stop_deadline is not None and (self.server.drained() or now > self._stop_deadline):
@@ -176,6 +184,8 @@ class Worker:
 
     def _finish(self) -> None:
         self.runner.stop()
+        if self.recorder is not None:
+            self.recorder.flush()
         self.log.flush()
         if self.runner.running or self.app.state is State.STARTING or self.app.swagger is None:
             # The main thread is inside the script and may never come back.

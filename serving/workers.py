@@ -192,6 +192,7 @@ class Workers:
             for handle in list(self.handles.values()):
                 if handle.pid == pid and handle.forked_by_us:
                     self._ended(handle, os.waitstatus_to_exitcode(status))
+            self._master.child_ended(pid, os.waitstatus_to_exitcode(status))
 
     def _ended(self, handle: Handle, code: int | None) -> None:
         if self.handles.pop(handle.key, None) is None:
