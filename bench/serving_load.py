@@ -25,7 +25,7 @@ import socket
 import statistics
 import sys
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -100,7 +100,7 @@ class Client:
         self.port = port
         self.tally = tally
         self._predict = predict
-        self._free: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+        self._free: deque[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = deque()
         self._random = random.Random(5)
 
     async def ask(self) -> str:
@@ -123,8 +123,12 @@ class Client:
         return answer_head[9:12]
 
     async def _exchange(self, data: bytes) -> tuple[str, bytes]:
-        if self._free:
-            reader, writer = self._free.pop()
+        # The one used longest ago, so that none is idle for long; not one that the server has closed meanwhile.
+        while self._free:
+            reader, writer = self._free.popleft()
+            if not reader.at_eof():
+                break
+            writer.close()
         else:
             reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         try:
