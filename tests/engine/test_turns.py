@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mldeploy.engine import stack as stacks
-from tests.engine.conformance import PASSPHRASE, CliRunner, EmbeddedRunner, Workspace
+from tests.engine.conformance import PASSPHRASE, CliRunner, EmbeddedRunner, StepSpec, Workspace
 
 pytestmark = [
     pytest.mark.pulumi,
@@ -45,6 +45,14 @@ STEPS["rename"] = (
         'text=pulumi.StringAsset("asset")', 'opts=pulumi.ResourceOptions(aliases=[pulumi.Alias(name="a")])'
     )
 )
+STEPS["provider"] = STEPS["rename"].replace('region="eu"', 'region="us"')
+STEPS["keep"] = STEPS["provider"] + (
+    'Res("kept", put=True, name="kept", opts=pulumi.ResourceOptions(retain_on_delete=True))\n'
+)
+STEPS["leave"] = STEPS["provider"]
+STEPS["import"] = STEPS["provider"] + (
+    'Res("kept", put=True, name="kept", opts=pulumi.ResourceOptions(import_="kept"))\n'
+)
 STEPS["shrink"] = 'import pulumi\nfrom tp import Res\npulumi.export("x", 1)\n'
 
 
@@ -67,6 +75,28 @@ def test_turns(workspace: Workspace, both, first: int):
         assert seen.ok, (number, seen.messages, seen.steps)
         assert looking.run("refresh", []).ok
     assert both[first].run("destroy", []).ok
+    assert not workspace.objects()
+
+
+@pytest.mark.parametrize("first", [0, 1], ids=["embedded first", "cli first"])
+def test_drift_and_targets(workspace: Workspace, both, first: int):
+    """What one engine found by refreshing, or did to a part of the stack, the other goes on from."""
+    one, other = both[first], both[1 - first]
+    program = "from tp import Res\na = Res('a', value={0})\nRes('b', value=a.id)\nRes('c', value={0})\n"
+    workspace.set_program(program.format(1))
+    assert one.run("up", []).ok
+    workspace.outside(StepSpec("edit", ["a-1", "value=7"], None, False, [], None, 0))
+    workspace.outside(StepSpec("drop", ["c-1"], None, False, [], None, 0))
+    refreshed = other.run("refresh", [])
+    assert (refreshed.ok, refreshed.changes) == (True, {"same": 2, "update": 1, "delete": 1})
+    repaired = one.run("up", [])
+    assert (repaired.ok, repaired.changes) == (True, {"same": 2, "update": 1, "create": 1})
+    workspace.set_program(program.format(2))
+    part = other.run("up", ["--target", "{a}"])
+    assert (part.ok, part.changes) == (True, {"same": 3, "update": 1})
+    rest = one.run("up", [])
+    assert (rest.ok, rest.changes) == (True, {"same": 3, "update": 1})
+    assert other.run("destroy", []).ok
     assert not workspace.objects()
 
 
