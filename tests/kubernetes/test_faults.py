@@ -92,6 +92,17 @@ def test_a_route_that_somebody_moved_is_put_back_by_the_next_up(project):
     assert project.up() == {}
 
 
+def test_another_namespace_takes_everything_along(project):
+    project.service(route={"gateway": {"name": "edge"}})
+    project.up()
+    old = project.namespace
+    project.namespace = project.space["namespace"] = f"{old}-moved"
+    project.up()
+    assert project.deployments()[project.version()]["status"]["availableReplicas"] == 1
+    assert project.api.get("Namespace", None, old) is None, "the old namespace is still there"
+    assert project.up() == {}
+
+
 def test_a_quota_that_is_used_up(project):
     project.space["quota"] = {"pods": "1"}
     project.service(scaling={"replicas": 2})

@@ -182,12 +182,14 @@ class Rollout(Resource):
     def read(
         self, ctx: Context, ident: str, state: Mapping[str, Any], inputs: Mapping[str, Any]
     ) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        """The live weights."""
+        """The live weights, and which kept versions are still there."""
         weights = route_of(inputs).weights()
         if not weights:
             return None
         serving = max(weights, key=lambda name: weights[name])
-        return {**state, "weights": weights, "serving": serving}, {}
+        there = versions(place(inputs))
+        kept = [name for name in cast("list[str]", state.get("kept") or []) if name in there]
+        return {**state, "weights": weights, "serving": serving, "kept": kept}, {}
 
     def update(
         self,

@@ -62,11 +62,13 @@ class Version:
 
 
 def versions(service: Service) -> dict[str, Version]:
-    """Every version in the cluster, by name."""
+    """Every version in the cluster, by name. One that is being deleted is none, even if a finalizer holds it."""
     found: dict[str, Version] = {}
     for item in service.cluster.list(
         "Deployment", service.namespace, labels=f"{service.selector},{VERSION_LABEL}"
     ):
+        if at(item, "metadata", "deletionTimestamp"):
+            continue
         name = text(item, "metadata", "labels", VERSION_LABEL)
         found[name] = Version(
             name,
@@ -145,9 +147,10 @@ def ensure_ready(ctx: Context, service: Service, version: str, replicas: int, pa
     name = service.object_name(version)
     deployment = service.cluster.get("Deployment", service.namespace, name)
     if deployment is None:
+        there = ", ".join(sorted(versions(service))) or "none"
         raise ProvisionError(
-            f"service {service.name}: no version {version} in namespace {service.namespace}; "
-            f"there are: {', '.join(sorted(versions(service))) or 'none'}"
+            f"service {service.name}: no version {version} in namespace {service.namespace}; there are: {there}. "
+            "If it was deleted by hand: `mldeploy refresh`, then `up` makes it again"
         )
     wanted = max(replicas, 1)
     if number(deployment, "spec", "replicas", default=1) < wanted:

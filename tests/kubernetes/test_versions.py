@@ -1,0 +1,37 @@
+"""What counts as a version of a service, when somebody else deletes objects."""
+
+from __future__ import annotations
+
+import pytest
+
+from mldeploy.provider.kubernetes.rollout import Rollout
+from mldeploy.provider.kubernetes.versions import Service, ensure_ready, versions
+from mldeploy.provider.resource import ProvisionError
+from tests.kubernetes.test_rollout import CANARY, cluster, ctx
+
+__all__ = ["cluster", "ctx"]
+
+
+def test_a_version_that_a_finalizer_holds_is_none(cluster):
+    cluster.add_version("s", "good")
+    cluster.add_version("s", "held")
+    cluster.objects["Deployment", "s-held"]["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    assert set(versions(Service(cluster, "models", "s"))) == {"good"}
+
+
+def test_a_refresh_forgets_a_kept_version_that_is_gone(cluster, ctx):
+    for name in ("a", "b"):
+        cluster.add_version("s", name)
+        inputs = {**CANARY, "version": name, "keep_previous": 1}
+        _, state = Rollout().create(ctx, inputs)
+    assert state["kept"] == ["a"]
+    outputs, _ = Rollout().read(ctx, "models/s", state, inputs)
+    assert outputs["kept"] == ["a"]
+    cluster.delete("Deployment", "models", "s-a")
+    outputs, _ = Rollout().read(ctx, "models/s", state, inputs)
+    assert outputs["kept"] == []
+
+
+def test_a_version_that_was_deleted_says_how_to_get_it_back(cluster, ctx):
+    with pytest.raises(ProvisionError, match=r"there are: none\. If it was deleted by hand"):
+        ensure_ready(ctx, Service(cluster, "models", "s"), "new", 1, None)
