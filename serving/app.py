@@ -273,4 +273,8 @@ def _malformed(request: Request) -> Response | None:
         return messages.error(400, f"HTTP/{request.version} is not supported", close=True)
     if b"host" in request.repeated or (request.version == "1.1" and b"host" not in request.headers):
         return messages.error(400, "HTTP/1.1 requests need exactly one Host header", close=True)
+    coding = request.headers.get(b"transfer-encoding")
+    if coding is not None and (coding.lower() != b"chunked" or request.version == "1.0"):
+        # A proxy in front could see the end of such a body elsewhere.
+        return messages.error(400, "The only transfer coding is chunked, in HTTP/1.1", close=True)
     return None
