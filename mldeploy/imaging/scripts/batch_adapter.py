@@ -6,7 +6,6 @@ HTTP. A file that fails gives no row, which is what the deployment's error thres
 
 import json
 import logging
-import mimetypes
 import os
 import pathlib
 import sys
@@ -34,29 +33,16 @@ def init() -> None:
 
 def run(mini_batch: Iterable[object]) -> list[str]:
     """Score files; returns one JSON line for each that succeeded."""
+    from serving.batch.calls import score
+
     assert _script is not None
     rows: list[str] = []
     for name in mini_batch:
         path = pathlib.Path(str(name))
         try:
-            rows.append(json.dumps({"file": path.name, "output": _score(path)}))
+            rows.append(
+                json.dumps({"file": path.name, "output": score(_script, path.name, path.read_bytes())})
+            )
         except Exception:
             log.exception("%s could not be scored", path.name)
     return rows
-
-
-def _score(path: pathlib.Path) -> Any:
-    from serving.execution import render
-    from serving.messages import Request
-
-    kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    request = Request(None, "POST", b"/score", {b"content-type": kind.encode()})
-    request.body = path.read_bytes()
-    result, milliseconds = _script.call(_script.arguments(request))
-    response = render(result, milliseconds)
-    if response.status >= 400:
-        raise ValueError(f"the script answered {response.status}")
-    try:
-        return json.loads(response.body)
-    except ValueError:
-        return response.body.decode("utf-8", "replace")

@@ -1,0 +1,1 @@
+"""Batch scoring: the entry script over the files of a folder, in parallel, and resumable."""

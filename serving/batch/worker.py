@@ -1,0 +1,93 @@
+"""A worker process: loads the script once, then scores mini batches as they come over a pipe."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import sys
+import traceback
+from dataclasses import asdict
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from serving.batch.calls import Caller, style_of
+from serving.config import Config, environment_for_script
+from serving.script import Script
+from serving.shimming import add_shims
+from serving.worker import SCRIPT_FAILED, script_traceback
+
+_PR_SET_PDEATHSIG = 1
+
+
+def main(fd: int, parent: int) -> int:
+    """Serve mini batches until the other side closes."""
+    # A job that is killed takes its workers along, even those deep in a run().
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        return 1
+    pipe = Connection(fd)
+    settings: dict[str, Any] = json.loads(pipe.recv_bytes())
+    try:
+        script = _start(settings)
+    except BaseException as problem:
+        text = script_traceback(problem)
+        pipe.send_bytes(json.dumps({"event": "failed", "error": text}).encode())
+        return SCRIPT_FAILED
+    pipe.send_bytes(json.dumps({"event": "ready", "style": style_of(script)}).encode())
+    caller: Caller | None = None
+    while True:
+        try:
+            asked: dict[str, Any] = json.loads(pipe.recv_bytes())
+        except EOFError:
+            break
+        if "style" in asked:
+            caller = Caller(script, asked["style"], asked["root"], asked["files"], per_file=asked["per_file"])
+            continue
+        assert caller is not None
+        pipe.send_bytes(json.dumps(_answer(caller, asked)).encode())
+    _shutdown()
+    return 0
+
+
+def _start(settings: dict[str, Any]) -> Script:
+    config = Config(
+        entry_script=settings["entry_script"],
+        source_directory=settings["source_directory"],
+        model_dir=settings["model_dir"],
+    )
+    os.environ.update(environment_for_script(config))
+    os.environ.setdefault("AZUREML_BI_OUTPUT_PATH", settings["output"])
+    for folder in (str(Path(config.entry_script).parent), config.source_directory):
+        if folder not in sys.path:
+            sys.path.append(folder)
+    add_shims()
+    script = Script(config.entry_script)
+    script.init()
+    return script
+
+
+def _answer(caller: Caller, asked: dict[str, Any]) -> dict[str, Any]:
+    try:
+        if "count" in asked:
+            return {"event": "counted", "rows": caller.rows_in(asked["count"])}
+        return {"event": "done", **asdict(caller.call(asked["batch"]))}
+    except BaseException as problem:
+        traceback.print_exc()
+        sys.stderr.flush()
+        return {"event": "raised", "error": f"{type(problem).__name__}: {problem}"[:500]}
+    finally:
+        sys.stdout.flush()
+
+
+def _shutdown() -> None:
+    """`shutdown()` of the script, which Azure ML's batch scripts may have."""
+    end = getattr(sys.modules.get("entry_module"), "shutdown", None)
+    if callable(end):
+        end()
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1]), int(sys.argv[2])))

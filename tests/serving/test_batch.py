@@ -1,0 +1,417 @@
+"""`python -m serving.batch`: the styles of scripts, outputs, failures, exit codes, and kills at any moment."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import random
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+FILES = """
+    import os, time
+
+    def init():
+        print("init was called")
+
+    def run(mini_batch):
+        with open(os.environ["CALLS"], "a") as log:
+            log.write(" ".join(os.path.basename(path) for path in mini_batch) + "\\n")
+        rows = []
+        for path in mini_batch:
+            text = open(path).read()
+            if text.startswith("sleep"):
+                time.sleep(float(text.split()[1]))
+            if text == "exit":
+                os._exit(7)
+            if text == "raise":
+                raise ValueError("no such thing")
+            if text == "once" and not os.path.exists(os.environ["CALLS"] + ".once"):
+                open(os.environ["CALLS"] + ".once", "w").close()
+                raise ValueError("this once")
+            if text != "skip":
+                rows.append(f"{os.path.basename(path)},{text}")
+        return rows
+"""
+
+
+class Job:
+    """A folder with a script, an input and an output."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.input, self.output, self.calls = folder / "in", folder / "out", folder / "calls"
+        self.input.mkdir()
+        self.script(FILES)
+
+    def script(self, text: str) -> None:
+        (self.folder / "score.py").write_text(textwrap.dedent(text))
+
+    def files(self, **contents: str) -> None:
+        for name, text in contents.items():
+            (self.input / name).write_text(text)
+
+    def command(self, *options: str) -> list[str]:
+        fixed = ["--input", self.input, "--output", self.output, "--entry-script", self.folder / "score.py"]
+        return [sys.executable, "-m", "serving.batch", *map(str, fixed), *options]
+
+    @property
+    def environ(self) -> dict[str, str]:
+        return {**os.environ, "PYTHONPATH": str(ROOT), "CALLS": str(self.calls)}
+
+    def __call__(self, *options: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        result = subprocess.run(
+            self.command(*options),
+            env=self.environ,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert result.returncode == code, result.stderr
+        return result
+
+    def rows(self) -> list[str]:
+        return (self.output / "predictions.csv").read_text().splitlines()
+
+    def answers(self) -> list[Any]:
+        return [json.loads(row) for row in self.rows()]
+
+    def summary(self) -> dict[str, Any]:
+        return json.loads((self.output / "summary.json").read_text())
+
+    def called(self) -> list[str]:
+        return self.calls.read_text().splitlines()
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Job:
+    return Job(tmp_path)
+
+
+def test_files_become_mini_batches_and_rows_keep_their_order(job: Job) -> None:
+    job.files(**{f"f{n:02}": "sleep 0.1" if n == 0 else str(n) for n in range(11)})
+    (job.input / "sub").mkdir()
+    (job.input / "sub/g").write_text("deep")
+    (job.input / ".hidden").write_text("no")
+    result = job("--mini_batch_size", "4", "--max_concurrency_per_instance=2")
+    assert job.rows() == ["f00,sleep 0.1", *(f"f{n:02},{n}" for n in range(1, 11)), "g,deep"]
+    assert sorted(job.called()) == ["f00 f01 f02 f03", "f04 f05 f06 f07", "f08 f09 f10 g"]
+    assert job.summary() == {
+        "mini_batches": 3, "items": 12, "succeeded": 12, "failed": 0, "rows": 12, "errors": [],
+    }  # fmt: skip
+    assert result.stdout == "12 items in 3 mini batches: 12 succeeded, 0 failed\n"
+    assert "[1] init was called\n" in result.stderr
+    assert "\x1b" not in result.stderr  # the progress bar is for terminals
+
+
+def test_workers_are_parallel_and_call_init_once(job: Job) -> None:
+    job.script("""
+        import os, time
+
+        def init(): print("init was called")
+
+        def run(mini_batch):
+            folder = os.path.dirname(os.environ["CALLS"])
+            name = os.path.basename(mini_batch[0])
+            open(f"{folder}/{name}.here", "w").close()
+            while not os.path.exists(f"{folder}/{'ab'.replace(name, '')}.here"):  # each waits for the other
+                time.sleep(0.01)
+            return [name]
+
+        def shutdown(): print("shutdown was called")
+    """)
+    job.files(a="", b="")
+    result = job("--mini-batch-size", "1", "--max-concurrency-per-instance", "2", "--max-retries", "0")
+    assert job.rows() == ["a", "b"]
+    assert result.stderr.count("init was called") == result.stderr.count("shutdown was called") == 2
+
+
+def test_online_scripts_score_files_and_lines(job: Job) -> None:
+    job.script("""
+        import json
+        from inference_schema.schema_decorators import input_schema
+        from inference_schema.parameter_types.standard_py_parameter_type import StandardPythonParameterType
+
+        def init(): pass
+
+        @input_schema("n", StandardPythonParameterType(1))
+        def run(n):
+            if n == 3:
+                raise ValueError("not three")
+            return {"double": n * 2}
+    """)
+    job.files(**{"a.json": '{"n": 1}', "b.jsonl": '{"n": 2}\n\n{"n": 3}\n{"n": 4}', "c.json": "{"})
+    result = job("--mini-batch-size", "2")
+    assert job.answers() == [
+        {"file": "a.json", "output": {"double": 2}},
+        {"file": "b.jsonl", "line": 1, "output": {"double": 4}},
+        {"file": "b.jsonl", "line": 4, "output": {"double": 8}},
+    ]
+    assert "style online" in result.stderr
+    assert "b.jsonl:3: ValueError: not three" in result.stderr
+    assert [error["item"] for error in job.summary()["errors"]] == ["b.jsonl:3", "c.json"]
+
+
+def test_an_undecorated_run_gets_json_text_when_told_online(job: Job) -> None:
+    job.script("import json\ndef init(): pass\ndef run(mini_batch): return json.loads(mini_batch)['x'] + 1\n")
+    job.files(**{"a.json": '{"x": 1}'})
+    job("--style", "online")
+    assert job.answers() == [{"file": "a.json", "output": 2}]
+
+
+def test_azures_driver_gives_the_same_rows(job: Job) -> None:
+    """The adapter in the image of a batch deployment, called as Azure ML's driver calls it."""
+    job.script("import json\ndef init(): pass\ndef run(data): return json.loads(data)['x'] + 1\n")
+    job.files(**{"a.json": '{"x": 1}', "b.json": "{", "c.json": '{"x": 2}'})
+    job()
+    code = (
+        "import batch_adapter, sys; batch_adapter.init(); print(*batch_adapter.run(sys.argv[1:]), sep='\\n')"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code, *map(str, sorted(job.input.iterdir()))],
+        env={
+            **os.environ,
+            "PYTHONPATH": f"{ROOT}:{ROOT}/mldeploy/imaging/scripts",
+            "SERVING_SOURCE_DIRECTORY": str(job.folder),
+            "SERVING_ENTRY_SCRIPT": str(job.folder / "score.py"),
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert result.stdout.splitlines() == job.rows()
+    assert "b.json could not be scored" in result.stderr
+
+
+def test_tables_come_as_data_frames(job: Job) -> None:
+    job.script("""
+        import pandas as pd
+
+        def init(): pass
+
+        def run(mini_batch: pd.DataFrame) -> pd.DataFrame:
+            assert list(mini_batch.index) == list(range(len(mini_batch))) and len(mini_batch) <= 3
+            return pd.DataFrame({"name": mini_batch["name"], "double": mini_batch["x"] * 2})
+    """)
+    lines = "".join(f'"n, {n}",{n}\n' for n in range(7))
+    job.files(
+        **{"a.csv": f"name,x\n{lines}", "b.tsv": "name\tx\nt\t50\n", "c.jsonl": '{"name":"j","x":60}\n'}
+    )
+    job("--mini-batch-size", "3")
+    assert job.rows() == [*(f'"n, {n}",{n * 2}' for n in range(7)), "t,100", "j,120"]
+    assert job.summary()["mini_batches"] == 5
+    job.files(**{"d.png": ""})
+    assert "d.png: not a table; allowed: .csv" in job("--restart", code=2).stderr
+
+
+def test_per_file_and_summary_only(job: Job) -> None:
+    job.files(a="1", b="2", c="raise", d="4")
+    job(
+        "--output-action",
+        "per_file",
+        "--mini-batch-size",
+        "2",
+        "--output-file-name",
+        "txt",
+        "--max-retries",
+        "0",
+    )
+    assert sorted(p.name for p in job.output.iterdir()) == [".batch", "a.txt", "b.txt", "summary.json"]
+    assert (job.output / "b.txt").read_text() == "b,2\n"
+    job("--output-action", "summary_only", "--restart", "--max-retries", "0")
+    assert job.summary()["failed"] == 4
+
+
+def test_rows_of_all_kinds_are_one_record_each(job: Job) -> None:
+    job.script("""
+        import numpy as np
+        def init(): pass
+        def run(mini_batch):
+            return ["a\\nb", 1, {"x": np.float64(0.5)}, np.array([1, 2]), None]
+    """)
+    job.files(a="")
+    job()
+    text = (job.output / "predictions.csv").read_text()
+    assert text == '"a\nb"\n1\n{"x": 0.5}\n[1, 2]\nnull\n'
+
+
+def test_failures_are_retried_then_given_up(job: Job) -> None:
+    job.files(a="exit", b="once", c="sleep 30", d="raise", e="skip", f="fine")
+    result = job("--mini-batch-size", "1", "--max-retries", "1", "--timeout", "0.5")
+    assert job.rows() == ["b,once", "f,fine"]
+    assert job.called() == ["a", "a", "b", "b", "c", "c", "d", "d", "e", "f"]
+    errors = {error["item"]: error["error"] for error in job.summary()["errors"]}
+    assert errors == {
+        "a": "the worker ended with exit code 7",
+        "c": "took longer than 0.5 s",
+        "d": "ValueError: no such thing",
+        "e": "run() returned 0 rows for 1 items",
+    }
+    assert "mini batch 1: ValueError: this once; try 2 of 2" in result.stderr
+    assert 'raise ValueError("no such thing")' in result.stderr  # the script's traceback
+
+
+def test_error_threshold(job: Job) -> None:
+    job.files(a="raise", b="skip", c="fine")
+    size = ("--mini-batch-size", "1", "--max-retries", "0")
+    assert "error: 2 failed; error_threshold allows 1" in job(*size, "--error-threshold", "1", code=4).stderr
+    assert not (job.output / "predictions.csv").exists()
+    job(*size, "--error-threshold", "2")  # the same run goes on
+    assert job.rows() == ["c,fine"]
+    assert job.called() == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("def init(): raise OSError('no model')\ndef run(mini_batch): pass", "OSError: no model"),
+        ("import does_not_exist", "No module named 'does_not_exist'"),
+        ("def init(): pass", "no run() function is defined"),
+        ("import os\ndef init(): os._exit(9)\ndef run(mini_batch): pass", "exit code 9"),
+    ],
+)
+def test_scripts_that_do_not_start(job: Job, script: str, said: str) -> None:
+    job.script(script)
+    job.files(a="1")
+    assert said in job(code=3).stderr
+
+
+def test_arguments_and_input_that_cannot_be_used(job: Job) -> None:
+    assert "has no files" in job(code=2).stderr
+    job.files(a="1")
+    assert "has no files that match *.csv" in job("--include", "*.csv", code=2).stderr
+    assert "'0' is not allowed; give a whole number from 1 on" in job("--mini-batch-size", "0", code=2).stderr
+    assert "'a/b' is not allowed" in job("--output-file-name", "a/b", code=2).stderr
+    assert "'soon' is no duration" in job("--timeout", "soon", code=2).stderr
+    assert "unrecognized arguments: --mini-batch" in job("--mini-batch", "1", code=2).stderr
+    job.input.joinpath("a").unlink()
+    job.input.rmdir()
+    assert "no such file or folder" in job(code=2).stderr
+
+
+def test_another_run_is_not_mixed_with_an_earlier_one(job: Job) -> None:
+    job.files(a="1")
+    job()
+    assert "continuing: 1 of 1" in job().stderr
+    assert job.called() == ["a"]
+    (job.output / "predictions.csv").unlink()
+    job()
+    assert job.rows() == ["a,1"]
+    job.files(b="2")
+    assert "holds a run with other files; give --restart" in job(code=2).stderr
+    job("--restart")
+    assert job.rows() == ["a,1", "b,2"]
+
+
+def test_one_run_at_a_time(job: Job) -> None:
+    job.files(a="sleep 30")
+    first = subprocess.Popen(job.command(), env=job.environ, stderr=subprocess.DEVNULL)
+    wait_for(job.calls.exists)
+    try:
+        assert "another run is at work" in job(code=2).stderr
+    finally:
+        first.terminate()
+    assert first.wait(10) == 143
+
+
+def test_progress_bar_on_a_terminal(job: Job) -> None:
+    job.files(**{f"f{n}": str(n) for n in range(4)})
+    main, other = pty.openpty()
+    process = subprocess.Popen(job.command("--mini-batch-size", "1"), env=job.environ, stderr=other)
+    os.close(other)
+    shown = b""
+    try:
+        while chunk := os.read(main, 4096):
+            shown += chunk
+    except OSError:  # how Linux tells that the other side closed
+        pass
+    finally:
+        os.close(main)
+    assert process.wait(10) == 0
+    assert b"100% 4/4" in shown and b"\r\x1b[K" in shown
+
+
+SLOW = """
+    import os, time
+
+    def init(): pass
+
+    def run(mini_batch):
+        names = [os.path.basename(path) for path in mini_batch]
+        with open(os.environ["CALLS"], "a") as log:
+            log.write(" ".join(names) + "\\n")
+        time.sleep(0.01)
+        return [f"{name} " + name * 400 for name in names]
+"""
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_each_row_exactly_once_after_kills_at_random_moments(job: Job, seed: int) -> None:
+    """SIGKILL of the run; the rerun does only what is missing; the result is that of a run in peace."""
+    moments = random.Random(seed)
+    job.script(SLOW)
+    names = [f"f{n:03}" for n in range(120)]
+    job.files(**dict.fromkeys(names, ""))
+    options = ("--mini-batch-size", "3", "--max-concurrency-per-instance", "2")
+    kills = 0
+    for _ in range(4):
+        calls = len(job.called()) if job.calls.exists() else 0
+        process = subprocess.Popen(
+            job.command(*options), env=job.environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        # From the first mini batch on, so that the moment is one of work and not of starting.
+        wait_for(lambda c=calls, p=process: p.poll() is not None or _calls(job) > c)
+        time.sleep(moments.uniform(0, 0.06))
+        process.send_signal(signal.SIGKILL)
+        kills += process.wait(10) == -signal.SIGKILL
+    before = _journaled(job)
+    already = _calls(job)
+    job(*options)
+    assert kills >= 3, "the run ended before it was killed"
+    assert 0 < before < 40
+    assert job.rows() == [f"{name} " + name * 400 for name in names]
+    assert len(job.called()) - already == 40 - before
+
+
+def _calls(job: Job) -> int:
+    return job.calls.read_text().count("\n") if job.calls.exists() else 0
+
+
+def _journaled(job: Job) -> int:
+    return (job.output / ".batch/journal").read_bytes().count(b"\n")
+
+
+def test_workers_end_with_a_killed_run(job: Job) -> None:
+    job.script("""
+        import os, time
+        def init(): pass
+        def run(mini_batch):
+            with open(os.environ["CALLS"], "w") as log:
+                log.write(f"{os.getpid()}\\n")
+            time.sleep(60)
+    """)
+    job.files(a="")
+    process = subprocess.Popen(job.command(), env=job.environ, stderr=subprocess.DEVNULL)
+    wait_for(lambda: _calls(job) == 1)
+    process.kill()
+    process.wait()
+    worker = Path("/proc") / job.calls.read_text().strip()
+    wait_for(lambda: not worker.exists() or " Z " in (worker / "stat").read_text())
+
+
+def wait_for(condition: Any, seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.005)
