@@ -61,7 +61,7 @@ def _from_run(source: str, root: Path) -> Path:
     if not match:
         raise ContentError(f"{source}: must be runs:/<run id>/<path of a file or folder among its outputs>")
     run, path = match["run"], match["path"]
-    tracking = _tracking_uri(root)
+    tracking = tracking_uri(root)
     # Importing MLflow takes seconds: remember where a run's outputs are.
     known = private_folder(cache_dir() / "runs") / f"{text_digest(tracking, run, path)[:32]}.json"
     try:
@@ -75,7 +75,7 @@ def _from_run(source: str, root: Path) -> Path:
     return found
 
 
-def _tracking_uri(root: Path) -> str:
+def tracking_uri(root: Path) -> str:
     """Where MLflow keeps its runs: what the user named, else what MLflow itself makes in the project.
 
     MLflow takes its default from the working directory, which belongs to the whole process.
@@ -88,6 +88,23 @@ def _tracking_uri(root: Path) -> str:
 
 
 def _ask_mlflow(source: str, tracking: str, run: str, path: str) -> Path:
+    client = mlflow_client(source, tracking)
+    try:
+        uri = str(client.get_run(run).info.artifact_uri)
+        local = _local_folder(uri)
+        return _download(client, run, path, uri) if local is None else _inside_run(source, local, path)
+    except ContentError:
+        raise
+    except Exception as error:
+        raise mlflow_error(source, tracking, error) from None
+
+
+def mlflow_client(source: str, tracking: str) -> Any:
+    """MLflow's own client for the store at ``tracking``.
+
+    Raises:
+        ContentError: MLflow is not installed.
+    """
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     # MLflow would rather have everybody use a database; reading the folder that it made harms nobody.
     os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
@@ -97,17 +114,13 @@ def _ask_mlflow(source: str, tracking: str, run: str, path: str) -> Path:
         raise ContentError(
             f"{source}: reading runs needs MLflow, which is not installed: pip install 'mldeploy[mlflow]'"
         ) from None
-    try:
-        client: Any = MlflowClient(tracking, tracking)
-        uri = str(client.get_run(run).info.artifact_uri)
-        local = _local_folder(uri)
-        return _download(client, run, path, uri) if local is None else _inside_run(source, local, path)
-    except ContentError:
-        raise
-    except Exception as error:
-        # MLflow raises whatever its stores raise; the first line says what.
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ContentError(f"{source}: {reason} (runs are read from {_shown(tracking)})") from None
+    return MlflowClient(tracking, tracking)
+
+
+def mlflow_error(source: str, tracking: str, error: Exception) -> ContentError:
+    """MLflow raises whatever its stores raise; the first line says what."""
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return ContentError(f"{source}: {reason} (runs are read from {_shown(tracking)})")
 
 
 def _inside_run(source: str, outputs: Path, path: str) -> Path:

@@ -11,7 +11,7 @@ from components import secrets
 from components.targets.context import Context
 from mldeploy.content import ContentError, SqliteHashCache, digest_entries
 from mldeploy.home import cache_dir
-from mldeploy.imaging import BuildContext, ContextModel, ContextSpec, render
+from mldeploy.imaging import BuildContext, ContextModel, ContextSpec, render, training_runs
 from mldeploy.imaging.context import ImageError
 from mldeploy.manifest import Image, Model
 from mldeploy.provider.store import model_entries
@@ -50,12 +50,13 @@ def build_context(context: Context, name: str, *, batch: bool = False, local: bo
     """
     root, image = Path.cwd(), context.manifest.images[name]
     models = [(key, context.manifest.models[key]) for key in image.models]
+    _check_models(name, models, batch=batch)
     spec = ContextSpec(
         image=f"{name}-batch" if batch else name,
         source_directory=image.source_directory,
         entry_script=image.entry_script,
         conda_file=image.conda_file,
-        base_image=image.base_image,
+        base_image=_base_image(root, name, image),
         # Batch nodes get the model from the workspace.
         models=[]
         if batch
@@ -72,6 +73,28 @@ def build_context(context: Context, name: str, *, batch: bool = False, local: bo
         return render(root, spec)
     except (ContentError, ImageError) as error:
         raise pulumi.RunError(f"images.{name}: {error}") from None
+
+
+def _base_image(root: Path, name: str, image: Image) -> str | None:
+    """The base image's name; that of a training run is looked up."""
+    if image.base_image is None or not image.base_image.startswith(training_runs.PREFIX):
+        return image.base_image
+    registry = image.base_image_registry.address if image.base_image_registry else None
+    try:
+        return training_runs.base_image(image.base_image, root, registry)
+    except ContentError as error:
+        raise pulumi.RunError(f"images.{name}.base_image: {error}") from None
+
+
+def _check_models(name: str, models: list[tuple[str, Model]], *, batch: bool) -> None:
+    """Files that are only in Azure cannot get into an image that is described here."""
+    for key, model in models:
+        if not batch and model.source.startswith("azureml:"):
+            raise pulumi.RunError(
+                f"images.{name}.models: {key} is {model.source}, which is in Azure ML and not on this machine; a "
+                "container image needs the files: fetch them with `az ml job download` and give their path, give "
+                "runs:/<run id>/<path>, or put the service on a target of type batch"
+            )
 
 
 def plain_variables(name: str, image: Image) -> dict[str, str]:
