@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
-import io
+import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, cast
 
-from ruamel.yaml import YAML
-
 from mldeploy.content import ContentError, SqliteHashCache, digest_entries
+from mldeploy.edits import Edit, edit
 from mldeploy.engine import ResourceState, read_stack
 from mldeploy.home import cache_dir
 from mldeploy.manifest import Manifest, load
@@ -24,33 +20,6 @@ from mldeploy.sources import locate
 _ROLLOUT = "mldeploy:kubernetes:Rollout"
 _MODELS = ("mldeploy:model:StoredModel", "mldeploy:azure:ModelFiles")
 _SHOWN = 12
-
-
-@dataclass(frozen=True)
-class Edit:
-    """A manifest file before and after."""
-
-    file: Path
-    before: str | None
-    """None when the file is new."""
-    after: str
-
-    @property
-    def diff(self) -> str:
-        """As `diff -u` shows it; empty when nothing changes."""
-        old, new = (self.before or "").splitlines(keepends=True), self.after.splitlines(keepends=True)
-        return "".join(difflib.unified_diff(old, new, self.file.name, self.file.name))
-
-    def apply(self) -> None:
-        """Write the file."""
-        self.file.write_text(self.after, encoding="utf-8")
-
-    def undo(self) -> None:
-        """Put the file back as it was."""
-        if self.before is None:
-            self.file.unlink(missing_ok=True)
-        else:
-            self.file.write_text(self.before, encoding="utf-8")
 
 
 # --- rollback --------------------------------------------------------------------------------------------
@@ -108,6 +77,8 @@ def promote(source: Session, target: Session) -> Edit:
     Raises:
         OperationError: nothing is deployed there, a model is not in the other stack, or its content here is another.
     """
+    if source.stack == target.stack:
+        raise OperationError(f"--from and --to are the same stack, {source.stack!r}")
     served = {name: one for one in _resources(source) for name in [_model(one)] if name is not None}
     if not served:
         raise OperationError(
@@ -124,7 +95,13 @@ def promote(source: Session, target: Session) -> Edit:
     for name in wanted:
         outputs = served[name].outputs
         _same_content(target, manifest, name, str(outputs.get("digest") or ""), source.stack)
-        values["models", name, "version"] = str(outputs.get("version") or outputs.get("model_version") or "")
+        version = str(outputs.get("version") or outputs.get("model_version") or "")
+        if not version:
+            raise OperationError(
+                f"the state of {source.stack!r} has no version of model {name!r}; "
+                f"run `mldeploy up --stack {source.stack}`"
+            )
+        values["models", name, "version"] = version
     return _edit(target, values)
 
 
@@ -164,21 +141,18 @@ def _name(resource: ResourceState) -> str:
 
 
 def _edit(session: Session, values: Mapping[tuple[str, ...], str]) -> Edit:
-    """The stack's overlay with other values; comments and order stay."""
-    file = session.project / overlay_name(session.stack)
-    before = file.read_text("utf-8") if file.exists() else None
-    yaml: Any = YAML()
-    yaml.preserve_quotes = True
-    yaml.width = 10_000
-    document: Any = yaml.load(before) if before else None
-    document = {"version": 1} if document is None else document
-    for path, value in values.items():
-        where: Any = document
-        for key in path[:-1]:
-            if where.get(key) is None:
-                where[key] = {}
-            where = where[key]
-        where[path[-1]] = value
-    stream = io.StringIO()
-    yaml.dump(document, stream)
-    return Edit(file, before, stream.getvalue())
+    """The stack's overlay with other values."""
+    try:
+        return edit(session.project / overlay_name(session.stack), values)
+    except ValueError as error:
+        raise OperationError(str(error)) from None
+
+
+def uncommitted(session: Session) -> list[str]:
+    """Files of the project that version control has in another form: an update would apply those changes, too."""
+    command = ["git", "status", "--porcelain", "--untracked-files=no", "--", "."]
+    try:
+        done = subprocess.run(command, cwd=session.project, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return []
+    return [line[3:] for line in done.stdout.splitlines()] if done.returncode == 0 else []

@@ -1,5 +1,7 @@
 """`mldeploy promote` and `rollback`."""
 
+import subprocess
+
 import pytest
 import yaml
 
@@ -101,3 +103,43 @@ def test_rollback_to_what_is_not_kept(cluster):
         changes.rollback(cluster[0], "churn", None)
     with pytest.raises(OperationError, match="no service 'x'; the manifest has churn"):
         changes.rollback(cluster[0], "x", None)
+
+
+def test_promote_to_itself(project):
+    done = project.run("promote", "--from", "dev", "--to", "dev", "--yes", check=False)
+    assert done.returncode == 1
+    assert "are the same stack" in done.stderr
+
+
+def test_a_state_without_a_version(cluster, monkeypatch):
+    model = ResourceState(urn=f"{URN}mldeploy:model:StoredModel::m-files", type="mldeploy:model:StoredModel")
+    model.inputs, model.outputs = {"name": "m"}, {"digest": "d"}
+    monkeypatch.setattr(changes, "_resources", lambda session: [model])
+    monkeypatch.setattr(changes, "_same_content", lambda *arguments: None)
+    with pytest.raises(OperationError, match="has no version of model 'm'"):
+        changes.promote(Session(cluster[0].project, "dev"), cluster[0])
+
+
+def test_a_failed_promotion_leaves_the_manifest(project):
+    """The new stack's port is taken: the update fails, the file is as it was, and the command says so."""
+    project.run("up", "--yes", "--stack", "dev")
+    port = yaml.safe_load((project.root / "manifest.dev.yaml").read_text())["services"]["echo"]["port"]
+    overlay = project.root / "manifest.prod.yaml"
+    overlay.write_text(f"version: 1\n# mine\nservices:\n  echo: {{port: {port}}}\n")
+    before = overlay.read_bytes()
+    done = project.run("promote", "--from", "dev", "--to", "prod", "--yes", check=False)
+    assert done.returncode == 1
+    assert "manifest.prod.yaml is as it was" in done.stderr
+    assert overlay.read_bytes() == before
+
+
+def test_files_that_are_not_committed_are_named(project):
+    project.run("up", "--yes", "--stack", "dev")
+    git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org"]
+    for command in (["init", "-q"], ["add", "manifest.prod.yaml", "scripts"], ["commit", "-qm", "x"]):
+        subprocess.run([*git, *command], cwd=project.root, check=True, capture_output=True)
+    done = project.run("promote", "--from", "dev", "--to", "prod", "--dry-run")
+    assert "not committed" not in done.stderr
+    (project.root / "scripts/score.py").write_text("x = 1\n")
+    done = project.run("promote", "--from", "dev", "--to", "prod", "--dry-run")
+    assert "note: not committed, and applied too: scripts/score.py" in done.stderr

@@ -7,14 +7,16 @@ from typing import Annotated
 
 import typer
 
-from mldeploy.changes import Edit
+from mldeploy.changes import uncommitted
 from mldeploy.cli.app import DEFAULT_STACK, EXIT_FAILED, ProjectOption, ServiceArgument, StackOption
 from mldeploy.cli.app import session as open_session
 from mldeploy.cli.commands.deploy import EngineOption, PackOption, YesOption
 from mldeploy.cli.runner import EngineChoice, Operation, RunOptions, choose
+from mldeploy.edits import Edit
 from mldeploy.manifest import load
 from mldeploy.session import Session
 
+_SHOWN = 5
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show the difference, change nothing.")]
 
 
@@ -57,6 +59,11 @@ def _carry_out(
 ) -> None:
     """Show, ask, write, deploy. When the update fails, the manifest is as it was."""
     print(edit.diff or f"{edit.file.name} says so already", end="" if edit.diff else "\n")
+    if others := uncommitted(session):
+        shown = ", ".join(others[:_SHOWN]) + (
+            f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
+        )
+        print(f"note: not committed, and applied too: {shown}", file=sys.stderr)
     if dry_run:
         return
     if not yes and sys.stdin.isatty() and not typer.confirm(f"apply this to stack {session.stack!r}?"):
@@ -69,8 +76,8 @@ def _carry_out(
         edit.undo()
         raise
     if not outcome.ok:
-        edit.undo()
-        print(f"mldeploy: the update failed; {edit.file.name} is as it was", file=sys.stderr)
+        how = "as it was" if edit.undo() else "as somebody else wrote it meanwhile"
+        print(f"mldeploy: the update failed; {edit.file.name} is {how}", file=sys.stderr)
         raise typer.Exit(EXIT_FAILED)
 
 
