@@ -17,6 +17,7 @@ from serving.messages import SERVER_VERSION, Request, Response
 from serving.runner import Runner
 from serving.script import Style
 from serving.swagger import Swagger, SwaggerError
+from serving.telemetry import Telemetry
 
 _ID_LIMIT = 100
 _ID_HEADERS = frozenset((b"x-request-id", b"x-ms-request-id", b"x-ms-client-request-id", b"traceid"))
@@ -60,6 +61,7 @@ class App:
         self.swagger: Swagger | None = None
         self.style = Style.TEXT
         self.recorder: Recorder | None = None
+        self.telemetry: Telemetry | None = None
         self._log = log
         self._runner = runner
         self._keys = keys
@@ -242,6 +244,8 @@ class App:
         seconds = time.monotonic() - request.arrived
         if path == "/score":
             self._counters.finished(response.status, seconds)
+            if self.telemetry is not None:
+                self.telemetry.finish(request, response, seconds)
             if request.accepted:
                 self._counters.row[metrics.IN_FLIGHT] -= 1
                 if self.recorder is not None:

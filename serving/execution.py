@@ -12,6 +12,7 @@ from serving import messages, metrics
 from serving.logs import Log, current
 from serving.messages import Request, Response
 from serving.script import InputError, Script, Style
+from serving.telemetry import Telemetry
 
 _INTERNAL = "An unexpected internal error occurred. Check the logs for more info."
 _SCRIPT = "An unexpected error occurred in scoring script. Check the logs for more info."
@@ -44,6 +45,7 @@ class Execution:
         self._row = counters.row
         self.counters = counters
         self._timeout_ms = timeout_ms
+        self.telemetry: Telemetry | None = None
         self._main: Slot | None = None
         self._lock = threading.Lock()
 
@@ -100,6 +102,8 @@ class Execution:
         """Call `run()` and make the answer."""
         row = self._row
         row[metrics.RUNS] += 1
+        if self.telemetry is not None:
+            self.telemetry.enter(request)
         start = time.perf_counter()
         try:
             result = self.guarded(slot, self.script.run, arguments)
@@ -111,6 +115,8 @@ class Execution:
             seconds = time.perf_counter() - start
             request.run_ms = seconds * 1000
             row[metrics.RUN_SECONDS] += seconds
+            if self.telemetry is not None:
+                self.telemetry.leave(request)
         return render(result, request.run_ms)
 
     def script_failed(self, problem: BaseException) -> Response:

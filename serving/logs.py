@@ -26,6 +26,7 @@ class Current(threading.local):
     """The request that this thread works on."""
 
     request_id: str = ""
+    trace_id: str = ""
 
 
 current = Current()
@@ -60,6 +61,8 @@ class Log:
         line = {"time": timestamp(time.time()), "level": level, "message": message}
         if current.request_id:
             line["request_id"] = current.request_id
+        if current.trace_id:
+            line["trace_id"] = current.trace_id
         line.update(fields)
         text = json.dumps(line, default=str)
         self._append(f"{text[:-1]}, {self._fixed}}}\n".encode(), flush=flush)

@@ -22,6 +22,7 @@ from serving.config import Config, ConfigError, load
 from serving.control import Control
 from serving.logsink import Sink
 from serving.server import bind_tcp, bind_unix
+from serving.telemetry import CONNECTION, TelemetryError, exporters
 from serving.tls import Certificates
 from serving.worker import SCRIPT_FAILED
 from serving.workers import Handle, Status, Workers
@@ -198,6 +199,10 @@ def _check(settings: Config) -> None:
         collection_settings(settings.collect_model_data)
     except CollectionError as problem:
         raise ConfigError(f"collect_model_data.{problem}") from problem
+    try:
+        exporters(settings, os.environ)
+    except TelemetryError as problem:
+        raise ConfigError(str(problem)) from problem
     if settings.ssl is not None:
         from serving.logs import Log
 
@@ -224,6 +229,8 @@ def main(arguments: list[str]) -> int:
     except (ConfigError, OSError) as problem:
         print(f"serving: {problem}", file=sys.stderr)
         return 2
+    if settings.enable_app_insights and not os.environ.get(CONNECTION):
+        sink.event("warning", f"enable_app_insights: {CONNECTION} is not set; nothing is sent")
     if unknown:
         sink.event("warning", f"unknown configuration keys are ignored: {', '.join(unknown)}")
     return master.run()

@@ -42,6 +42,7 @@ class Request:
     client_request_id = ""
     legacy_request_id = ""
     trace_id = ""
+    spans: tuple[Any, Any] | None = None
 
     def __init__(
         self, connection: Connection | None, method: str, target: bytes, headers: dict[bytes, bytes]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from serving import channel, config, metrics, monitoring
+from serving import channel, config, measure, metrics, monitoring
 from serving.app import App, State
 from serving.auth import Keys
 from serving.batching import limit
@@ -29,6 +29,7 @@ from serving.script import Script, ScriptError
 from serving.server import SWEEP_SECONDS, Server, raise_file_limit
 from serving.shimming import add_shims
 from serving.swagger import Swagger
+from serving.telemetry import Telemetry, exporters
 from serving.tls import Certificates
 
 SCRIPT_FAILED = 3
@@ -72,6 +73,7 @@ class Worker:
         self.recorder = Recorder(collect, settings.collector, self.counters) if collect else None
         self.app.recorder = self.recorder
         monitoring.use(self.recorder)
+        self._exporters = exporters(settings, os.environ)
         self.runner.on_tick = self._tick
         self.runner.patience = self._patience
         self.runner.on_stuck = lambda: self.tell({"event": "stuck"})
@@ -100,6 +102,10 @@ class Worker:
     def serve(self, script: Script) -> int:
         """Serve a script whose `init()` is done until told to stop; the process's exit code."""
         execution = Execution(script, self.log, self.counters, self.config.scoring_timeout_ms)
+        if self._exporters:
+            telemetry = Telemetry(self.config, self._exporters, self.counters.row, self.log)
+            self.app.telemetry = execution.telemetry = telemetry
+            measure.connect()
         self.app.style = script.style
         if self.app.state is State.STARTING:
             self.app.state = State.READY
@@ -108,6 +114,8 @@ class Worker:
         self.log.info(f"ready; run() takes {script.style.value}")
         self.tell({"event": "ready"})
         self.runner.serve(execution)
+        if execution.telemetry is not None:
+            execution.telemetry.stop()
         self.log.flush()
         return 0
 
