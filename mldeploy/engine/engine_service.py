@@ -26,15 +26,11 @@ class EngineService:
         self._server: Any = None
         self._address = ""
         self._root = ""
-        self.errors: list[str] = []
 
     def Log(self, request: Message, context: Any = None) -> Message:
         """A message for the user; debug messages are dropped."""
         del context
         severity: str = _SEVERITIES[min(int(request.severity), len(_SEVERITIES) - 1)]
-        if severity == "error":
-            with self._lock:
-                self.errors.append(request.message)
         if severity != "debug":
             self._events.diagnostic(severity, request.message, request.urn, ephemeral=request.ephemeral)
         return EMPTY

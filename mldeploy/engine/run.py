@@ -219,9 +219,7 @@ class Run:
         ended = run_program(settings, monitor, self.service, lambda p, v: self._seen.add((p, v)))
         if ended.error:
             self.deployment.error(ended.error)
-        for text in self.service.errors:
-            self.deployment.note_error(text)
-        stopped = self.deployment.executor.cancelled.is_set() or self.service.errors or ended.error
+        stopped = self.deployment.executor.cancelled.is_set() or ended.error
         if stopped or ended.shut_down or (self.generator.failed and not self.preview):
             # What was not registered is not to be deleted: it may only not have come to it.
             raise BailError("; ".join(self.deployment.errors[:1]) or "canceled")
