@@ -9,13 +9,14 @@ lists and the hub's functions. The hub itself has the last word.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
 
 _TOKEN = re.compile(
     r"""\s*(?:
-        (?P<string>'(?:[^'\\]|\\.)*')
-      | (?P<number>-?\d+(?:\.\d+)?(?![\w.]))
+        (?P<string>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")
+      | (?P<number>0[xX][0-9a-fA-F]+(?![\w.])|-?\d+(?:\.\d+)?(?![\w.]))
       | (?P<path>[A-Za-z_$][\w$-]*(?:\.(?:[\w$-]+|\[\[[^\]]*\]\]))*)
       | (?P<operator><=|>=|<>|!=|=|<|>)
       | (?P<mark>[(),*\[\]])
@@ -32,12 +33,26 @@ _TESTS = (
     "is_primitive",
     "is_array",
 )
-_TEXTS = ("startswith", "endswith", "contains", "concat", "length", "lower", "upper", "substring", "index_of")
+_TEXTS = (
+    "startswith",
+    "starts_with",
+    "endswith",
+    "ends_with",
+    "contains",
+    "concat",
+    "length",
+    "lower",
+    "upper",
+    "substring",
+    "index_of",
+)
 _FUNCTIONS = frozenset(_TESTS + _TEXTS)
 _ROOTS = ("tags.", "properties.reported.")
 _NAMES = {"deviceid", "capabilities.iotedge", "connectionstate", "status"}
-_VALUES = {"true", "false", "null"}
+_VALUES = {"true", "false", "null", "undefined"}
 _KEYWORDS = {"and", "or", "not", "in"}
+# No condition of a person's is this deep; without a limit a very deep one would end the parser.
+_DEEPEST = 100
 
 
 class ConditionError(ValueError):
@@ -67,14 +82,18 @@ def check_condition(text: str) -> None:
 
 class _Parser:
     def __init__(self, text: str) -> None:
-        self.text, self.at = text, 0
+        self.text, self.at, self.depth = text, 0, 0
         self.tokens: list[_Token] = []
         position = 0
         while position < len(text.rstrip()):
             match = _TOKEN.match(text, position)
             if match is None:
                 position += len(text[position:]) - len(text[position:].lstrip())
-                hint = "; texts stand in single quotes" if text[position] in "\"'`" else ""
+                hint = (
+                    "; texts stand in quotes, with \\' for a quote in them"
+                    if text[position] in "\"'`"
+                    else ""
+                )
                 raise ConditionError(f"target condition {text!r}: cannot read {text[position:][:20]!r}{hint}")
             kind = str(match.lastgroup)
             self.tokens.append(_Token(kind, match[kind], match.start(kind)))
@@ -106,11 +125,18 @@ class _Parser:
         while self.word("and"):
             self.negated()
 
+    def deeper(self, inner: Callable[[], object]) -> None:
+        self.depth += 1
+        if self.depth > _DEEPEST:
+            self.fail(f"at most {_DEEPEST} levels of NOT, parentheses and functions")
+        inner()
+        self.depth -= 1
+
     def negated(self) -> None:
         if self.word("not"):
-            self.negated()
+            self.deeper(self.negated)
         elif self.word("("):
-            self.either()
+            self.deeper(self.either)
             if not self.word(")"):
                 self.fail("')'")
         else:
@@ -153,7 +179,7 @@ class _Parser:
             return self.call(token)
         if lowered not in _VALUES | _NAMES and not lowered.startswith(_ROOTS):
             self.at -= 1
-            self.fail("tags.…, properties.reported.…, deviceId or a value in single quotes")
+            self.fail("tags.…, properties.reported.…, deviceId or a value in quotes")
         return lowered == "capabilities.iotedge"
 
     def call(self, name: _Token) -> bool:
@@ -161,9 +187,9 @@ class _Parser:
             self.at -= 1
             self.fail(f"one of the hub's functions ({', '.join(sorted(_FUNCTIONS))})")
         self.at += 1
-        self.operand()
+        self.deeper(self.operand)
         while self.word(","):
-            self.operand()
+            self.deeper(self.operand)
         if not self.word(")"):
             self.fail("')'")
         return True

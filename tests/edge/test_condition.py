@@ -21,9 +21,13 @@ GOOD = [
     "is_defined(tags.site) AND tags.ready = true",
     "capabilities.iotEdge = true",
     "tags.count >= 3 AND tags.count < 10",
+    'tags.site="plant-7"',
+    "tags.mask = 0x1F OR tags.mask = undefined",
 ]
 BAD = [
-    ('tags.site="plant-7"', "single quotes"),
+    ("tags.site=`plant-7`", "stand in quotes"),
+    ("tags.site=\"plant-7'", "cannot read"),
+    ("tags.mask = 0x", "cannot read"),
     ("tags.site='plant-7", "cannot read"),
     ("tag.site='x'", "found 'tag.site'"),
     ("tags.site", "a comparison"),
@@ -34,6 +38,9 @@ BAD = [
     ("tags.a IN 'x'", "a list of values"),
     ("tags.a NOT = 1", "IN"),
     ("drop(tags.a)", "hub's functions"),
+    ("(" * 5000 + "tags.a='1'" + ")" * 5000, "at most 100 levels"),
+    ("NOT " * 5000 + "tags.a='1'", "at most 100 levels"),
+    ("lower(" * 5000 + "tags.a" + ")" * 5000 + "='x'", "at most 100 levels"),
     ("properties.desired.a = 1", "found 'properties.desired.a'"),
 ]
 
@@ -44,7 +51,7 @@ def test_accepted(text: str) -> None:
     compile_condition(text)
 
 
-@pytest.mark.parametrize(("text", "reason"), BAD)
+@pytest.mark.parametrize(("text", "reason"), BAD, ids=[text[:30] for text, _ in BAD])
 def test_refused_with_the_place(text: str, reason: str) -> None:
     with pytest.raises(ConditionError, match=reason):
         check_condition(text)

@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 _TOKENS = re.compile(
-    r"\s*('(?:[^']|'')*'|\d+(?:\.\d+)?|<>|!=|<=|>=|[=<>(),\[\]*]|[A-Za-z_$][\w$]*(?:\.[\w$\-]+)*)"
+    r"\s*('(?:[^']|'')*'|\"[^\"]*\"|0x[0-9a-fA-F]+|\d+(?:\.\d+)?|<>|!=|<=|>=|[=<>(),\[\]*]|[A-Za-z_$][\w$]*(?:\.[\w$\-]+)*)"
 )
 _OPERATORS = {"=": "==", "<>": "!=", "!=": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 _WORDS = {
@@ -66,7 +66,12 @@ def compile_condition(text: str) -> Any:
                 here = here[part]
             return here
 
-        names = {"prop": prop, "is_defined": lambda value: value is not MISSING, "__builtins__": {}}
+        names = {
+            "prop": prop,
+            "is_defined": lambda value: value is not MISSING,
+            "MISSING": MISSING,
+            "__builtins__": {},
+        }
         try:
             return bool(eval(code, names))
         except TypeError:
@@ -82,6 +87,8 @@ def _python(token: str) -> str:
         return token
     if token[0] == "'":
         return repr(token[1:-1].replace("''", "'"))
+    if token[0] == '"':
+        return repr(token[1:-1])
     if token[0].isdigit():
         return token
     lowered = token.lower()
@@ -89,6 +96,8 @@ def _python(token: str) -> str:
         return _WORDS[lowered]
     if lowered == "is_defined":
         return "is_defined"
+    if lowered == "undefined":
+        return "MISSING"
     if lowered == "deviceid":
         return "prop('deviceId')"
     if token.startswith(("tags.", "properties.reported.", "capabilities.")):
