@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import yaml
@@ -141,3 +143,63 @@ def test_an_api_server_that_is_away_is_named(monkeypatch):
 )
 def test_paths(kind, path):
     assert path_of(kind, "models", "x") == path
+
+
+@pytest.fixture
+def api():
+    """An API server's stand-in; yields its URL and the credentials that requests came with."""
+    seen = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            seen.append(self.headers["Authorization"])
+            self.send_response(200)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, format, *args):
+            return
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}", seen
+        server.shutdown()
+
+
+@pytest.mark.parametrize(("until", "tokens"), [("2020-01-01T00:00:00Z", 3), ("2999-01-01T00:00:00Z", 1)])
+def test_a_token_of_a_program_is_renewed_when_it_has_expired(api, tmp_path, until, tokens):
+    """A canary that bakes for hours outlives a token of an hour."""
+    url, seen = api
+    count = tmp_path / "count"
+    answer = (
+        '{"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", '
+        f'"status": {{"token": "t\'$(wc -l < {count})\'", "expirationTimestamp": "{until}"}}}}'
+    )
+    login = tmp_path / "login"
+    login.write_text(f"#!/bin/sh\necho >> {count}\necho '{answer}'\n")
+    login.chmod(0o700)
+    program = {"apiVersion": "client.authentication.k8s.io/v1", "command": str(login)}
+    cluster = Cluster(one_user(url, {"exec": {**program, "interactiveMode": "Never"}}))
+    for _ in range(2):
+        cluster.request("GET", "/version")
+    assert len(set(seen)) == min(tokens, 2)
+    assert len(count.read_text().splitlines()) == tokens
+
+
+def test_a_fixed_token_is_sent_as_it_is(api):
+    url, seen = api
+    Cluster(one_user(url, {"token": "fixed"})).request("GET", "/version")
+    assert seen == ["Bearer fixed"]
+
+
+def one_user(url, user):
+    document = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "x",
+        "clusters": [{"name": "x", "cluster": {"server": url}}],
+        "users": [{"name": "x", "user": user}],
+        "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x"}}],
+    }
+    return yaml.safe_dump(document)

@@ -4,6 +4,7 @@ work)."""
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -108,6 +109,10 @@ class Cluster:
         except (the_config.ConfigException, yaml.YAMLError, AttributeError, TypeError, KeyError) as error:
             raise ClusterError(f"the kubeconfig cannot be used: {error}") from None
         self.server: str = self._api.configuration.host
+        self._lock = threading.Lock()
+        if not _renews(document):
+            # The hook sets every property of the connection anew for each request, environment and files included.
+            self._api.configuration.refresh_api_key_hook = None
 
     # --- requests ------------------------------------------------------------------------------------------------
 
@@ -125,7 +130,9 @@ class Cluster:
         import urllib3
 
         sent = {"Accept": "application/json", **(headers or {})}
-        for setting in self._api.configuration.auth_settings().values():
+        with self._lock:  # an expired token is asked for once, not by every thread
+            settings = self._api.configuration.auth_settings()
+        for setting in settings.values():
             if setting["in"] == "header":
                 sent[setting["key"]] = setting["value"]
         url = self.server + path + (f"?{urlencode(query)}" if query else "")
@@ -297,6 +304,12 @@ class Cluster:
                 yield rest.decode(errors="replace")
         finally:
             response.release_conn()
+
+
+def _renews(kubeconfig: Any) -> bool:
+    """Whether a kubeconfig's credentials come from a program that must be asked again."""
+    users = cast("list[dict[str, Any]]", kubeconfig.get("users") or [])
+    return any({"exec", "auth-provider"} & set(item.get("user") or ()) for item in users)
 
 
 def _is_status(body: bytes) -> bool:
