@@ -21,7 +21,9 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -144,6 +146,36 @@ def ours(*, script: str = SCRIPT, tls: bool = False, **config: Any) -> Iterator[
 
 
 @contextlib.contextmanager
+def scraped() -> Iterator[Running]:
+    """This project's server, with somebody who reads its metrics every second, as Prometheus does at most."""
+    done = threading.Event()
+
+    def scrape(port: int) -> None:
+        while not done.wait(1):
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+                answer.read()
+
+    with ours() as running:
+        reader = threading.Thread(target=scrape, args=(running.port,))
+        reader.start()
+        try:
+            yield running
+        finally:
+            done.set()
+            reader.join()
+
+
+@contextlib.contextmanager
+def collecting() -> Iterator[Running]:
+    """This project's server, which keeps every input and output in a folder."""
+    with tempfile.TemporaryDirectory(prefix="bench-collected-") as folder:
+        with ours(collect_model_data={"enabled": True, "destination": folder}) as running:
+            yield running
+        if not any(Path(folder).rglob("*.jsonl")):
+            raise RuntimeError("nothing was collected")
+
+
+@contextlib.contextmanager
 def microsoft() -> Iterator[Running]:
     """azureml-inference-server-http."""
     folder = Path(tempfile.mkdtemp(prefix="bench-"))
@@ -180,6 +212,8 @@ SERVERS: dict[str, Callable[[], contextlib.AbstractContextManager[Running]]] = {
     "ours": ours,
     "ours, key + TLS": lambda: ours(auth_enabled=True, tls=True),
     "ours, batching": lambda: ours(script=SCRIPT + '\nBATCHING = {"row_wise": True}\n'),
+    "ours, metrics": scraped,
+    "ours, collection": collecting,
     "microsoft": microsoft,
     "httptools + run()": lambda: program(BARE),
     "uvicorn + run()": lambda: program(UVICORN),
