@@ -33,7 +33,7 @@ from typing import Any
 
 import joblib
 
-from bench.serving import MODEL, SCRIPT, memory_mb
+from bench.serving import MODEL, SCRIPT, family
 from tests.serving.replica import Replica, start
 
 ROW = [0.04, 0.05, 0.06, 0.02, -0.04, -0.03, -0.04, 0.0, 0.02, -0.02]
@@ -191,13 +191,15 @@ async def open_loop(
     """Poisson arrivals at `rate` a second; `every` is called once a second with the seconds passed."""
     chance = random.Random(7)
     begin = due = time.monotonic()
-    tasks: set[asyncio.Task[str]] = set()
+    tasks: set[asyncio.Task[Any]] = set()
     next_call = begin
     while due < begin + seconds:
         now = time.monotonic()
         if now >= next_call:
             next_call = now + 1
-            await every(now - begin)
+            measuring = asyncio.ensure_future(every(now - begin))
+            tasks.add(measuring)
+            measuring.add_done_callback(tasks.discard)
         if due > now:
             await asyncio.sleep(due - now)
         client.tally.behind.append(max(0.0, time.monotonic() - due))
@@ -253,7 +255,7 @@ async def overload(minutes: float) -> dict[str, Any]:
 
         async def sample(passed: float) -> None:
             if passed >= len(memory) * 10:
-                memory.append(memory_mb(one.process.pid))
+                memory.append(private_mb(family(one.process.pid)))
                 print(f"{passed:.0f} s, {memory[-1]} MB, {dict(tally.statuses)}", file=sys.stderr)
 
         await open_loop(client, 2 * most, minutes * 60, sample)
@@ -311,7 +313,7 @@ async def idle(count: int = 10_000, seconds: float = 60) -> dict[str, Any]:
     """Good requests at half the capacity beside connections that never ask anything."""
     with replica(SCRIPT + SLOW, idle_timeout_seconds=600) as one:
         rate = await capacity(one, 5) / 2
-        before = memory_mb(one.process.pid)
+        before = private_mb(family(one.process.pid))
         sockets = list[socket.socket]()
         for number in range(count):
             sockets.append(socket.create_connection(("127.0.0.1", one.port), timeout=30))
@@ -321,7 +323,7 @@ async def idle(count: int = 10_000, seconds: float = 60) -> dict[str, Any]:
         client = Client(one.port, tally, linear())
 
         async def sample(_passed: float) -> None:
-            memory.append(memory_mb(one.process.pid))
+            memory.append(private_mb(family(one.process.pid)))
 
         await open_loop(client, rate, seconds, sample)
         text = one.request("/metrics").body.decode()
@@ -344,8 +346,9 @@ async def churn(seconds: float = 60) -> dict[str, Any]:
         client = Client(one.port, tally, None)
 
         async def sample(_passed: float) -> None:
-            seen.update(one.workers)
-            memory.append(supervisor_mb(one.process.pid))
+            # Asking must not hold up the requests, which are sent and timed by this thread.
+            seen.update(await asyncio.to_thread(lambda: one.workers))
+            memory.append(private_mb([one.process.pid]))
 
         await open_loop(client, 200, seconds, sample)
         client.close()
@@ -357,12 +360,13 @@ async def churn(seconds: float = 60) -> dict[str, Any]:
         }
 
 
-def supervisor_mb(pid: int) -> float:
-    """What the supervisor alone keeps to itself (its private memory)."""
+def private_mb(pids: list[int]) -> float:
+    """What these processes alone hold: files that others map too would come and go with those others."""
     kilobytes = 0
-    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith(("Private_Dirty:", "Private_Clean:", "Shared_Dirty:")):
-            kilobytes += int(line.split()[1])
+    for pid in pids:
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Anonymous:"):
+                kilobytes += int(line.split()[1])
     return round(kilobytes / 1024, 2)
 
 
