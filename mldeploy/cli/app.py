@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -22,8 +22,41 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+
+def _stacks(incomplete: str) -> list[str]:
+    """For shell completion: the stacks that have a manifest here."""
+    names = [path.name.split(".")[1] for path in sorted(Path.cwd().glob("manifest.*.yaml"))]
+    return [name for name in names if name.startswith(incomplete)]
+
+
+def _services(incomplete: str) -> list[str]:
+    """For shell completion: the services of all manifests here; a manifest that cannot be read offers none."""
+    import yaml
+
+    names: set[str] = set()
+    for path in [Path("manifest.yaml"), *Path.cwd().glob("manifest.*.yaml")]:
+        try:
+            document: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, yaml.YAMLError):
+            continue
+        services: Any = (
+            cast("dict[str, Any]", document).get("services") if isinstance(document, dict) else None
+        )
+        names |= (
+            {str(name) for name in cast("dict[Any, Any]", services)} if isinstance(services, dict) else set()
+        )
+    return sorted(name for name in names if name.startswith(incomplete))
+
+
 StackOption = Annotated[
-    str, typer.Option("--stack", "-s", envvar="MLDEPLOY_STACK", help="The stack: manifest.<stack>.yaml.")
+    str,
+    typer.Option(
+        "--stack",
+        "-s",
+        envvar="MLDEPLOY_STACK",
+        help="The stack: manifest.<stack>.yaml.",
+        autocompletion=_stacks,
+    ),
 ]
 ProjectOption = Annotated[
     Path | None,
@@ -32,8 +65,24 @@ ProjectOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
-ServiceArgument = Annotated[str, typer.Argument(help="The service's name in the manifest.")]
+ServiceArgument = Annotated[
+    str,
+    typer.Argument(metavar="SERVICE", help="The service's name in the manifest.", autocompletion=_services),
+]
 DEFAULT_STACK = LOCAL_STACK
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    if version:
+        from importlib.metadata import version as installed
+
+        print(f"mldeploy {installed('mldeploy')}")
+        raise typer.Exit
 
 
 def session(project: Path | None, stack: str) -> Session:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 from xml.sax.saxutils import escape
 
 from mldeploy.manifest import Manifest
@@ -37,6 +38,14 @@ class Graph:
 
     columns: Mapping[str, Sequence[Node]]
     edges: Sequence[tuple[tuple[str, str], tuple[str, str]]]
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data: boxes by column, and edges as pairs of `<column>/<name>`."""
+        columns = {
+            column: [{"name": node.name, "detail": node.detail} for node in nodes]
+            for column, nodes in self.columns.items()
+        }
+        return {**columns, "edges": [["/".join(start), "/".join(end)] for start, end in self.edges]}
 
 
 def build(manifest: Manifest) -> Graph:

@@ -54,6 +54,7 @@ SECTIONS = (
     ("mldeploy/session.py", "a-command-refuses-its-options"),
     ("mldeploy/home.py", "a-command-refuses-its-options"),
     ("mldeploy/changes.py", "rollback-and-promote"),
+    ("mldeploy/edits.py", "rollback-and-promote"),
     ("mldeploy/operations/", "a-service-does-not-answer"),
     ("mldeploy/migrate/", "import-v1-refuses-a-file"),
     ("mldeploy/engine/", "the-state-and-the-engine"),
@@ -84,6 +85,7 @@ SECTIONS = (
     ("components/", "azure"),
     ("serving/", "the-scoring-server-refuses-a-request-or-does-not-start"),
     ("mldeploy/provider/", "a-local-service-does-not-start"),
+    ("", "anything-else"),
 )
 
 
@@ -100,15 +102,8 @@ class Message:
 
     @property
     def section(self) -> str:
-        """The anchor of its section in troubleshooting.md.
-
-        Raises:
-            LookupError: no section takes messages of this file.
-        """
-        for prefix, anchor in SECTIONS:
-            if self.file.startswith(prefix):
-                return anchor
-        raise LookupError(f"{self.file}: {self.text!r} belongs to no section of troubleshooting.md")
+        """The anchor of its section in troubleshooting.md."""
+        return next(anchor for prefix, anchor in SECTIONS if self.file.startswith(prefix))
 
 
 @cache

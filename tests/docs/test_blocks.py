@@ -64,6 +64,8 @@ def parse_mldeploy(words: list[str]) -> None:
 
 def check(words: list[str]) -> None:
     """One command, by the program that it calls."""
+    while words and re.fullmatch(r"[A-Z][A-Z0-9_]*=.+", words[0]):  # a variable for this command only
+        words = words[1:]
     match words:
         case ["make", *rest]:
             goals = [word for word in rest if "=" not in word]

@@ -179,7 +179,17 @@ def test_every_exception_is_shown_or_internal():
     }
     kinds = {message.kind for message in errors.messages()}
     # Made elsewhere than where they are raised: a load's list of faults, a plugin's answer, a class with one message.
-    made_elsewhere = {"ManifestErrors", "ManifestError", "InitError", "_BreachError", "_TooMuch", "HubError"}
+    # Or caught where they are raised.
+    made_elsewhere = {
+        "Interrupted",
+        "StartError",
+        "ManifestErrors",
+        "ManifestError",
+        "InitError",
+        "_BreachError",
+        "_TooMuch",
+        "HubError",
+    }
     assert defined - kinds - errors.INTERNAL - made_elsewhere - {"CheckError"} == set()
 
 

@@ -83,5 +83,5 @@ def _carry_out(
 
 def register(app: typer.Typer) -> None:
     """Add this module's commands."""
-    app.command()(rollback)
-    app.command()(promote)
+    app.command(rich_help_panel="Deploy")(rollback)
+    app.command(rich_help_panel="Deploy")(promote)

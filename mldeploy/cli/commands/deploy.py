@@ -159,4 +159,4 @@ def _finish(outcome: Outcome, as_json: bool) -> None:
 def register(app: typer.Typer) -> None:
     """Add this module's commands."""
     for command in (up, preview, refresh, destroy):
-        app.command()(command)
+        app.command(rich_help_panel="Deploy")(command)

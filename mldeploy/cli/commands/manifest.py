@@ -47,5 +47,5 @@ def schema(
 
 def register(app: typer.Typer) -> None:
     """Add this module's commands."""
-    app.command()(validate)
-    app.command()(schema)
+    app.command(rich_help_panel="Manifest")(validate)
+    app.command(rich_help_panel="Manifest")(schema)

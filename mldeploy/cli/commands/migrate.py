@@ -146,4 +146,4 @@ def _print_advice(advice: list[Advice]) -> None:
 
 def register(app: typer.Typer) -> None:
     """Add this module's commands."""
-    app.command("import-v1")(import_v1)
+    app.command("import-v1", rich_help_panel="Manifest")(import_v1)

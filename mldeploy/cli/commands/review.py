@@ -26,6 +26,7 @@ def graph(
         Format | None, typer.Option("--format", help="Default: by the file's name, else mermaid.")
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file.")] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Draw a stack: models, the images they are in, the services that run those, and the targets."""
     from mldeploy.manifest import load
@@ -33,6 +34,9 @@ def graph(
 
     session = open_session(project, stack)
     drawn = build(load(session.project, stack))
+    if as_json:
+        print_json(drawn.to_json())
+        return
     chosen = form or (Format.SVG if output is not None and output.suffix == ".svg" else Format.MERMAID)
     text = svg(drawn, f"The stack {stack}") if chosen is Format.SVG else mermaid(drawn)
     if output is None:
@@ -62,5 +66,5 @@ def doctor(
 
 def register(app: typer.Typer) -> None:
     """Add this module's commands."""
-    app.command()(graph)
-    app.command()(doctor)
+    app.command(rich_help_panel="Manifest")(graph)
+    app.command(rich_help_panel="Deploy")(doctor)

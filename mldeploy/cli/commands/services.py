@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import mimetypes
 import sys
 from pathlib import Path
@@ -68,10 +69,22 @@ def logs(
     stack: StackOption = DEFAULT_STACK,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
     lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="How many of the last lines.")] = 100,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object a line, also for what a script printed.")
+    ] = False,
 ) -> None:
     """Print a service's log."""
     for line in find_service(open_session(project, stack), service).logs(lines=lines, follow=follow):
-        print(line, flush=follow)
+        print(_as_object(line) if as_json else line, flush=follow)
+
+
+def _as_object(line: str) -> str:
+    """The scoring server writes objects already; what else is in a log becomes the message of one."""
+    try:
+        found: object = json.loads(line)
+    except ValueError:
+        found = None
+    return line if isinstance(found, dict) else json.dumps({"message": line}, ensure_ascii=False)
 
 
 def keys(
@@ -106,4 +119,4 @@ def _read(data: str) -> bytes:
 def register(app: typer.Typer) -> None:
     """Add this module's commands."""
     for command in (status, score, logs, keys):
-        app.command()(command)
+        app.command(rich_help_panel="Services")(command)

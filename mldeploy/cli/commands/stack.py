@@ -36,8 +36,10 @@ def output(
     project: ProjectOption = None,
     stack: StackOption = DEFAULT_STACK,
     show_secrets: SecretsOption = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The default: as in other commands.")] = True,
 ) -> None:
     """Print the stack's outputs as JSON."""
+    del as_json
     from mldeploy.engine.stack import output as engine_output
 
     session = open_session(project, stack)
@@ -146,5 +148,5 @@ def register(app: typer.Typer) -> None:
     stack_app.command("export")(export)
     stack_app.command("import")(import_)
     stack_app.command("rm")(remove)
-    app.add_typer(stack_app, name="stack")
-    app.command()(cancel)
+    app.add_typer(stack_app, name="stack", rich_help_panel="State")
+    app.command(rich_help_panel="State")(cancel)
