@@ -22,7 +22,7 @@ def write_certificate(folder: Path, name: str) -> None:
     """A self-signed certificate for localhost."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = datetime.datetime.now(datetime.UTC)
+    now = datetime.datetime.now(datetime.timezone.utc)  # noqa: UP017 (the server's tests also run on 3.10)
     certificate = (
         x509.CertificateBuilder()
         .subject_name(subject)
