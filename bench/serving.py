@@ -1,11 +1,11 @@
 """Measure the scoring server against others: same script, same model, same machine, interleaved rounds.
 
-    python -m bench.serving [--rounds 5] [--seconds 3] [--servers ours,microsoft,…] [--output results.json]
+    python -m bench.serving [--rounds 5] [--seconds 3] [--servers ours,microsoft,KServe,…] [--output results.json]
 
 Needs `wrk` on PATH. Each server runs one worker. Every round visits all servers at every concurrency, so that what
 else the machine does meets all of them; medians are compared. CPU microseconds a request (server processes only) are
-less sensitive to a busy machine than requests a second. Microsoft's server runs in an environment of its own, which is
-made at the first call.
+less sensitive to a busy machine than requests a second. Microsoft's server and the peers (`bench/peers.py`; only
+those named with `--servers`) run in environments of their own, which are made at the first call.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import datetime
+import functools
 import json
 import os
 import re
@@ -25,10 +26,11 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bench import peers
 from tests.serving import reference
 from tests.serving.replica import Replica, start
 
@@ -98,6 +100,8 @@ class Running:
     seconds_to_answer: float
     headers: dict[str, str]
     tls: bool = False
+    path: str = "/score"
+    body: Any = field(default_factory=lambda: ROW)
 
 
 def free_port() -> int:
@@ -208,6 +212,13 @@ def program(text: str) -> Iterator[Running]:
         shutil.rmtree(folder)
 
 
+@contextlib.contextmanager
+def peer(name: str) -> Iterator[Running]:
+    """Another server of models, as its documentation tells."""
+    with peers.serve(name) as one:
+        yield Running(one.pid, one.port, one.seconds_to_answer, {}, path=one.path, body=one.body)
+
+
 SERVERS: dict[str, Callable[[], contextlib.AbstractContextManager[Running]]] = {
     "ours": ours,
     "ours, key + TLS": lambda: ours(auth_enabled=True, tls=True),
@@ -218,6 +229,8 @@ SERVERS: dict[str, Callable[[], contextlib.AbstractContextManager[Running]]] = {
     "httptools + run()": lambda: program(BARE),
     "uvicorn + run()": lambda: program(UVICORN),
 }
+USUAL = tuple(SERVERS)
+SERVERS.update({name: functools.partial(peer, name) for name in peers.PEERS})
 
 
 def family(pid: int) -> list[int]:
@@ -253,11 +266,11 @@ def load(one: Running, connections: int, seconds: int, folder: Path) -> dict[str
     Raises:
         RuntimeError: an answer was not 200.
     """
-    lines = ['wrk.method = "POST"', f"wrk.body = {json.dumps(json.dumps(ROW))}"]
+    lines = ['wrk.method = "POST"', f"wrk.body = {json.dumps(json.dumps(one.body))}"]
     for name, value in {"Content-Type": "application/json", **one.headers}.items():
         lines.append(f'wrk.headers["{name}"] = "{value}"')
     (folder / "request.lua").write_text("\n".join(lines))
-    url = f"{'https' if one.tls else 'http'}://127.0.0.1:{one.port}/score"
+    url = f"{'https' if one.tls else 'http'}://127.0.0.1:{one.port}{one.path}"
     command = [
         "wrk",
         "-t1",
@@ -354,7 +367,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=3)
     parser.add_argument(
-        "--servers", default=",".join(SERVERS).replace(", ", "; "), help="names, comma-separated"
+        "--servers", default=",".join(USUAL).replace(", ", "; "), help="names, comma-separated"
     )
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
