@@ -88,6 +88,15 @@ class Caller:
         """
         return len(self._load(name))
 
+    def whole(self, position: int) -> list[str]:
+        """The rows that a script gives for a whole table, without line breaks.
+
+        Raises:
+            Exception: the table cannot be read, or the script fails.
+        """
+        table = self._load(self._files[position])
+        return [row[:-1] for row in row_texts(self._script.run(**{self._script.parameters[0].name: table}))]
+
     def call(self, batch: dict[str, Any]) -> Result:
         """Score a mini batch.
 

@@ -1,7 +1,8 @@
-"""Azure ML batch: one call of the entry script's run() for each file of a mini batch.
+"""Azure ML batch: the files of a mini batch go to the entry script, in the style it is written for.
 
-Runs inside the scoring image, where the scoring server is on the path: bodies and answers are treated exactly as over
-HTTP. A file that fails gives no row, which is what the deployment's error threshold counts.
+Runs inside the scoring image, where the scoring server is on the path. A run(mini_batch) gets the paths; other scripts
+get each file as if it came over HTTP. A file that fails gives no row, which is what the deployment's error threshold
+counts.
 """
 
 import json
@@ -31,18 +32,25 @@ def init() -> None:
     _script.init()
 
 
-def run(mini_batch: Iterable[object]) -> list[str]:
-    """Score files; returns one JSON line for each that succeeded."""
-    from serving.batch.calls import score
+def run(mini_batch: Iterable[object]) -> Any:
+    """Score files; returns the script's rows, or one JSON line for each file that succeeded."""
+    from serving.batch.calls import Caller, score, style_of
 
     assert _script is not None
-    rows: list[str] = []
-    for name in mini_batch:
-        path = pathlib.Path(str(name))
+    paths = [pathlib.Path(str(name)) for name in mini_batch]
+    style = style_of(_script)
+    if style == "mini_batch":
+        # A list or a DataFrame of rows; Azure's driver writes either, and tries again what raises.
+        return _script.run(**{_script.parameters[0].name: [str(path) for path in paths]})
+    rows: list[Any] = []
+    for path in paths:
         try:
-            rows.append(
-                json.dumps({"file": path.name, "output": score(_script, path.name, path.read_bytes())})
-            )
+            if style == "tabular":
+                rows += Caller(_script, style, str(path.parent), [path.name], per_file=False).whole(0)
+            else:
+                rows.append(
+                    json.dumps({"file": path.name, "output": score(_script, path.name, path.read_bytes())})
+                )
         except Exception:
             log.exception("%s could not be scored", path.name)
     return rows
