@@ -18,6 +18,8 @@ from tests.kubernetes.project import ClusterProject
 
 pytestmark = [
     pytest.mark.kubernetes,
+    # Nine images are built first: a minute on two idle cores, several on busy ones.
+    pytest.mark.timeout(900),
     pytest.mark.skipif(
         not isolated.inside(),
         reason="needs a network namespace of its own: python -m tests.kubernetes.isolated pytest -m kubernetes",
