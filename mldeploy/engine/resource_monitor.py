@@ -138,8 +138,9 @@ class ResourceMonitor:
         except BailError:
             self._stop()
             raise _unavailable() from None
-        except MonitorError:
-            raise
+        except MonitorError as error:
+            # Anew, so that the program's traceback does not end in the engine.
+            raise MonitorError(error.code(), error.details()) from None
         except Exception as error:
             self._fail(error)
             raise _unavailable() from None

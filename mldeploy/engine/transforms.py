@@ -8,7 +8,7 @@ from typing import Any
 
 import grpc
 
-from mldeploy.engine.errors import EngineError
+from mldeploy.engine.errors import MonitorError
 from mldeploy.engine.event_loop import waiting
 from mldeploy.engine.marshal import Marshaller, unmarshal
 from mldeploy.engine.property_value import UNKNOWN, Output, PropertyMap, Secret
@@ -139,7 +139,8 @@ class Transforms:
                 return stub.Invoke(request).response
         except grpc.RpcError as error:
             details = error.details() if hasattr(error, "details") else str(error)
-            raise EngineError(f"invoke transform: {details}") from None
+            # The program's own fault: it is told, and ends by it.
+            raise MonitorError(grpc.StatusCode.UNKNOWN, f"invoke transform: {details}") from None
 
     def close(self) -> None:
         """Close the connections."""
