@@ -73,6 +73,8 @@ class AciEndpointArgs:
     """The server's limits and options, by their names in the manifest (`scoring_timeout_ms`, …)."""
     environment_variables: Mapping[str, str] = field(default_factory=dict[str, str])
     """Variables for the script."""
+    secret_environment: Mapping[str, pulumi.Input[str]] = field(default_factory=dict[str, pulumi.Input[str]])
+    """Secret variables for the script: nobody can read them back from Azure."""
     collect_model_data: Mapping[str, Any] | None = None
     """Data collection settings, as in the manifest."""
     collect_destination: pulumi.Input[str] | None = None
@@ -187,6 +189,10 @@ class AciEndpoint(Component):
         plain |= args.environment_variables
         variables = [
             aci.EnvironmentVariableArgs(name=key, value=value) for key, value in sorted(plain.items())
+        ]
+        variables += [
+            aci.EnvironmentVariableArgs(name=key, secure_value=pulumi.Output.secret(value))
+            for key, value in sorted(args.secret_environment.items())
         ]
         variables.append(aci.EnvironmentVariableArgs(name="AZURE_CLIENT_ID", value=args.identity_client_id))
         if args.collect_model_data is not None:

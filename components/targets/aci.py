@@ -13,6 +13,7 @@ from components.aci_rules import validate
 from components.targets import azure_parts
 from components.targets.azure_parts import register_model
 from components.targets.context import Context, Endpoint
+from components.targets.image_context import secret_variables
 from mldeploy.manifest import AciTarget, SecretRef, Service
 
 __all__ = ["deploy", "register_model"]
@@ -90,6 +91,7 @@ def _endpoint(context: Context, name: str, target: AciTarget, service: Service, 
         "primary_key": _secret(service.primary_key),
         "secondary_key": _secret(service.secondary_key),
         "ssl": _ssl(service),
+        "secret_environment": secret_variables(context.manifest.images[service.image]),
         "app_insights_connection": base.app_insights_connection if service.enable_app_insights else None,
     }
     if collect is not None and collect.enabled:

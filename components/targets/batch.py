@@ -12,6 +12,7 @@ from components.batch_endpoint import BatchEndpoint, BatchEndpointArgs
 from components.targets import azure_parts
 from components.targets.azure_parts import register_model
 from components.targets.context import Context, Endpoint
+from components.targets.image_context import refuse_secret_variables
 from mldeploy.imaging.batch import write_adapter
 from mldeploy.manifest import BatchTarget, Service
 from mldeploy.manifest.batch import Batch
@@ -39,6 +40,11 @@ def _endpoint(context: Context, name: str, target: BatchTarget, where: str, comp
         raise pulumi.RunError(
             f"services.{name}: a batch deployment has one model; image {service.image!r} has {len(models)}"
         )
+    refuse_secret_variables(
+        service.image,
+        context.manifest.images[service.image],
+        "batch nodes get none: read it from the key vault in init()",
+    )
     model, base = register_model(context, models[0]), azure_parts.foundation(context)
     image = azure_parts.container_image(context, service.image, batch=True)
     batch = service.batch or Batch()

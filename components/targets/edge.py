@@ -13,7 +13,7 @@ from components import naming, secrets, serving_settings
 from components.edge_hub import EdgeHub, EdgeHubArgs
 from components.edge_module import EdgeModule, EdgeModuleArgs, ScoringModule
 from components.targets.context import Context, Endpoint, Registered
-from components.targets.image_context import build_context, model_version
+from components.targets.image_context import build_context, model_version, refuse_secret_variables
 from mldeploy.edge import Mount, ScoringOptions
 from mldeploy.edge.options import PORT
 from mldeploy.manifest import EdgeTarget, Service
@@ -41,6 +41,11 @@ def deploy(
         return {}
     options = {key: _options(service) for key, service in services.items()}
     for service in services.values():
+        refuse_secret_variables(
+            service.image,
+            context.manifest.images[service.image],
+            "everybody who can read the hub's twins could read it: put it into a file of the device (edge.mounts)",
+        )
         for model in context.manifest.images[service.image].models:
             register_model(context, model)
     modules = {key: _module(context, key, target, service, options[key]) for key, service in services.items()}

@@ -43,7 +43,7 @@ def build_context(context: Context, name: str, *, batch: bool = False, local: bo
         context: the manifest.
         name: the image's name in it.
         batch: the variant for Azure ML's batch nodes, which get models from the workspace.
-        local: the variant for this machine's own engine, whose containers get secret variables when they start.
+        local: the variant for this machine's own engine, which can mount build secrets.
 
     Raises:
         pulumi.RunError: the image cannot be built from what the manifest says.
@@ -63,11 +63,10 @@ def build_context(context: Context, name: str, *, batch: bool = False, local: bo
         else [ContextModel(name=k, version=model_version(root, k, m), source=m.source) for k, m in models],
         build_secrets=local or context.manifest.azure.builder == "docker",
         extra_requirements=BATCH_PACKAGES if batch else (),
+        # Secret ones would stay readable in the image: targets hand them to the container when it starts.
         environment_variables={
             key: value for key, value in image.environment_variables.items() if isinstance(value, str)
-        }
-        if local
-        else plain_variables(name, image),
+        },
     )
     try:
         return render(root, spec)
@@ -97,21 +96,21 @@ def _check_models(name: str, models: list[tuple[str, Model]], *, batch: bool) ->
             )
 
 
-def plain_variables(name: str, image: Image) -> dict[str, str]:
-    """The image's variables that are no secrets.
+def secret_variables(image: Image) -> dict[str, pulumi.Output[str]]:
+    """The image's secret environment variables, which its containers get when they start."""
+    variables = image.environment_variables.items()
+    return {key: secrets.resolve(value) for key, value in variables if not isinstance(value, str)}
+
+
+def refuse_secret_variables(name: str, image: Image, instead: str) -> None:
+    """For targets that cannot keep a variable secret.
 
     Raises:
-        pulumi.RunError: one is a secret, which would stay readable in the image.
+        pulumi.RunError: the image has one; the message says what to do instead.
     """
-    found: dict[str, str] = {}
     for key, value in image.environment_variables.items():
         if not isinstance(value, str):
-            raise pulumi.RunError(
-                f"images.{name}.environment_variables.{key}: secrets in an image's variables are not possible on "
-                "Azure container targets in this version: read it from the key vault in init()"
-            )
-        found[key] = value
-    return found
+            raise pulumi.RunError(f"images.{name}.environment_variables.{key}: is a secret; {instead}")
 
 
 def package_index(image: Image) -> pulumi.Input[str] | None:

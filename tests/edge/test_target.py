@@ -213,6 +213,19 @@ def test_what_devices_do_not_have_is_refused_before_anything_is_registered(
     assert "echo" in str(caught.value)
 
 
+def test_a_secret_variable_is_refused(compose_edge: Composer) -> None:
+    image = {
+        "models": ["echo"],
+        "source_directory": "scripts",
+        "entry_script": "score.py",
+        "environment_variables": {"TOKEN": {"env": "HUB"}},
+    }
+    with pytest.raises(
+        Exception, match=r"images.echo.environment_variables.TOKEN: is a secret; .*edge.mounts"
+    ):
+        compose_edge(OWN, {}, images={"echo": image})
+
+
 def test_another_hubs_connection_string(compose_edge: Composer) -> None:
     with pytest.raises(Exception, match="allowed: the hub 'other-hub'"):
         compose_edge({**OWN, "hub": "other-hub"}, {})
