@@ -29,7 +29,7 @@ def bad(args):
     raise ValueError("transform failed")
 
 
-Res("a", value=2)
-Res("p", value=2, opts=pulumi.ResourceOptions(transforms=[note]))
-Res("q", opts=pulumi.ResourceOptions(transforms=[bad]))
+a = Res("a", value=2)
+p = Res("p", value=2, opts=pulumi.ResourceOptions(transforms=[note]))
+Res("q", opts=pulumi.ResourceOptions(transforms=[bad], depends_on=[a, p]))
 #: destroy -> delete=5
