@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import io
 import json
+import math
 import os
 import selectors
 import signal
@@ -34,8 +35,8 @@ _QUIET_SECONDS = 10.0
 class Partition:
     """What waits to be written under one name."""
 
-    records: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     lines: bytearray = field(default_factory=bytearray)
+    count: int = 0
 
 
 class Writer:
@@ -53,17 +54,20 @@ class Writer:
         self._partitions: dict[str, Partition] = {}
         self._bytes = 0
         self._files = 0
+        self._records = 0
         self._told = 0.0
 
     def add(self, head: dict[str, Any], data: bytes) -> None:
         """One record."""
-        record = records.event(self._origin["service"], self._origin["models"], head, data)
+        self._records += 1
         day, _, clock = head["time"].partition("T")
         name = "/".join([self._origin["service"], head["collection"], *day.split("-"), clock[:2]])
         part = self._partitions.setdefault(name, Partition())
-        part.lines += records.line(record)
-        part.records.append(record)
-        self._bytes += len(data) + 500
+        ident = f"{self._origin['writer']}-{self._records}"
+        line = records.line(ident, self._origin["service"], self._origin["models"], head, data)
+        part.lines += line
+        part.count += 1
+        self._bytes += len(line)
         if self._bytes > _MOST_BYTES:
             self.flush()
 
@@ -83,20 +87,21 @@ class Writer:
     def _write_or_tell(self, name: str, part: Partition) -> None:
         try:
             self._write(name, part)
-        except OSError as problem:
-            self._row[metrics.COLLECT_DROPPED] += len(part.records)
-            self._tell(problem, len(part.records))
+        except Exception as problem:
+            # Whatever it is: the records that come next may be written all the same.
+            self._row[metrics.COLLECT_DROPPED] += part.count
+            self._tell(problem, part.count)
         else:
-            self._row[metrics.COLLECTED] += len(part.records)
+            self._row[metrics.COLLECTED] += part.count
 
     def _write(self, name: str, part: Partition) -> None:
         if self._settings.format == "parquet":
             self._files += 1
-            self._store.put(f"{name}/{self._origin['writer']}-{self._files:06d}.parquet", table(part.records))
+            self._store.put(f"{name}/{self._origin['writer']}-{self._files:06d}.parquet", table(part.lines))
         else:
             self._store.append(f"{name}/{self._origin['writer']}.jsonl", bytes(part.lines))
 
-    def _tell(self, problem: OSError, lost: int) -> None:
+    def _tell(self, problem: Exception, lost: int) -> None:
         now = time.monotonic()
         if now - self._told > _QUIET_SECONDS or not self._told:
             self._told = now
@@ -105,8 +110,8 @@ class Writer:
             )
 
 
-def table(rows: list[dict[str, Any]]) -> bytes:
-    """A Parquet file: the records' attributes as columns of text, `data` as JSON text."""
+def table(lines: bytes | bytearray) -> bytes:
+    """A Parquet file of JSON lines: the records' attributes as columns of text, `data` and `models` as JSON."""
     arrow: Any = importlib.import_module("pyarrow")
     parquet: Any = importlib.import_module("pyarrow.parquet")
     names = (
@@ -114,16 +119,21 @@ def table(rows: list[dict[str, Any]]) -> bytes:
         "data", "data_base64",
     )  # fmt: skip
     schema = arrow.schema([(name, arrow.int32() if name == "status" else arrow.string()) for name in names])
-    plain = [
-        {name: _text(row.get(name)) if name != "status" else row.get(name) for name in names} for row in rows
-    ]
+    rows: list[dict[str, Any]] = [json.loads(line, parse_float=_finite) for line in lines.splitlines()]
+    for row in rows:
+        row["models"] = records.text(row["models"])
+        if "data" in row:
+            row["data"] = records.text(row["data"])
+    plain = [{name: row.get(name) for name in names} for row in rows]
     out = io.BytesIO()
     parquet.write_table(arrow.Table.from_pylist(plain, schema=schema), out, compression="zstd")
     return out.getvalue()
 
 
-def _text(value: Any) -> str | None:
-    return value if value is None or isinstance(value, str) else json.dumps(value)
+def _finite(number: str) -> float | str:
+    """`1e999` is JSON, but no number that can be written again."""
+    value = float(number)
+    return value if math.isfinite(value) else number
 
 
 class Collector:

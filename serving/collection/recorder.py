@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import threading
 import time
 import uuid
 import zlib
 from collections import deque
+from json.encoder import encode_basestring_ascii as _quote
 from typing import TYPE_CHECKING
 
 from serving import metrics
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 _BATCH = 64 * 1024
 _MOST_PENDING = 16 * 1024 * 1024
-_quote = json.dumps
 
 
 class Recorder:

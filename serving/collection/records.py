@@ -4,12 +4,34 @@ from __future__ import annotations
 
 import base64
 import json
-import uuid
 from typing import Any
 
 
-def event(service: str, models: dict[str, str], head: dict[str, Any], data: bytes) -> dict[str, Any]:
-    """The record of a frame. JSON data is kept as JSON, other data as text or as base64.
+class _NotJsonError(ValueError):
+    """`NaN` or `Infinity`, which Python's `json` reads and JSON does not have."""
+
+
+def _refuse(name: str) -> Any:
+    raise _NotJsonError(name)
+
+
+_strict = json.JSONDecoder(parse_constant=_refuse)
+_lenient = json.JSONDecoder(parse_constant=str)
+_encoder = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+
+
+def text(value: Any) -> str:
+    """A value as JSON in ASCII, so that also half of a surrogate pair can be written.
+
+    Raises:
+        ValueError: a number in it is infinite.
+        RecursionError: it is nested too deeply.
+    """
+    return _encoder.encode(value)
+
+
+def line(ident: str, service: str, models: dict[str, str], head: dict[str, Any], data: bytes) -> bytes:
+    """The record of a frame as one line of JSON. JSON data is kept as JSON, other data as text or as base64.
 
     Returns:
         CloudEvents 1.0 attributes (`id`, `source`, `type`, `time`, `datacontenttype`, `data` or `data_base64`) and the
@@ -17,7 +39,7 @@ def event(service: str, models: dict[str, str], head: dict[str, Any], data: byte
     """
     found: dict[str, Any] = {
         "specversion": "1.0",
-        "id": str(uuid.uuid4()),
+        "id": ident,
         "source": f"/services/{service}",
         "type": f"mldeploy.{head['collection']}",
         "time": head["time"],
@@ -30,26 +52,36 @@ def event(service: str, models: dict[str, str], head: dict[str, Any], data: byte
         found["status"] = head["status"]
     kind = str(head["type"]).partition(";")[0].strip().lower()
     found["datacontenttype"] = kind or "application/json"
+    key, written = _data(kind, data)
+    return f'{text(found)[:-1]},"{key}":{written}}}\n'.encode()
+
+
+def _data(kind: str, data: bytes) -> tuple[str, str]:
+    """The attribute that data goes to, and its JSON."""
     # Undecorated scripts read JSON whatever the client called it.
     if not kind.startswith(("image/", "audio/", "video/")):
         try:
-            text = data.decode()
+            given = data.decode()
         except UnicodeDecodeError:
-            text = None
-        if text is not None:
-            found["data"] = _value(text)
-            return found
-    found["data_base64"] = base64.b64encode(data).decode()
-    return found
+            given = None
+        if given is not None:
+            return "data", _json(given)
+    return "data_base64", f'"{base64.b64encode(data).decode()}"'
 
 
-def _value(text: str) -> Any:
+def _json(given: str) -> str:
+    """JSON stays as it is, on one line. What is none, or nested too deeply to be read again, becomes a string."""
     try:
-        return json.loads(text, parse_constant=str)
+        value = _strict.decode(given)
+    except _NotJsonError:
+        value = _lenient.decode(given)
     except (ValueError, RecursionError):
-        return text
-
-
-def line(record: dict[str, Any]) -> bytes:
-    """A record as one line of JSON."""
-    return json.dumps(record, separators=(",", ":")).encode() + b"\n"
+        return text(given)
+    else:
+        if given.isascii() and given.count("[") + given.count("{") < 500:
+            # In valid JSON, ends of lines are between values only.
+            return given.replace("\n", " ").replace("\r", " ")
+    try:
+        return text(value)
+    except (ValueError, RecursionError):
+        return text(given)

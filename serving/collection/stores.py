@@ -126,7 +126,12 @@ class BlobContainer:
             self._open[name] = blob
         for start in range(0, len(data), _BLOCK):
             piece = data[start : start + _BLOCK]
-            self._retried(partial(blob.append, piece))
+            try:
+                self._retried(partial(blob.append, piece))
+            except OSError:
+                # It may end in half a line now, or with what nobody confirmed: nothing comes after that.
+                blob.blocks = _MOST_BLOCKS
+                raise
 
     def put(self, name: str, data: bytes) -> None:
         """As a block blob."""
