@@ -108,3 +108,43 @@ def test_conda_advice(tmp_path, capsys):
 def test_bad_input_is_exit_code_2(arguments, message, capsys):
     assert command(["import-v1", *arguments]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_folder_becomes_a_project(tmp_path, capsys):
+    files(tmp_path, 8890)
+    (tmp_path / ".gitignore").write_text("mine\n")
+    arguments = [
+        "import-v1",
+        str(tmp_path / "inferenceconfig.json"),
+        "-m",
+        "a:1=weights.json",
+        "-o",
+        str(tmp_path),
+    ]
+    assert command([*arguments, "--dry-run"]) == 0
+    assert "--- Pulumi.yaml" in capsys.readouterr().out
+    assert not (tmp_path / "Pulumi.yaml").exists()
+    assert command(arguments) == 0
+    assert (tmp_path / ".gitignore").read_text() == "mine\n", "what is there stays"
+    before = (tmp_path / "Pulumi.yaml").read_text()
+    assert before.startswith("name: test_a_folder")
+    (tmp_path / "Pulumi.yaml").write_text("name: mine\nruntime: python\n")
+    assert command([*arguments, "--force"]) == 0
+    assert (tmp_path / "Pulumi.yaml").read_text().startswith("name: mine"), "a project stays as it is"
+
+
+def test_a_program_of_ones_own_is_kept(tmp_path, capsys):
+    files(tmp_path, 8890)
+    (tmp_path / "__main__.py").write_text("print('mine')\n")
+    arguments = [
+        "import-v1",
+        str(tmp_path / "inferenceconfig.json"),
+        "-m",
+        "a:1=weights.json",
+        "-o",
+        str(tmp_path),
+    ]
+    assert command([*arguments, "--force"]) == 2
+    assert "exists and is not a project's program" in capsys.readouterr().err
+    assert (tmp_path / "__main__.py").read_text() == "print('mine')\n"
+    assert not (tmp_path / "manifest.yaml").exists()
