@@ -14,7 +14,7 @@ from serving.batch.plan import File, MiniBatch, find_files, fingerprint, mini_ba
 from serving.batch.pool import Done, Pool, StartError
 from serving.batch.progress import Console
 
-DONE, USAGE, SCRIPT_FAILED, TOO_MANY_ERRORS = 0, 2, 3, 4
+DONE, IO_FAILED, USAGE, SCRIPT_FAILED, TOO_MANY_ERRORS = range(5)
 _ERRORS_SHOWN = 1000
 
 
@@ -44,6 +44,9 @@ def main(arguments: Sequence[str]) -> int:
     except StartError as problem:
         console.error(f"the entry script did not start:\n{problem}".rstrip())
         return SCRIPT_FAILED
+    except OSError as problem:
+        console.error(f"{problem}; the same command goes on from here")
+        return IO_FAILED
     except ThresholdError as problem:
         console.error(str(problem))
         return TOO_MANY_ERRORS

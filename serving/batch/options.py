@@ -18,9 +18,9 @@ styles, how run() is called (auto looks at the script):
               is annotated as a DataFrame
   online      run() as behind HTTP: each file, or each line of a .jsonl file, is one call; auto: everything else
 
-exit codes: 0 done; 2 bad arguments or input; 3 the entry script did not start; 4 more failed than error_threshold
-allows; 130, 143 interrupted. After an interruption, also by SIGKILL or a power cut, the same command does what is
-missing.
+exit codes: 0 done; 1 the disk is full or fails; 2 bad arguments or input; 3 the entry script did not start; 4 more
+failed than error_threshold allows; 130, 143 interrupted. After an interruption, also by SIGKILL or a power cut, the
+same command does what is missing.
 """
 
 

@@ -57,6 +57,8 @@ def find_files(options: Options) -> tuple[Path, list[File]]:
         UsageError: there are none, or the folder cannot be read.
     """
     root = options.input
+    if options.output == (root.parent if root.is_file() else root):
+        raise UsageError(f"--output: {root} is the input; give another folder, it may be inside")
     if root.is_file():
         return root.parent, [_file(root, root.name)]
     if not root.is_dir():

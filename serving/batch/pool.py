@@ -129,7 +129,9 @@ class Pool:
         for _ in range(1, min(most, self._options.max_concurrency_per_instance)):
             self._start()
         while True:
-            self._wait([worker], None)
+            self._wait(self._workers, None)
+            for one in self._workers:
+                self._print(one)  # a script that prints more than a pipe holds would wait for ever
             if worker.pipe.poll():
                 message = worker.hear()
                 self._print(worker)
@@ -153,6 +155,9 @@ class Pool:
         """
         worker = self._workers[0]
         worker.say({"count": name})
+        while not worker.pipe.poll():
+            self._wait([worker], None)
+            self._print(worker)
         message = worker.hear()
         self._print(worker)
         if message is None or message["event"] != "counted":

@@ -315,6 +315,42 @@ def test_arguments_and_input_that_cannot_be_used(job: Job) -> None:
     assert "no such file or folder" in job(code=2).stderr
 
 
+def test_a_script_may_print_more_than_a_pipe_holds(job: Job) -> None:
+    job.script("""
+        def init(): print(("x" * 99 + "\\n") * 2000)
+        def run(mini_batch):
+            print(("y" * 99 + "\\n") * 2000)
+            return ["row"]
+    """)
+    job.files(a="")
+    result = job("--max-concurrency-per-instance", "2")
+    assert result.stderr.count("y" * 99) == 2000
+    assert job.rows() == ["row"]
+    assert "xxx" not in job("--restart", "--logging-level", "warning").stderr
+
+
+def test_the_output_folder_may_be_inside_the_input(job: Job) -> None:
+    job.files(a="1")
+    job.output = job.input / "out"
+    job()
+    assert "continuing: 1 of 1" in job().stderr
+    job.output = job.input
+    assert "is the input; give another folder" in job(code=2).stderr
+
+
+def test_a_full_disk_ends_the_run_and_the_rerun_goes_on(job: Job) -> None:
+    job.files(**{f"f{n}": "x" * 5000 for n in range(6)})
+    command = job.command("--mini-batch-size", "1", "--logging-level", "warning")
+    # A limit of the size of files stands in for a disk: writes behind it fail.
+    limited = ["bash", "-c", 'trap "" XFSZ; ulimit -f 16; exec "$@"', "-", *command]
+    result = subprocess.run(limited, env=job.environ, capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 1, result.stderr
+    assert "File too large; the same command goes on from here" in result.stderr
+    assert 0 < _journaled(job) < 6
+    job("--mini-batch-size", "1")
+    assert job.rows() == [f"f{n}," + "x" * 5000 for n in range(6)]
+
+
 def test_another_run_is_not_mixed_with_an_earlier_one(job: Job) -> None:
     job.files(a="1")
     job()
