@@ -87,6 +87,7 @@ class Environment(pulumi.CustomResource):
         entry_script: _Text,
         conda_file: _Text | None = None,
         runtime: _Text = "python",
+        serving_extras: Sequence[str] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Build an environment.
@@ -98,6 +99,7 @@ class Environment(pulumi.CustomResource):
             entry_script: the script with ``init()`` and ``run()``, relative to ``source_directory``.
             conda_file: the conda environment file, relative to ``source_directory``.
             runtime: ``python``.
+            serving_extras: optional dependencies of the scoring server, by name.
             opts: Pulumi's options.
         """
         props: dict[str, Any] = {
@@ -106,6 +108,7 @@ class Environment(pulumi.CustomResource):
             "entry_script": entry_script,
             "conda_file": conda_file,
             "runtime": runtime,
+            "serving_extras": list(serving_extras) or None,
             "digest": None,
             "environment_digest": None,
         }

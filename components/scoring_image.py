@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -22,6 +23,8 @@ class ScoringImageArgs:
     """The conda environment file, relative to `source_directory`. Default: the scoring server's own packages only."""
     runtime: pulumi.Input[str] = "python"
     """The language; v1 had `python` and `spark-py`."""
+    serving_extras: Sequence[str] = ()
+    """Optional dependencies of the scoring server: `azure-blob`, `azure-monitor`, `parquet`, `telemetry`."""
 
 
 class ScoringImage(Component):
@@ -44,6 +47,7 @@ class ScoringImage(Component):
             entry_script=args.entry_script,
             conda_file=args.conda_file,
             runtime=args.runtime,
+            serving_extras=args.serving_extras,
             opts=self.child(),
         )
         self.publish({"digest": environment.digest, "environment_digest": environment.environment_digest})

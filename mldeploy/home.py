@@ -42,6 +42,11 @@ def services_dir() -> Path:
     return private_folder(home() / "services")
 
 
+def collected_dir() -> Path:
+    """Inputs and outputs that local services collect; nothing here is ever removed by a deployment."""
+    return private_folder(home() / "collected")
+
+
 def serving_dir() -> Path:
     """Copies of the scoring server's package by digest."""
     return private_folder(home() / "serving")

@@ -9,6 +9,7 @@ import pulumi
 
 from components import secrets
 from components.targets.context import Context
+from components.targets.serving_extras import serving_extras
 from mldeploy.content import ContentError, SqliteHashCache, digest_entries
 from mldeploy.home import cache_dir
 from mldeploy.imaging import BuildContext, ContextModel, ContextSpec, render, training_runs
@@ -63,6 +64,7 @@ def build_context(context: Context, name: str, *, batch: bool = False, local: bo
         else [ContextModel(name=k, version=model_version(root, k, m), source=m.source) for k, m in models],
         build_secrets=local or context.manifest.azure.builder == "docker",
         extra_requirements=BATCH_PACKAGES if batch else (),
+        serving_extras=() if batch else serving_extras(context, name),
         # Secret ones would stay readable in the image: targets hand them to the container when it starts.
         environment_variables={
             key: value for key, value in image.environment_variables.items() if isinstance(value, str)

@@ -14,6 +14,7 @@ from components.resources import LocalImage
 from components.scoring_image import ScoringImage, ScoringImageArgs
 from components.targets.context import Context, Endpoint
 from components.targets.image_context import base_registry, build_context, package_index
+from components.targets.serving_extras import serving_extras
 from mldeploy.manifest import LocalTarget, SecretRef, Service
 from mldeploy.provider import containers
 
@@ -72,6 +73,7 @@ def _image(context: Context, name: str) -> ScoringImage:
             entry_script=image.entry_script,
             conda_file=image.conda_file,
             runtime=image.runtime,
+            serving_extras=serving_extras(context, name),
         )
         return ScoringImage(name, args)
 

@@ -56,6 +56,8 @@ class ContextSpec:
     """A folder with all packages as wheels, for builds without a network."""
     extra_requirements: Sequence[str] = ()
     """What the target needs besides, as pip requirements."""
+    serving_extras: Sequence[str] = ()
+    """Optional dependencies of the scoring server, by name."""
     build_secrets: bool = True
     """Whether the builder is BuildKit, which can mount a `pip.conf` as a secret."""
     environment_variables: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -110,7 +112,7 @@ def render(root: Path, spec: ContextSpec) -> BuildContext:
 def _packages(root: Path, spec: ContextSpec, wanted: dict[str, Entry | str]) -> dockerfile.Recipe:
     """Add the requirement files; say how to install them."""
     wanted["serving-requirements.txt"] = "".join(
-        f"{line}\n" for line in (*serving_requirements(), *spec.extra_requirements)
+        f"{line}\n" for line in (*serving_requirements(spec.serving_extras), *spec.extra_requirements)
     )
     wanted["check_base.py"] = (_SCRIPTS / "check_base.py").read_text("utf-8")
     wanted["sbom.py"] = (_SCRIPTS / "sbom.py").read_text("utf-8")

@@ -26,6 +26,8 @@ _GIB = 1024**3
 USER_ID: Final = 10001
 FOLDER: Final = "/run/mldeploy"
 """Where a container sees its run directory's shared folder."""
+COLLECTED: Final = "/run/mldeploy-collected"
+"""Where it sees the folder that collected data goes to."""
 
 
 def endpoint() -> str:
@@ -157,13 +159,13 @@ def give(path: Path) -> Path:
 
 
 def create_body(
-    image: str, shared: Path, environment: Mapping[str, str], limits: Mapping[str, Any]
+    image: str, folders: Mapping[str, Path], environment: Mapping[str, str], limits: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The request that makes a replica's container: hardened as on the other container targets.
 
     Args:
         image: the image's reference.
-        shared: the folder of this machine that the container sees as :data:`FOLDER`, the only one it can write to.
+        folders: folders of this machine by where the container sees them, the only ones it can write to.
         environment: variables for the script.
         limits: `cpu_cores` and `memory_gb`; without them there are none.
     """
@@ -172,7 +174,9 @@ def create_body(
         "CapDrop": ["ALL"],
         "SecurityOpt": ["no-new-privileges"],
         "Tmpfs": {"/tmp": "rw,noexec,nosuid,size=64m"},  # noqa: S108
-        "Mounts": [{"Type": "bind", "Source": str(shared), "Target": FOLDER}],
+        "Mounts": [
+            {"Type": "bind", "Source": str(source), "Target": target} for target, source in folders.items()
+        ],
         # What the server writes before it has its own log file.
         "LogConfig": {"Type": "json-file", "Config": {"max-size": "1m", "max-file": "1"}},
     }

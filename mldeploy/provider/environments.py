@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import tomllib
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +46,8 @@ class Plan:
     prereleases: bool
     shown: str
     """How messages name the file that asks for it."""
+    serving_extras: tuple[str, ...] = ()
+    """Optional dependencies of the scoring server, by name."""
 
     @property
     def dependencies(self) -> list[str]:
@@ -55,7 +57,13 @@ class Plan:
     @property
     def digest(self) -> str:
         """The digest of the user's and the server's requirements and the Python version."""
-        return text_digest("environment", self.python, *self.dependencies, "serving", *serving_requirements())
+        return text_digest(
+            "environment",
+            self.python,
+            *self.dependencies,
+            "serving",
+            *serving_requirements(self.serving_extras),
+        )
 
 
 def serving_package() -> Path:
@@ -70,10 +78,21 @@ def serving_package() -> Path:
     raise ProvisionError(f"the scoring server's package is missing: there is no {beside}/__main__.py")
 
 
-def serving_requirements() -> list[str]:
-    """What the scoring server itself needs."""
-    project: Any = tomllib.loads((serving_package() / "pyproject.toml").read_text())
-    return sorted(project["project"]["dependencies"])
+def serving_requirements(extras: Iterable[str] = ()) -> list[str]:
+    """What the scoring server itself needs, with optional dependencies by name.
+
+    Raises:
+        ProvisionError: it has no such optional dependencies.
+    """
+    project: Any = tomllib.loads((serving_package() / "pyproject.toml").read_text())["project"]
+    found, optional = set(project["dependencies"]), project.get("optional-dependencies", {})
+    for extra in extras:
+        if extra not in optional:
+            raise ProvisionError(
+                f"serving extra {extra!r} is not known; there are {', '.join(sorted(optional))}"
+            )
+        found |= set(optional[extra])
+    return sorted(found)
 
 
 def serving_digest() -> str:
@@ -259,7 +278,7 @@ class Environments:
 
 def _lines(plan: Plan, folder: Path) -> list[str]:
     lines = [str(folder / entry.line) if entry.digest else entry.line for entry in plan.entries]
-    return lines + serving_requirements()
+    return lines + serving_requirements(plan.serving_extras)
 
 
 def _packages(target: Path) -> list[str]:

@@ -42,7 +42,7 @@ def fake_serving(monkeypatch):
 @pytest.fixture
 def real_serving(monkeypatch):
     """Replicas run the real scoring server, with this environment's packages: nothing is installed."""
-    monkeypatch.setattr(environments, "serving_requirements", list)
+    monkeypatch.setattr(environments, "serving_requirements", lambda _extras=(): [])
     monkeypatch.setattr(environments.Environments, "python", lambda _self, _digest: Path(sys.executable))
 
 

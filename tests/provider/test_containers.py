@@ -65,14 +65,19 @@ def test_no_docker(monkeypatch):
 
 def test_the_container_is_hardened_and_limited(tmp_path):
     limits = {"cpu_cores": 0.5, "memory_gb": 0.25}
-    body = containers.create_body("mldeploy/x:1", tmp_path, {"A": "b=c\nd", "HOME": "/data"}, limits)
+    body = containers.create_body(
+        "mldeploy/x:1", {containers.FOLDER: tmp_path}, {"A": "b=c\nd", "HOME": "/data"}, limits
+    )
     host = body["HostConfig"]
     assert host["ReadonlyRootfs"] is True
     assert (host["CapDrop"], host["SecurityOpt"]) == (["ALL"], ["no-new-privileges"])
     assert (host["NanoCpus"], host["Memory"], host["MemorySwap"]) == (500_000_000, 1 << 28, 1 << 28)
     assert set(body["Env"]) == {"A=b=c\nd", "HOME=/data", "SERVING_PORT=null"}
     assert body["User"].split(":")[0] == str(os.getuid() or 10001)
-    assert "Memory" not in containers.create_body("mldeploy/x:1", tmp_path, {}, {})["HostConfig"]
+    assert (
+        "Memory"
+        not in containers.create_body("mldeploy/x:1", {containers.FOLDER: tmp_path}, {}, {})["HostConfig"]
+    )
 
 
 class Registered(pulumi.runtime.Mocks):

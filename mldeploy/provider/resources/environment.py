@@ -48,6 +48,11 @@ class Environment(Resource):
         "runtime": Field(
             kind="string", required=True, choices=("python",), description="What runs the script."
         ),
+        "serving_extras": Field(
+            kind="array",
+            items=Field(kind="string", description="Its name."),
+            description="Optional dependencies of the scoring server.",
+        ),
         **_COMPUTED,
     }
     outputs = {
@@ -163,13 +168,15 @@ class Environment(Resource):
 
 
 def _plan(root: Path, inputs: Mapping[str, Any]) -> tuple[Plan, list[str]]:
+    extras = tuple(inputs.get("serving_extras") or ())
     if not inputs.get("conda_file"):
-        return Plan(conda.DEFAULT_PYTHON, (), False, f"image {inputs['image']}"), []
+        return Plan(conda.DEFAULT_PYTHON, (), False, f"image {inputs['image']}", extras), []
     shown = f"{str(inputs['source_directory']).rstrip('/')}/{inputs['conda_file']}"
     found = conda.read(root / str(inputs["source_directory"]) / str(inputs["conda_file"]), shown)
     if found.errors:
         raise CheckError(*(("conda_file", error) for error in found.errors))
-    return Plan(found.python, tuple(found.entries), found.prereleases, shown), sorted(set(found.served))
+    plan = Plan(found.python, tuple(found.entries), found.prereleases, shown, extras)
+    return plan, sorted(set(found.served))
 
 
 def _outputs(inputs: Mapping[str, Any]) -> dict[str, Any]:

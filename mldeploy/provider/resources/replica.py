@@ -12,9 +12,9 @@ from typing import Any, cast
 
 from mldeploy.content import entries, source_ignore, text_digest
 from mldeploy.home import store_dir
-from mldeploy.provider import processes, startup
+from mldeploy.provider import collected, processes, startup
 from mldeploy.provider.claims import write_json
-from mldeploy.provider.containers import FOLDER
+from mldeploy.provider.containers import COLLECTED, FOLDER
 from mldeploy.provider.control import ControlError
 from mldeploy.provider.environments import Environments
 from mldeploy.provider.resource import (
@@ -232,7 +232,10 @@ def _new_ident(inputs: Mapping[str, Any]) -> str:
 def _start(ctx: Context, run: Run, inputs: Mapping[str, Any]) -> int:
     if inputs.get("container_image"):
         _write_keys(run, inputs)
-        return replica_container.start(run, inputs, _common(run, inputs, Path(FOLDER)), _threads(inputs))
+        config = _common(run, inputs, Path(FOLDER)) | collected.setting(ctx.root, inputs, Path(COLLECTED))
+        return replica_container.start(
+            run, inputs, config, _threads(inputs), collected.folder(ctx.root, inputs)
+        )
     environments = Environments()
     serving = environments.serving_path(environments.image_serving(str(inputs["image"])))
     if (fault := environments.fault(str(inputs["environment_digest"]))) is not None:
@@ -240,7 +243,8 @@ def _start(ctx: Context, run: Run, inputs: Mapping[str, Any]) -> int:
     source = _copy_source(run, inside(str(inputs["source_directory"]), ctx.root))
     model_dir = _link_models(run, _list(inputs.get("models")))
     _write_keys(run, inputs)
-    write_json(run.path / "replica.json", _config(run, inputs, source, model_dir))
+    config = _config(run, inputs, source, model_dir) | collected.setting(ctx.root, inputs)
+    write_json(run.path / "replica.json", config)
     return _launch(run, inputs, environments, serving, model_dir)
 
 
@@ -321,7 +325,7 @@ def _common(run: Run, inputs: Mapping[str, Any], folder: Path) -> dict[str, Any]
         config["ssl"] = {f"{kind}_file": str(folder / f"{kind}.pem") for kind in ("cert", "key")}
     passed = (
         "scoring_timeout_ms", "replica_max_concurrent_requests", "max_request_wait_time",
-        "collect_model_data", "enable_app_insights",
+        "enable_app_insights",
     )  # fmt: skip
     return config | {name: inputs[name] for name in passed if inputs.get(name) is not None}
 

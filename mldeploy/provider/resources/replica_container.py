@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from mldeploy.provider.claims import write_json
-from mldeploy.provider.containers import FOLDER, Engine, create_body, endpoint, give
+from mldeploy.provider.containers import COLLECTED, FOLDER, Engine, create_body, endpoint, give
 from mldeploy.provider.runs import Run
 
 _SHARED = "shared"
@@ -24,7 +24,13 @@ def note(run: Run) -> dict[str, str]:
     return {"container": f"mldeploy-{run.ident}", "engine": endpoint()}
 
 
-def start(run: Run, inputs: Mapping[str, Any], config: Mapping[str, Any], threads: Mapping[str, str]) -> int:
+def start(
+    run: Run,
+    inputs: Mapping[str, Any],
+    config: Mapping[str, Any],
+    threads: Mapping[str, str],
+    collected: Path | None = None,
+) -> int:
     """Start the container.
 
     Args:
@@ -32,6 +38,7 @@ def start(run: Run, inputs: Mapping[str, Any], config: Mapping[str, Any], thread
         inputs: the replica's inputs.
         config: the server's configuration, with paths as the container sees them.
         threads: variables with the number of threads of numeric libraries.
+        collected: the folder of this machine that collected data goes to.
 
     Returns:
         The id of its first process on this machine.
@@ -53,7 +60,13 @@ def start(run: Run, inputs: Mapping[str, Any], config: Mapping[str, Any], thread
     _private(shared / "replica.json", json.dumps({**config, **sockets}))
     share_keys(run)
     environment = {**threads, **_texts(inputs.get("environment_variables"))}
-    body = create_body(str(inputs["container_image"]), shared, environment, inputs)
+    folders = {FOLDER: shared}
+    if collected is not None:
+        # Only the service's own part of it.
+        own = collected / str(inputs["service"])
+        own.mkdir(mode=0o700, exist_ok=True)
+        folders[f"{COLLECTED}/{own.name}"] = give(own)
+    body = create_body(str(inputs["container_image"]), folders, environment, inputs)
     about = run.about()
     pid = Engine(str(about["engine"])).start(str(about["container"]), body)
     if pid:
