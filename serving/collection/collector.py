@@ -210,9 +210,12 @@ class Collector:
 def main(
     settings: Settings, listener: socket.socket, origin: Mapping[str, Any], row: memoryview[float], log: Log
 ) -> None:
-    """The process's life, in a process just forked."""
+    """The process's life, in a process just forked, with SIGTERM blocked until it can be handled."""
+    if settings.format == "parquet":
+        importlib.import_module("pyarrow.parquet")
     writer = Writer(settings, open_store(settings.destination), origin, row, log)
     collector = Collector(listener, writer, log)
     signal.signal(signal.SIGTERM, collector.stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     collector.run()

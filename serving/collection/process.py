@@ -50,10 +50,13 @@ class CollectorProcess:
         read, write = os.pipe()
         sys.stdout.flush()
         sys.stderr.flush()
+        # The supervisor's handler is not the collector's: a stop that comes early waits until that has its own.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         pid = os.fork()
         if pid == 0:
             os.close(read)
             self._child(write)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         os.close(write)
         self._pid = pid
         self._source = Source(read, self._master.sink, "")
