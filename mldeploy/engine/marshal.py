@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from math import copysign
 from typing import Any
 
 from mldeploy.engine.errors import EngineError
@@ -49,7 +50,9 @@ def _from_value(message: Message) -> Value:
         return UNKNOWN if len(text) == 36 and text in UNKNOWN_TEXTS else text
     if kind == "number_value":
         number: float = message.number_value
-        return int(number) if number.is_integer() and abs(number) <= _MAX_EXACT else number
+        if not number.is_integer() or abs(number) > _MAX_EXACT:
+            return number
+        return int(number) if number or copysign(1, number) > 0 else number
     if kind == "bool_value":
         return bool(message.bool_value)
     if kind == "struct_value":
