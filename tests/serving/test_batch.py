@@ -302,17 +302,9 @@ def test_scripts_that_do_not_start(job: Job, script: str, said: str) -> None:
     assert said in job(code=3).stderr
 
 
-def test_arguments_and_input_that_cannot_be_used(job: Job) -> None:
-    assert "has no files" in job(code=2).stderr
-    job.files(a="1")
-    assert "has no files that match *.csv" in job("--include", "*.csv", code=2).stderr
+def test_input_that_cannot_be_used_ends_with_2(job: Job) -> None:
+    assert "error: --input: " in job(code=2).stderr
     assert "'0' is not allowed; give a whole number from 1 on" in job("--mini-batch-size", "0", code=2).stderr
-    assert "'a/b' is not allowed" in job("--output-file-name", "a/b", code=2).stderr
-    assert "'soon' is no duration" in job("--timeout", "soon", code=2).stderr
-    assert "unrecognized arguments: --mini-batch" in job("--mini-batch", "1", code=2).stderr
-    job.input.joinpath("a").unlink()
-    job.input.rmdir()
-    assert "no such file or folder" in job(code=2).stderr
 
 
 def test_a_script_may_print_more_than_a_pipe_holds(job: Job) -> None:
@@ -407,7 +399,7 @@ SLOW = """
 """
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(n, marks=pytest.mark.reliability) for n in range(2, 22))])
 def test_each_row_exactly_once_after_kills_at_random_moments(job: Job, seed: int) -> None:
     """SIGKILL of the run; the rerun does only what is missing; the result is that of a run in peace."""
     moments = random.Random(seed)

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from serving.batch.calls import row_texts
 from serving.batch.journal import Journal, Record
-from serving.batch.options import parse
-from serving.batch.plan import File, MiniBatch, lines, mini_batches, split
+from serving.batch.options import UsageError, parse
+from serving.batch.plan import File, MiniBatch, find_files, lines, mini_batches, split
 
 
+@settings(max_examples=50)
 @given(st.integers(0, 500), st.integers(1, 60))
 def test_pieces_cover_everything_once(count: int, size: int) -> None:
     pieces = list(split(count, size))
@@ -23,6 +24,7 @@ def test_pieces_cover_everything_once(count: int, size: int) -> None:
     assert all(stop - start == size for start, stop in pieces[:-1])
 
 
+@settings(max_examples=50, deadline=None)
 @given(
     st.lists(st.sampled_from([b'{"a": 1}', b"", b"  ", b"[2]", '"é"'.encode()]), max_size=30),
     st.integers(1, 7),
@@ -42,6 +44,7 @@ def test_pieces_of_lines_cover_each_line_once(content: list[bytes], size: int, e
     assert found == [(n, line) for n, line in enumerate(content) if line.strip()]
 
 
+@settings(max_examples=50)
 @given(st.lists(st.integers(0, 20), max_size=8), st.integers(1, 6))
 def test_mini_batches_of_files_and_tables(sizes: list[int], size: int) -> None:
     files = [File(f"{n:02}.csv", rows, 0) for n, rows in enumerate(sizes)]
@@ -117,3 +120,31 @@ def test_options_have_the_manifests_names(tmp_path: Path) -> None:
     for name in RetrySettings.model_fields:
         assert getattr(options, name) == getattr(section.retry_settings, name), name
     assert set(Batch.model_fields) - here == {"instance_count", "retry_settings", "schedule"}
+
+
+def test_arguments_and_input_that_cannot_be_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    script, folder = tmp_path / "score.py", tmp_path / "in"
+    script.write_text("")
+    folder.mkdir()
+    given = ["--input", str(folder), "--output", str(tmp_path / "o"), "--entry-script", str(script)]
+
+    def refused(*more: str) -> str:
+        with pytest.raises((UsageError, SystemExit)) as caught:
+            find_files(parse([*given, *more], {}))
+        return f"{caught.value}{capsys.readouterr().err}"
+
+    assert "has no files" in refused()
+    (folder / "a").write_text("1")
+    assert "has no files that match *.csv" in refused("--include", "*.csv")
+    assert "'a/b' is not allowed; give a file name without a folder" in refused("--output-file-name", "a/b")
+    assert "'soon' is no duration" in refused("--timeout", "soon")
+    assert "'-2' is not allowed; give a whole number from -1 on" in refused("--error-threshold=-2")
+    assert "unrecognized arguments: --mini-batch" in refused("--mini-batch", "1")
+    assert "is the input; give another folder" in refused("--output", str(folder))
+    assert "no such file" in refused("--entry-script", "none.py")
+    assert "no such folder" in refused("--model-dir", str(tmp_path / "none"))
+    assert "no such file or folder" in refused("--input", str(tmp_path / "none"))
+    with pytest.raises(UsageError, match="--entry-script: missing"):
+        parse(given[:4], {})
+    assert parse(given[:4], {"AZUREML_ENTRY_SCRIPT": str(script)}).entry_script == script
+    assert parse([*given, "--timeout", "5m"], {}).timeout == 300
