@@ -302,6 +302,17 @@ def test_scripts_that_do_not_start(job: Job, script: str, said: str) -> None:
     assert said in job(code=3).stderr
 
 
+def test_the_command_of_the_docs_scores_the_sample(tmp_path: Path) -> None:
+    text = (ROOT / "docs/serving.md").read_text()
+    command = text.split("## Batch\n")[1].split("```sh\n")[1].split("```")[0]
+    assert "python -m serving.batch" in command and "/tmp/scored" in command
+    command = command.replace("/tmp/scored", str(tmp_path)).replace("python", sys.executable)
+    subprocess.run(["bash", "-ec", command], cwd=ROOT, check=True, capture_output=True, timeout=60)
+    (row,) = (tmp_path / "predictions.csv").read_text().splitlines()
+    expected = json.loads((ROOT / "golden/diabetes.expected.json").read_text())
+    assert json.loads(row)["output"] == pytest.approx(expected)
+
+
 def test_input_that_cannot_be_used_ends_with_2(job: Job) -> None:
     assert "error: --input: " in job(code=2).stderr
     assert "'0' is not allowed; give a whole number from 1 on" in job("--mini-batch-size", "0", code=2).stderr
