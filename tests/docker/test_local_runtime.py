@@ -56,6 +56,7 @@ class Local(Stack):
             "auth_enabled": True,
             "cpu_cores": 1,
             "memory_gb": 0.5,
+            "collect_model_data": {"enabled": True},
             "golden": [{"request": "golden/diabetes.json", "response": "golden/diabetes.expected.json"}],
         }
         self.manifest = {
@@ -132,11 +133,14 @@ def test_a_life(stack: Local, docker_host: str) -> None:
     assert (host["NanoCpus"], host["Memory"], host["MemorySwap"]) == (10**9, 1 << 29, 1 << 29)
     assert config["User"].split(":")[0] not in ("", "0")
     assert not host["PortBindings"]
-    assert [mount["Destination"] for mount in first["Mounts"]] == ["/run/mldeploy"]
+    folders = sorted(mount["Destination"] for mount in first["Mounts"])
+    assert folders == ["/run/mldeploy", "/run/mldeploy-collected/diabetes"]
 
     key = stack.service().keys().primary
     assert score(stack).status_code == 401
     assert score(stack, key).json() == pytest.approx(EXPECTED, rel=1e-6)
+    collected = Path(os.environ["MLDEPLOY_HOME"]) / "collected/diabetes"
+    assert eventually(lambda: [f for f in collected.glob("model_inputs/**/*.jsonl") if f.stat().st_size])
     assert stack.service().status("here").state == "healthy"
     assert any("ready" in line for line in stack.service().logs(lines=100, follow=False))
     assert stack.up()[0] == {}
