@@ -345,7 +345,7 @@ def test_a_new_connection_string_is_no_request_to_change_anything(driver: Driver
     [
         ({"name": "Acme"}, "name", "lowercase"),
         ({"hub": "my hub"}, "hub", "host name"),
-        ({"target_condition": "tags.site=\"x\""}, "target_condition", "single quotes"),
+        ({"target_condition": "tags.site='x"}, "target_condition", "stand in quotes"),
         ({"priority": -1}, "priority", "at least 0"),
         ({"modules": {}}, "modules", "1 to 50"),
         ({"modules": {"a b": {"image": IMAGE}}}, "modules.a b", "letters, digits"),

@@ -13,10 +13,10 @@ from mldeploy.engine import read_stack
 from mldeploy.operations import edge
 from mldeploy.operations.model import OperationError, State
 from tests.edge.standin import HubServer
-from tests.edge.test_lifecycle import Stack
+from tests.edge.test_lifecycle import EdgeStack
 
 
-def service(stack: Stack) -> edge.EdgeService:
+def service(stack: EdgeStack) -> edge.EdgeService:
     found = edge.handles(
         read_stack(
             stack.folder, "local", backend_url=stack.environment["PULUMI_BACKEND_URL"], passphrase="test"
@@ -27,7 +27,7 @@ def service(stack: Stack) -> edge.EdgeService:
 
 
 def test_counts_and_states(tmp_path: Path, server: HubServer) -> None:
-    stack = Stack(tmp_path / "project", server, "embedded")
+    stack = EdgeStack(tmp_path / "project", server, "embedded")
     stack.run("up")
     row = service(stack).status("devices")
     counted = "2 devices targeted, 2 applied, {} report success, {} report failure"
@@ -55,7 +55,7 @@ def test_counts_and_states(tmp_path: Path, server: HubServer) -> None:
 
 
 def test_what_only_the_device_has(tmp_path: Path, server: HubServer) -> None:
-    stack = Stack(tmp_path / "project", server, "embedded")
+    stack = EdgeStack(tmp_path / "project", server, "embedded")
     stack.run("up")
     handle = service(stack)
     assert handle.keys() is None

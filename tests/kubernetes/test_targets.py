@@ -33,6 +33,8 @@ def compose(tmp_path):
 
     def run(target=None, image=None, region=None, balancer=False, **service):
         document = json.loads(json.dumps(BASE))
+        if region is not None:
+            document["azure"] = {"location": region}
         document["targets"]["prod"] |= target or {}
         document["images"]["i"] |= image or {}
         document["services"]["diabetes"] |= service

@@ -138,8 +138,13 @@ def test_workers_share_the_port(project):
     project.edit_manifest(lambda m: m["services"]["echo"].pop("golden"))
     project.run("up", "--yes")
     uri = project.status()["echo"]["scoring_uri"]
+    pids = set()
+    # The kernel says which process gets a connection: one can get all of a few.
     with ThreadPoolExecutor(8) as clients:
-        pids = set(clients.map(lambda _: httpx.post(uri, content=b"1", timeout=30).text, range(64)))
+        for _ in range(20):
+            pids |= set(clients.map(lambda _: httpx.post(uri, content=b"1", timeout=30).text, range(32)))
+            if len(pids) == 2:
+                break
     assert len(pids) == 2
 
 

@@ -32,7 +32,7 @@ LOOKS_LIKE = {
     "Slack token": "xoxb-" + "1" * 24,
     "PyPI token": "pypi-AgEIcHlwaS" + "a1" * 30,
     "JSON web token": ".".join(["eyJ" + "a1" * 8, "eyJ" + "b2" * 8, "c3" * 8]),
-    "URL with a password": "https://me:letmein1@example.org",
+    "URL with a password": "https://me:" + "letmein1@example.org",
     "salt of a stack": "encryptionsalt: v1:abc",
 }
 
