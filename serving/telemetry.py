@@ -36,7 +36,7 @@ _PACKAGES = {
     ),
     "azure-monitor": (("azure.monitor.opentelemetry.exporter", "azure-monitor-opentelemetry-exporter"),),
 }
-_FLUSH_MILLISECONDS = 3000
+_FLUSH_SECONDS = 3.0
 
 
 class TelemetryError(Exception):
@@ -170,10 +170,19 @@ class Telemetry:
         )
 
     def stop(self) -> None:
-        """Send what waits, for a few seconds at most."""
-        for provider in (self._traces, self._meters):
-            provider.force_flush(_FLUSH_MILLISECONDS)
-            provider.shutdown()
+        """Send what waits, for three seconds at most.
+
+        In threads of their own: an exporter whose collector is gone tries again for longer than a replica has to end.
+        """
+        ending = [
+            threading.Thread(target=provider.shutdown, name="telemetry-stop", daemon=True)
+            for provider in (self._traces, self._meters)
+        ]
+        for thread in ending:
+            thread.start()
+        deadline = time.monotonic() + _FLUSH_SECONDS
+        for thread in ending:
+            thread.join(max(0.0, deadline - time.monotonic()))
 
 
 def _resource(config: Config) -> Any:
@@ -189,7 +198,7 @@ def _resource(config: Config) -> Any:
 def _tracer_provider(resource: Any, chosen: list[str]) -> Any:
     sdk: Any = importlib.import_module("opentelemetry.sdk.trace")
     export: Any = importlib.import_module("opentelemetry.sdk.trace.export")
-    provider = sdk.TracerProvider(resource=resource)
+    provider = sdk.TracerProvider(resource=resource, shutdown_on_exit=False)
     if "otlp" in chosen:
         otlp: Any = importlib.import_module("opentelemetry.exporter.otlp.proto.http.trace_exporter")
         provider.add_span_processor(export.BatchSpanProcessor(otlp.OTLPSpanExporter()))
@@ -215,4 +224,4 @@ def _meter_provider(resource: Any, chosen: list[str]) -> Any:
             connection_string=os.environ[CONNECTION], disable_offline_storage=True
         )
         readers.append(export.PeriodicExportingMetricReader(exporter))
-    return sdk.MeterProvider(readers, resource=resource)
+    return sdk.MeterProvider(readers, resource=resource, shutdown_on_exit=False)

@@ -115,7 +115,7 @@ def attributes(span: Any) -> dict[str, Any]:
 
 
 def test_a_request_is_a_span_of_the_callers_trace(
-    replica: Callable[..., Replica], receiver: Receiver
+    receiver: Receiver, replica: Callable[..., Replica]
 ) -> None:
     one = replica(SCRIPT, environ=otlp(receiver.url))
     assert one.request("/score", "abc", {"traceparent": PARENT, "x-request-id": "mine"}).json == 3
@@ -139,7 +139,7 @@ def test_a_request_is_a_span_of_the_callers_trace(
     assert line["trace_id"] == PARENT[3:35]
 
 
-def test_metrics_of_the_server_and_of_the_script(replica: Callable[..., Replica], receiver: Receiver) -> None:
+def test_metrics_of_the_server_and_of_the_script(receiver: Receiver, replica: Callable[..., Replica]) -> None:
     one = replica(SCRIPT, environ=otlp(receiver.url))
     for _ in range(3):
         one.request("/score", "abc")
@@ -165,7 +165,7 @@ def test_metrics_of_the_server_and_of_the_script(replica: Callable[..., Replica]
     assert "models_loaded_total 1.0" in text
 
 
-def test_application_insights_gets_requests(replica: Callable[..., Replica], receiver: Receiver) -> None:
+def test_application_insights_gets_requests(receiver: Receiver, replica: Callable[..., Replica]) -> None:
     pytest.importorskip("azure.monitor.opentelemetry.exporter")
     key = "11111111-2222-3333-4444-555555555555"
     connection = f"InstrumentationKey={key};IngestionEndpoint={receiver.url}/;LiveEndpoint={receiver.url}/"
@@ -191,6 +191,8 @@ def test_application_insights_gets_requests(replica: Callable[..., Replica], rec
 def test_a_collector_that_is_not_there_costs_no_request(replica: Callable[..., Replica]) -> None:
     one = replica(SCRIPT, environ=otlp("http://127.0.0.1:9"))
     assert all(one.request("/score", "abc").status == 200 for _ in range(20))
+    # It also ends by itself, though the exporter would try again for longer than a replica has to end.
+    assert one.stop() == 0
 
 
 def test_it_is_off_unless_asked_for(replica: Callable[..., Replica]) -> None:
