@@ -107,5 +107,11 @@ def test_publish_refuses_other_names():
 
     asyncio.set_event_loop(asyncio.new_event_loop())  # another test may have closed this thread's
     pulumi.runtime.set_mocks(Mocks())
-    with pytest.raises(TypeError, match=r"not published \['answer'\], not annotated \['anwser'\]"):
-        Wrong("x")
+
+    # The SDK's own runner waits for what the program started; left behind, it would disturb the next program.
+    @pulumi.runtime.test
+    def program():
+        with pytest.raises(TypeError, match=r"not published \['answer'\], not annotated \['anwser'\]"):
+            Wrong("x")
+
+    program()
