@@ -6,7 +6,8 @@ import pytest
 
 from mldeploy.provider.azure import arm, image_presence
 from tests.azure import cloud as clouds
-from tests.azure.deployment import Deployment
+from tests.azure import kube_echo
+from tests.azure.deployment import DEPLOYER, Deployment
 
 
 @pytest.fixture
@@ -40,6 +41,15 @@ def deploy(tmp_path, cloud, monkeypatch):
         return made
 
     return make
+
+
+@pytest.fixture
+def prod(deploy, monkeypatch):
+    """The prod stack, whose Kubernetes half is taken at its word."""
+    kube_echo.no_cluster(monkeypatch.setattr)
+    stack = deploy("prod", azure={"deployer_principal_id": DEPLOYER})
+    stack.extra["kubernetes"] = kube_echo.KubeEcho
+    return stack
 
 
 @pytest.fixture(autouse=True, scope="module")

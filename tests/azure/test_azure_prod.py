@@ -1,34 +1,7 @@
 """The Azure half of the prod stack: the cluster and what it needs. The Kubernetes half is taken at its word here."""
 
-import pytest
-
-from mldeploy.provider.resources import RESOURCES
 from tests.azure import policy
-from tests.azure.kube_echo import KubeEcho
-from tests.azure.test_azure_lifecycle import PIN, _check_golden, changed, new_model
-
-KUBERNETES = ("mldeploy:kubernetes:Gate", "mldeploy:kubernetes:Rollout")
-
-
-@pytest.fixture
-def prod(deploy, monkeypatch):
-    for token, resource in RESOURCES.items():
-        if "kubernetes" in type(resource).__module__:
-            monkeypatch.setattr(
-                resource, "create", lambda ctx, inputs: (ctx.name, dict.fromkeys(_OUTPUTS, 0))
-            )
-            monkeypatch.setattr(
-                resource, "update", lambda ctx, ident, state, olds, news: dict.fromkeys(_OUTPUTS, 0)
-            )
-            monkeypatch.setattr(resource, "read", lambda ctx, ident, state, inputs: (dict(state), {}))
-            monkeypatch.setattr(resource, "delete", lambda ctx, ident, state: None)
-            assert token
-    stack = deploy("prod", **PIN)
-    stack.extra["kubernetes"] = KubeEcho
-    return stack
-
-
-_OUTPUTS = ("passed", "seconds", "revision", "pods", "uri", "address")
+from tests.azure.test_azure_lifecycle import _check_golden, changed, new_model
 
 
 def test_prod_from_nothing_to_nothing(prod):
