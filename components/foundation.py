@@ -62,6 +62,8 @@ class FoundationArgs:
     """How long logs are kept, 30 to 730 days."""
     collected_data: bool = False
     """Whether services collect data: a container for it, and the right to write there."""
+    vault_secrets: bool = False
+    """Whether the manifest names secrets of the vault: the deployer gets the right to read them."""
     protect: bool = False
     """Whether storage, vault, registry and workspace refuse to be deleted."""
 
@@ -114,6 +116,7 @@ class Foundation(Component):
         account, account_id, blobs = self._storage()
         collected = self._collected(account, identity.principal_id) if args.collected_data else ""
         vault_id, vault_uri = self._vault(identity.tenant_id)
+        vault_uri = self._readable(vault_id, vault_uri)
         registry, registry_id = self._registry()
         workspace, workspace_id = self._workspace(insights_id, account_id, vault_id, registry_id)
         datastore = self._datastore(workspace, workspace_id, account, account_id, blobs)
@@ -328,6 +331,21 @@ class Foundation(Component):
             lambda found: outputs.field(found, "vault_uri") or ""
         )
         return made.id, uri
+
+    def _readable(self, vault_id: pulumi.Output[str], vault_uri: pulumi.Output[str]) -> pulumi.Output[str]:
+        """The vault's address, known once the deployer may read secrets there."""
+        args = self._args
+        if not args.vault_secrets or not args.deployer_principal_id:
+            return vault_uri
+        allowed = grant(
+            f"{self._name}-secrets",
+            "Key Vault Secrets User",
+            scope=vault_id,
+            principal_id=args.deployer_principal_id,
+            principal_type=args.deployer_type,
+            opts=self.child(),
+        )
+        return pulumi.Output.all(vault_uri, allowed.id).apply(lambda pair: pair[0])
 
     def _registry(self) -> tuple[pulumi.Output[str], pulumi.Output[str]]:
         if (found := self._existing("registry")) is not None:

@@ -14,7 +14,7 @@ from components.targets import azure_parts
 from components.targets.azure_parts import register_model
 from components.targets.context import Context, Endpoint
 from components.targets.image_context import secret_variables
-from mldeploy.manifest import AciTarget, SecretRef, Service
+from mldeploy.manifest import AciTarget, Service
 
 __all__ = ["deploy", "register_model"]
 _SETTINGS = (
@@ -88,10 +88,10 @@ def _endpoint(context: Context, name: str, target: AciTarget, service: Service, 
         "identity_id": base.identity_id,
         "identity_client_id": base.identity_client_id,
         "resource_group": base.resource_group,
-        "primary_key": _secret(service.primary_key),
-        "secondary_key": _secret(service.secondary_key),
-        "ssl": _ssl(service),
-        "secret_environment": secret_variables(context.manifest.images[service.image]),
+        "primary_key": secrets.optional(context, service.primary_key),
+        "secondary_key": secrets.optional(context, service.secondary_key),
+        "ssl": secrets.tls_files(context, service.ssl),
+        "secret_environment": secret_variables(context, context.manifest.images[service.image]),
         "app_insights_connection": base.app_insights_connection if service.enable_app_insights else None,
     }
     if collect is not None and collect.enabled:
@@ -103,14 +103,3 @@ def _endpoint(context: Context, name: str, target: AciTarget, service: Service, 
     primary = cast("pulumi.Output[str]", endpoint.primary_key)
     secondary = cast("pulumi.Output[str]", endpoint.secondary_key)
     return Endpoint(endpoint.scoring_uri, endpoint.swagger_uri, primary, secondary)
-
-
-def _secret(reference: SecretRef | None) -> pulumi.Output[str] | None:
-    return None if reference is None else secrets.resolve(reference)
-
-
-def _ssl(service: Service) -> dict[str, pulumi.Output[str]] | None:
-    ssl = service.ssl
-    if ssl is None or not ssl.enabled or ssl.cert is None or ssl.key is None:
-        return None
-    return {"cert": secrets.resolve(ssl.cert), "key": secrets.resolve(ssl.key)}

@@ -12,7 +12,7 @@ from components.container_image import ContainerImage, ContainerImageArgs
 from components.foundation import Foundation, FoundationArgs
 from components.targets.context import Context
 from components.targets.image_context import base_registry, build_context, package_index
-from mldeploy.manifest import Azure
+from mldeploy.manifest import Azure, KeyVaultRef, written_secrets
 
 NAME = "azure"
 _PARTS = ("resource_group", "workspace", "storage", "key_vault", "registry", "app_insights", "log_analytics")
@@ -59,12 +59,19 @@ def foundation(context: Context) -> Foundation:
                     collected_data=any(
                         s.collect_model_data and s.collect_model_data.enabled for s in services
                     ),
+                    vault_secrets=_names_vault_secrets(context),
                     protect=azure.protect,
                 ),
             ),
         )
 
     return context.shared(("azure", "foundation"), make)
+
+
+def _names_vault_secrets(context: Context) -> bool:
+    """Whether some secret is named by its name in the stack's own vault."""
+    named = written_secrets(context.manifest.model_dump(exclude_none=True), "keyvault")
+    return any(KeyVaultRef(keyvault=name).address[0] is None for _, name in named)
 
 
 def existing(azure: Azure) -> dict[str, str]:
@@ -136,9 +143,9 @@ def container_image(context: Context, name: str, *, batch: bool = False) -> Cont
                     registry_id=base.registry_id,
                     registry_name=base.registry_name,
                     resource_group=azure_ids.parse(given).group if given else base.resource_group,
-                    base_registry=base_registry(image),
+                    base_registry=base_registry(context, image),
                     build_secrets={"PIP_INDEX_URL": index}
-                    if (index := package_index(image)) is not None
+                    if (index := package_index(context, image)) is not None
                     else {},
                 ),
             ),

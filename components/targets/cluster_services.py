@@ -17,7 +17,7 @@ from components.kubernetes.objects import Scaling, TlsListener
 from components.kubernetes.tls import Tls
 from components.serving_namespace import ServingNamespace, ServingNamespaceArgs
 from components.targets.context import Context, Endpoint
-from mldeploy.manifest import AksTarget, KubernetesTarget, SecretRef, Service
+from mldeploy.manifest import AksTarget, KubernetesTarget, Service
 
 _SETTINGS = (
     "cpu_cores_limit",
@@ -96,7 +96,7 @@ def _namespaces(
             quota=_hard(place) if main else {},
             gateway_name=gateway.name if creates and gateway else None,
             gateway_class=gateway.class_name if creates and gateway else None,
-            listeners=_listeners(place, services),
+            listeners=_listeners(context, place, services),
             gateway_annotations=_gateway_annotations(services),
         )
         logical = place.target_name if main else f"{place.target_name}-{name}"
@@ -121,10 +121,10 @@ def _hard(place: Place) -> dict[str, str]:
     }
 
 
-def _listeners(place: Place, services: Mapping[str, Service]) -> list[TlsListener]:
+def _listeners(context: Context, place: Place, services: Mapping[str, Service]) -> list[TlsListener]:
     found: list[TlsListener] = []
     for key, service in services.items():
-        tls = _tls(place, key, service)
+        tls = _tls(context, place, key, service)
         if tls is not None:
             name = objects.object_name(key)
             found.append(TlsListener(service=name, hostname=tls.hostname, secret_name=f"{name}-tls"))
@@ -145,7 +145,7 @@ def _gateway_annotations(services: Mapping[str, Service]) -> dict[str, str]:
     return {_AZURE_LABEL: labels.pop()} if labels else {}
 
 
-def _tls(place: Place, name: str, service: Service) -> Tls | None:
+def _tls(context: Context, place: Place, name: str, service: Service) -> Tls | None:
     ssl = service.ssl
     if ssl is None or not ssl.enabled:
         return None
@@ -159,7 +159,11 @@ def _tls(place: Place, name: str, service: Service) -> Tls | None:
     if host is None:
         raise pulumi.RunError(f"services.{name}.ssl: needs cname or leaf_domain_label")
     if ssl.cert is not None and ssl.key is not None:
-        return Tls(hostname=host, cert=secrets.resolve(ssl.cert), key=secrets.resolve(ssl.key))
+        return Tls(
+            hostname=host,
+            cert=secrets.certificate(context, ssl.cert),
+            key=secrets.private_key(context, ssl.key),
+        )
     return Tls(hostname=host, issuer=ssl.issuer or "letsencrypt")
 
 
@@ -205,11 +209,11 @@ def _toleration(found: dict[str, Any]) -> dict[str, Any]:
 
 def _secret_variables(context: Context, service: Service) -> dict[str, pulumi.Output[str]]:
     variables = context.manifest.images[service.image].environment_variables
-    return {k: secrets.resolve(v) for k, v in variables.items() if not isinstance(v, str)}
+    return {k: secrets.resolve(context, v) for k, v in variables.items() if not isinstance(v, str)}
 
 
-def _route(place: Place, name: str, service: Service) -> dict[str, Any]:
-    gateway, tls = place.target.gateway, _tls(place, name, service)
+def _route(context: Context, place: Place, name: str, service: Service) -> dict[str, Any]:
+    gateway, tls = place.target.gateway, _tls(context, place, name, service)
     host = service.host or (tls.hostname if tls else None) or (gateway.host if gateway else None)
     found: dict[str, Any] = {"hostnames": [host] if host else []}
     if gateway is not None:
@@ -247,16 +251,16 @@ def _endpoint(
         "namespace": _namespace(context, place, service),
         "workload": _workload(context, service),
         "scaling": scaling(service),
-        "primary_key": _secret(service.primary_key),
-        "secondary_key": _secret(service.secondary_key),
+        "primary_key": secrets.optional(context, service.primary_key),
+        "secondary_key": secrets.optional(context, service.secondary_key),
         "key_generation": (service.key_generation.primary, service.key_generation.secondary),
         "secret_environment": _secret_variables(context, service),
         "facts": _facts(service),
         "golden": [request.model_dump(exclude_none=True, mode="json") for request in service.golden],
         "rollout": _rollout(service),
-        "route": _route(place, name, service),
+        "route": _route(context, place, name, service),
         "callers": [gateway.namespace] if gateway is not None and gateway.namespace else [],
-        "tls": _tls(place, name, service),
+        "tls": _tls(context, place, name, service),
     }
     extra = dict(place.extras[name])
     values["secret_environment"] |= extra.pop("secret_environment", {})
@@ -266,7 +270,3 @@ def _endpoint(
     primary = cast("pulumi.Output[str]", endpoint.primary_key)
     secondary = cast("pulumi.Output[str]", endpoint.secondary_key)
     return Endpoint(endpoint.scoring_uri, endpoint.swagger_uri, primary, secondary)
-
-
-def _secret(reference: SecretRef | None) -> pulumi.Output[str] | None:
-    return None if reference is None else secrets.resolve(reference)

@@ -90,7 +90,7 @@ def _arguments(
         layered=target.layered,
         runtime_version=target.runtime_version,
         routes={key: route.model_dump(exclude_none=True) for key, route in target.routes.items()},
-        registry_credentials=_credentials(target),
+        registry_credentials=_credentials(context, target),
         store_and_forward_secs=target.store_and_forward_secs,
         wait=target.wait.model_dump(exclude_none=True) if target.wait else None,
     )
@@ -104,7 +104,7 @@ def _hub(
     Raises:
         pulumi.RunError: the connection string is that of another hub.
     """
-    given = None if target.connection_string is None else secrets.resolve(target.connection_string)
+    given = None if target.connection_string is None else secrets.resolve(context, target.connection_string)
     if target.create is not None:
         from components.targets import azure_parts
 
@@ -211,7 +211,7 @@ def _image(context: Context, target: EdgeTarget, name: str) -> pulumi.Output[str
     return context.shared(("edge", "image", registry.address, name), make).reference
 
 
-def _credentials(target: EdgeTarget) -> dict[str, dict[str, pulumi.Input[str]]]:
+def _credentials(context: Context, target: EdgeTarget) -> dict[str, dict[str, pulumi.Input[str]]]:
     registry = target.registry
     if registry is None or registry.username is None or registry.password is None:
         return {}
@@ -219,7 +219,7 @@ def _credentials(target: EdgeTarget) -> dict[str, dict[str, pulumi.Input[str]]]:
     login: dict[str, pulumi.Input[str]] = {
         "address": registry.address,
         "username": registry.username,
-        "password": secrets.resolve(registry.password),
+        "password": secrets.resolve(context, registry.password),
     }
     return {label: login}
 

@@ -98,10 +98,10 @@ def _check_models(name: str, models: list[tuple[str, Model]], *, batch: bool) ->
             )
 
 
-def secret_variables(image: Image) -> dict[str, pulumi.Output[str]]:
+def secret_variables(context: Context, image: Image) -> dict[str, pulumi.Output[str]]:
     """The image's secret environment variables, which its containers get when they start."""
     variables = image.environment_variables.items()
-    return {key: secrets.resolve(value) for key, value in variables if not isinstance(value, str)}
+    return {key: secrets.resolve(context, value) for key, value in variables if not isinstance(value, str)}
 
 
 def refuse_secret_variables(name: str, image: Image, instead: str) -> None:
@@ -115,7 +115,7 @@ def refuse_secret_variables(name: str, image: Image, instead: str) -> None:
             raise pulumi.RunError(f"images.{name}.environment_variables.{key}: is a secret; {instead}")
 
 
-def package_index(image: Image) -> pulumi.Input[str] | None:
+def package_index(context: Context, image: Image) -> pulumi.Input[str] | None:
     """The address of the image's private package index, secret when it has a password."""
     index = image.package_index
     if index is None:
@@ -124,11 +124,13 @@ def package_index(image: Image) -> pulumi.Input[str] | None:
         return index.url
     scheme, rest = index.url.split("://", 1)
     user = index.username or "token"
-    address = pulumi.Output.concat(scheme, "://", user, ":", secrets.resolve(index.password), "@", rest)
+    address = pulumi.Output.concat(
+        scheme, "://", user, ":", secrets.resolve(context, index.password), "@", rest
+    )
     return pulumi.Output.secret(address)
 
 
-def base_registry(image: Image) -> Mapping[str, pulumi.Input[str]] | None:
+def base_registry(context: Context, image: Image) -> Mapping[str, pulumi.Input[str]] | None:
     """How to log in to the private registry of the base image."""
     registry = image.base_image_registry
     if registry is None or registry.username is None or registry.password is None:
@@ -136,5 +138,5 @@ def base_registry(image: Image) -> Mapping[str, pulumi.Input[str]] | None:
     return {
         "address": registry.address,
         "username": registry.username,
-        "password": secrets.resolve(registry.password),
+        "password": secrets.resolve(context, registry.password),
     }

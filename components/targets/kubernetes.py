@@ -29,7 +29,9 @@ def deploy(
         pulumi.RunError: the kubeconfig cannot be used.
     """
     extras = {key: _extras(context, target, service) for key, service in services.items()}
-    place = Place(kubeconfig=_kubeconfig(name, target), target_name=name, target=target, extras=extras)
+    place = Place(
+        kubeconfig=_kubeconfig(context, name, target), target_name=name, target=target, extras=extras
+    )
     return deploy_on(context, place, services)
 
 
@@ -40,7 +42,7 @@ def register_model(context: Context, name: str) -> Registered:
     return local.register_model(context, name)
 
 
-def _kubeconfig(name: str, target: KubernetesTarget) -> pulumi.Output[str]:
+def _kubeconfig(context: Context, name: str, target: KubernetesTarget) -> pulumi.Output[str]:
     reference = target.kubeconfig
     try:
         if reference is None:
@@ -50,7 +52,9 @@ def _kubeconfig(name: str, target: KubernetesTarget) -> pulumi.Output[str]:
             return pulumi.Output.secret(load(os.environ.get(reference.env, ""), target.context))
     except KubeconfigError as error:
         raise pulumi.RunError(f"targets.{name}.kubeconfig: {error}") from None
-    return pulumi.Output.secret(secrets.resolve(reference).apply(lambda text: load(text, target.context)))
+    return pulumi.Output.secret(
+        secrets.resolve(context, reference).apply(lambda text: load(text, target.context))
+    )
 
 
 def _extras(context: Context, target: KubernetesTarget, service: Service) -> dict[str, Any]:

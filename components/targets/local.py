@@ -15,7 +15,7 @@ from components.scoring_image import ScoringImage, ScoringImageArgs
 from components.targets.context import Context, Endpoint
 from components.targets.image_context import base_registry, build_context, package_index
 from components.targets.serving_extras import serving_extras
-from mldeploy.manifest import LocalTarget, SecretRef, Service
+from mldeploy.manifest import LocalTarget, Service
 from mldeploy.provider import containers
 
 _REPLICA_SETTINGS = (
@@ -88,8 +88,8 @@ def _container_image(context: Context, name: str) -> LocalImage:
             image=name,
             context=made.folder,
             digest=made.digest,
-            package_index=package_index(image),
-            base_image_registry=base_registry(image),
+            package_index=package_index(context, image),
+            base_image_registry=base_registry(context, image),
         )
 
     return context.shared(("local", "container", name), make)
@@ -113,7 +113,7 @@ def _endpoint(context: Context, name: str, service: Service, *, docker: bool) ->
         service.collect_model_data.model_dump(exclude_none=True) if service.collect_model_data else None
     )
     settings["environment_variables"] = {
-        key: value if isinstance(value, str) else secrets.resolve(value)
+        key: value if isinstance(value, str) else secrets.resolve(context, value)
         for key, value in manifest_image.environment_variables.items()
         # A container has the plain ones from its image.
         if not (docker and isinstance(value, str))
@@ -127,12 +127,12 @@ def _endpoint(context: Context, name: str, service: Service, *, docker: bool) ->
             models=[ServiceModel(name=m.model_name, version=m.version, digest=m.digest) for m in models],
             port=_port(name, service),
             auth_enabled=service.auth_enabled,
-            primary_key=_secret(service.primary_key),
-            secondary_key=_secret(service.secondary_key),
+            primary_key=secrets.optional(context, service.primary_key),
+            secondary_key=secrets.optional(context, service.secondary_key),
             key_generation=(service.key_generation.primary, service.key_generation.secondary),
             golden=[request.model_dump(exclude_none=True) for request in service.golden],
             settings=settings,
-            ssl=_ssl(service),
+            ssl=secrets.tls_files(context, service.ssl),
         ),
     )
     if not service.auth_enabled:
@@ -147,14 +147,3 @@ def _port(name: str, service: Service) -> int:
     if service.port is None:  # the manifest's rules require one on local targets
         raise pulumi.RunError(f"services.{name}: a local service needs a port")
     return service.port
-
-
-def _secret(reference: SecretRef | None) -> pulumi.Output[str] | None:
-    return None if reference is None else secrets.resolve(reference)
-
-
-def _ssl(service: Service) -> dict[str, pulumi.Output[str]] | None:
-    ssl = service.ssl
-    if ssl is None or not ssl.enabled or ssl.cert is None or ssl.key is None:
-        return None
-    return {"cert": secrets.resolve(ssl.cert), "key": secrets.resolve(ssl.key)}

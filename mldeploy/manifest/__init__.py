@@ -1,15 +1,15 @@
 """The manifest: what to deploy, as plain data. Knows nothing of Pulumi."""
 
-from mldeploy.manifest.azure import Azure
+from mldeploy.manifest.azure import Azure, makes_foundation
 from mldeploy.manifest.document import Manifest
 from mldeploy.manifest.errors import ManifestError, ManifestErrors
 from mldeploy.manifest.image import Image, Registry
-from mldeploy.manifest.loading import load, manifest_files
+from mldeploy.manifest.loading import load, manifest_files, secret_places
 from mldeploy.manifest.model import Model
 from mldeploy.manifest.rollout import Rollout
 from mldeploy.manifest.schema import schema
-from mldeploy.manifest.secret_refs import ConfigRef, EnvRef, KeyVaultRef, SecretRef
-from mldeploy.manifest.service import Service
+from mldeploy.manifest.secret_refs import ConfigRef, EnvRef, KeyVaultRef, SecretRef, written_secrets
+from mldeploy.manifest.service import Service, Ssl
 from mldeploy.manifest.targets import (
     AciTarget,
     AksTarget,
@@ -40,8 +40,12 @@ __all__ = [
     "Rollout",
     "SecretRef",
     "Service",
+    "Ssl",
     "Target",
     "load",
+    "makes_foundation",
     "manifest_files",
     "schema",
+    "secret_places",
+    "written_secrets",
 ]

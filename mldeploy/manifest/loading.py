@@ -19,6 +19,7 @@ from mldeploy.manifest.model import Model
 from mldeploy.manifest.nodes import Node, Scalar, Table, dotted, locate, plain
 from mldeploy.manifest.nodes import Path as NodePath
 from mldeploy.manifest.rules import Draft, check
+from mldeploy.manifest.secret_refs import SecretRef, written_secrets
 from mldeploy.manifest.service import Service
 from mldeploy.manifest.targets import TARGET_TYPES, LocalTarget
 from mldeploy.manifest.validation import Fault, validate
@@ -49,6 +50,23 @@ def load(root: Path, stack: str) -> Manifest:
     if errors:
         raise ManifestErrors(_ordered(errors, files))
     return _manifest(draft)
+
+
+def secret_places(root: Path, stack: str, reference: SecretRef) -> list[str]:
+    """Where a secret is named, for a message about it: ``manifest.prod.yaml:14:5: services.churn.ssl.key``.
+
+    The files are read anew, and only for that message; where they cannot be, there is no place.
+    """
+    tree, _, _ = _read(root, stack)
+    if tree is None:
+        return []
+    ((kind, wanted),) = reference.model_dump().items()
+    found: list[str] = []
+    for path, name in written_secrets(plain(tree), kind):
+        if name == wanted:
+            mark = locate(tree, path)
+            found.append(f"{mark.file}:{mark.line}:{mark.column}: {dotted(path)}")
+    return found
 
 
 def overlay_name(stack: str) -> str:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from mldeploy.manifest.nodes import Entry, Node, Scalar, Table
 
 _REFERENCE_KEYS = frozenset(("config", "env", "keyvault"))
-# Below these keys anything may be written, so nothing there is taken for a secret reference.
-_FREE_FORM = frozenset(("desired", "create_options"))
+FREE_FORM = frozenset(("desired", "create_options"))
+"""Below these keys anything may be written, so nothing there is taken for a secret reference."""
 
 
 def merge(base: Node, over: Node, *, free: bool = False) -> Node:
@@ -31,7 +31,7 @@ def merge(base: Node, over: Node, *, free: bool = False) -> Node:
         elif below is None:
             entries[key] = Entry(entry.key, without_nulls(entry.node))
         else:
-            node = merge(below.node, entry.node, free=free or key in _FREE_FORM)
+            node = merge(below.node, entry.node, free=free or key in FREE_FORM)
             # A mapping that only gains keys is still where the base has it.
             merged = isinstance(below.node, Table) and isinstance(entry.node, Table)
             entries[key] = Entry(below.key if merged else entry.key, node)

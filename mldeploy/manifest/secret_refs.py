@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Annotated, Any, cast
 
 from pydantic import BeforeValidator
 
 from mldeploy.manifest.base import LooseText, Section, Text, as_written, fail
 from mldeploy.manifest.errors import hint, shown
+from mldeploy.manifest.merge import FREE_FORM
+from mldeploy.manifest.nodes import Path
 
 
 class ConfigRef(Section):
@@ -29,7 +32,17 @@ class KeyVaultRef(Section):
     """A secret in Azure Key Vault."""
 
     keyvault: Text
-    """Its name in the stack's vault, or its URI, `https://<vault>.vault.azure.net/secrets/<name>`."""
+    """Its name in the stack's vault, or its URI, `https://<vault>.vault.azure.net/secrets/<name>`, for a fixed
+    version with `/<version>` behind it."""
+
+    @property
+    def address(self) -> tuple[str | None, str, str]:
+        """The vault's address, None for the stack's own; the secret's name; its version, empty for the current."""
+        if not self.keyvault.startswith("https://"):
+            return None, self.keyvault, ""
+        vault, _, secret = self.keyvault.partition("/secrets/")
+        name, _, version = secret.partition("/")
+        return f"{vault}/", name, version
 
 
 SecretRef = ConfigRef | EnvRef | KeyVaultRef
@@ -70,6 +83,22 @@ def _reference(value: Any) -> Any:
     if not isinstance(name, str) or not re.fullmatch(expression, name):
         raise fail(f"{kind} names no secret; allowed: {allowed}")
     return _KINDS[kind].model_validate({kind: name})
+
+
+def written_secrets(raw: Any, kind: str, path: Path = ()) -> Iterator[tuple[Path, str]]:
+    """Where in a plain manifest secrets of one kind are named, and which: ``(("services", …, "key"), "score-key")``."""
+    if isinstance(raw, list):
+        for index, item in enumerate(cast("list[Any]", raw)):
+            yield from written_secrets(item, kind, (*path, index))
+    elif isinstance(raw, dict):
+        given = cast("dict[str, Any]", raw)
+        name = as_written(given.get(kind)) if list(given) == [kind] else None
+        if isinstance(name, str):
+            yield path, name
+            return
+        for key, item in given.items():
+            if key not in FREE_FORM:
+                yield from written_secrets(item, kind, (*path, key))
 
 
 Secret = Annotated[SecretRef, BeforeValidator(_reference)]

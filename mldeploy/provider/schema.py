@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from mldeploy.provider.functions import Function
 from mldeploy.provider.resource import Field, Resource
 
 VERSION = "0.1.0"
 
 
-def schema(resources: Mapping[str, Resource]) -> dict[str, Any]:
+def schema(resources: Mapping[str, Resource], functions: Mapping[str, Function]) -> dict[str, Any]:
     """The schema in Pulumi's package schema format."""
     types: dict[str, Any] = {}
     found = {token: _resource(resource, types) for token, resource in resources.items()}
@@ -24,6 +25,22 @@ def schema(resources: Mapping[str, Resource]) -> dict[str, Any]:
         "provider": {"description": "Takes no configuration."},
         "types": types,
         "resources": found,
+        "functions": {token: _function(function, types) for token, function in functions.items()},
+    }
+
+
+def _function(function: Function, types: dict[str, Any]) -> dict[str, Any]:
+    def side(fields: Mapping[str, Field]) -> dict[str, Any]:
+        return {
+            "type": "object",
+            "properties": {name: _property(field, types, inputs=False) for name, field in fields.items()},
+            "required": [name for name, field in fields.items() if field.required],
+        }
+
+    return {
+        "description": function.description,
+        "inputs": side(function.inputs),
+        "outputs": side(function.outputs),
     }
 
 

@@ -26,7 +26,7 @@ from pulumi.runtime.proto import (
 )
 
 from mldeploy.provider.resource import CheckError, Context, Diff, ProvisionError, Resource, UnhealthyError
-from mldeploy.provider.resources import RESOURCES
+from mldeploy.provider.resources import FUNCTIONS, RESOURCES
 from mldeploy.provider.schema import VERSION, schema
 from mldeploy.provider.values import UNKNOWN, Secret, decode, encode, has_secret, has_unknown, reveal
 
@@ -104,7 +104,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     def GetSchema(self, request: Any, context: Any = None) -> Any:  # noqa: N802
         """The package's schema."""
-        return provider_pb2.GetSchemaResponse(schema=json.dumps(schema(RESOURCES)))
+        return provider_pb2.GetSchemaResponse(schema=json.dumps(schema(RESOURCES, FUNCTIONS)))
 
     def CheckConfig(self, request: Any, context: Any = None) -> Any:  # noqa: N802
         """The provider takes no configuration."""
@@ -232,6 +232,18 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             resource.delete(ctx, request.id, reveal(decode(request.properties)))
             return empty_pb2.Empty()
 
+    def Invoke(self, request: Any, context: Any = None) -> Any:  # noqa: N802
+        """Call a function."""
+        with self._failing(context, request.args):
+            function, args = FUNCTIONS.get(request.tok), decode(request.args)
+            if function is None:
+                raise ProvisionError(f"no function {request.tok!r}; there are: {', '.join(FUNCTIONS)}")
+            if failures := function.faults(args):
+                found = [provider_pb2.CheckFailure(property=path, reason=why) for path, why in failures]
+                return provider_pb2.InvokeResponse(failures=found)
+            result = function.call(Context(root=self._root, cancelled=self._cancelled), reveal(args))
+            return provider_pb2.InvokeResponse(**cast("Any", {"return": encode(result)}))
+
     # --- plumbing ----------------------------------------------------------------------------------------
 
     def _connect(self, address: str) -> None:
@@ -240,11 +252,17 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     @contextlib.contextmanager
     def _operation(self, request: Any, context: Any, properties: Any) -> Generator[tuple[Resource, Context]]:
         token = request.type or str(request.urn).split("::")[2].rsplit("$", 1)[-1]
-        try:
+        with self._failing(context, properties):
             resource = RESOURCES.get(token)
             if resource is None:
                 raise ProvisionError(f"no resource type {token!r}; there are: {', '.join(RESOURCES)}")
             yield resource, self._context(request)
+
+    @contextlib.contextmanager
+    def _failing(self, context: Any, properties: Any) -> Generator[None]:
+        """End the call with what went wrong, without the secrets among ``properties``."""
+        try:
+            yield
         except ProviderFailure as failure:
             self._fail(context, failure._status)  # pyright: ignore[reportPrivateUsage]
         except (ProvisionError, OSError, ValueError) as error:

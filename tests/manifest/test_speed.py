@@ -18,7 +18,10 @@ SERVICE = """\
     tags: {{team: a, env: b}}
     primary_key: {{config: k}}
     golden: [{{request: golden/in.json, response: golden/out.json, tolerance: 1.0e-6}}]
-    ssl: {{cname: score.example.org, cert: {{keyvault: cert}}, key: {{keyvault: key}}}}
+    ssl:
+      cname: score.example.org
+      cert: {{keyvault: "https://kv1.vault.azure.net/secrets/cert"}}
+      key: {{keyvault: "https://kv1.vault.azure.net/secrets/key"}}
 """
 
 

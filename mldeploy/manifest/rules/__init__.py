@@ -19,6 +19,7 @@ from mldeploy.manifest.rules import (
     services,
     targets,
     undecided,
+    vaults,
 )
 from mldeploy.manifest.rules.draft import Draft
 from mldeploy.manifest.validation import Fault
@@ -37,6 +38,7 @@ _RULES = (
     services.check,
     ports.check,
     clear_text.check,
+    vaults.check,
     undecided.check,
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mldeploy.manifest.nodes import Path as NodePath
+from mldeploy.manifest.secret_refs import KeyVaultRef
 from mldeploy.manifest.service import Service, Ssl
 from mldeploy.manifest.validation import Fault
 
@@ -48,7 +49,8 @@ def _sources(where: NodePath, ssl: Ssl, kind: str) -> Iterator[Fault]:
     for key, other in (("cert", "key"), ("key", "cert")):
         if own and getattr(ssl, key) is None:
             yield Fault((*where, key), f"is missing; {other} is given")
-    if own and ssl.cert is not None and ssl.cert == ssl.key:
+    # A certificate of Key Vault is one secret that holds both.
+    if own and ssl.cert is not None and ssl.cert == ssl.key and not isinstance(ssl.cert, KeyVaultRef):
         yield Fault((*where, "key"), "is the same secret as cert")
     if ssl.cname is None and kind != "local" and ssl.leaf_domain_label is None:
         yield Fault((*where, "cname"), "is missing; write the host name that the certificate is for")

@@ -10,6 +10,8 @@ from mldeploy.provider.azure.endpoint_defaults import EndpointDefaults
 from mldeploy.provider.azure.group_shape import GroupShape
 from mldeploy.provider.azure.image_presence import ImagePresence
 from mldeploy.provider.azure.model_files import ModelFiles
+from mldeploy.provider.azure.vault import GetVaultSecret
+from mldeploy.provider.functions import Function
 from mldeploy.provider.resource import Resource
 
 AZURE_RESOURCES: tuple[Resource, ...] = (
@@ -19,3 +21,4 @@ AZURE_RESOURCES: tuple[Resource, ...] = (
     EndpointDefaults(),
     GroupShape(),
 )
+AZURE_FUNCTIONS: tuple[Function, ...] = (GetVaultSecret(),)

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import functools
+import logging
 import os
-import time
 from typing import Any, Final, cast
 
 import httpx
 
+from mldeploy.provider.azure.http import reason, send
 from mldeploy.provider.resource import Context, ProvisionError
 
 # Other clouds have their own: https://learn.microsoft.com/azure/azure-government/compare-azure-government-global-azure
 _DEFAULT_ENDPOINT: Final = "https://management.azure.com"
-_RETRIED: Final = frozenset({408, 429, 500, 502, 503, 504})
-_ATTEMPTS: Final = 5
 _NOT_FOUND: Final = 404
-_LONGEST_WAIT: Final = 60.0
 
 
 @functools.cache
@@ -30,17 +28,23 @@ def credential() -> Any:
         from azure.identity import DefaultAzureCredential
     except ImportError:
         raise ProvisionError("Azure needs its packages: pip install 'mldeploy[azure]'") from None
-    return DefaultAzureCredential(exclude_interactive_browser_credential=True)
+    # What it warns of is in the error that `token` raises.
+    logging.getLogger("azure.identity").setLevel(logging.ERROR)
+    # A key vault says whose tokens it takes, which may be another tenant's than the one that is logged in to.
+    return DefaultAzureCredential(
+        exclude_interactive_browser_credential=True, additionally_allowed_tenants=["*"]
+    )
 
 
-def token(scope: str) -> str:
-    """An access token for ``scope``.
+def token(scope: str, tenant: str | None = None) -> str:
+    """An access token for ``scope``, of ``tenant`` where that is not the login's own.
 
     Raises:
         ProvisionError: nobody is logged in.
     """
+    options = {"tenant_id": tenant} if tenant else {}
     try:
-        return cast("str", credential().get_token(scope).token)
+        return cast("str", credential().get_token(scope, **options).token)
     except ProvisionError:
         raise
     except Exception as error:
@@ -67,44 +71,12 @@ def call(
     """
     address = endpoint()
     headers = {"Authorization": f"Bearer {token(f'{address}/.default')}"}
-    url = f"{address}{ident}?api-version={version}"
-    for attempt in range(_ATTEMPTS):
-        ctx.check_cancelled()
-        try:
-            answer = httpx.request(method, url, json=body, headers=headers, timeout=60)
-        except httpx.HTTPError as error:
-            if attempt == _ATTEMPTS - 1:
-                raise ProvisionError(f"{method} {ident}: {error}") from None
-            _wait(ctx, 2.0**attempt)
-            continue
-        if answer.status_code in _RETRIED and attempt < _ATTEMPTS - 1:
-            _wait(ctx, _retry_after(answer, 2.0**attempt))
-            continue
-        if answer.status_code == _NOT_FOUND and missing_ok:
-            return None
-        if answer.is_error:
-            raise ProvisionError(f"{method} {ident}: {answer.status_code} {_reason(answer)}")
-        return cast("dict[str, Any]", answer.json()) if answer.content else {}
-    raise ProvisionError(f"{method} {ident}: still busy after {_ATTEMPTS} attempts")
-
-
-def _retry_after(answer: httpx.Response, otherwise: float) -> float:
     try:
-        return min(float(answer.headers.get("Retry-After", otherwise)), _LONGEST_WAIT)
-    except ValueError:
-        return otherwise
-
-
-def _wait(ctx: Context, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while (left := deadline - time.monotonic()) > 0:
-        ctx.check_cancelled()
-        time.sleep(min(left, 0.2))
-
-
-def _reason(answer: httpx.Response) -> str:
-    try:
-        error = cast("dict[str, Any]", answer.json())["error"]
-        return f"{error['code']}: {error['message']}"
-    except (ValueError, KeyError, TypeError):
-        return answer.reason_phrase
+        answer = send(ctx, method, f"{address}{ident}?api-version={version}", headers=headers, body=body)
+    except httpx.HTTPError as error:
+        raise ProvisionError(f"{method} {ident}: {error}") from None
+    if answer.status_code == _NOT_FOUND and missing_ok:
+        return None
+    if answer.is_error:
+        raise ProvisionError(f"{method} {ident}: {answer.status_code} {reason(answer)}")
+    return cast("dict[str, Any]", answer.json()) if answer.content else {}

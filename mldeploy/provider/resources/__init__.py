@@ -1,9 +1,10 @@
-"""The resources, by type token."""
+"""The resources and functions, by type token."""
 
 from __future__ import annotations
 
-from mldeploy.provider.azure import AZURE_RESOURCES
+from mldeploy.provider.azure import AZURE_FUNCTIONS, AZURE_RESOURCES
 from mldeploy.provider.edge.deployment import EdgeDeployment
+from mldeploy.provider.functions import Function
 from mldeploy.provider.kubernetes.gate import KubernetesGate
 from mldeploy.provider.kubernetes.rollout import Rollout
 from mldeploy.provider.resource import Resource
@@ -31,3 +32,4 @@ RESOURCES: dict[str, Resource] = {
         *AZURE_RESOURCES,
     )
 }
+FUNCTIONS: dict[str, Function] = {function.token: function for function in AZURE_FUNCTIONS}
