@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from mldeploy.engine import advice
 from mldeploy.engine import step as ops
 from mldeploy.engine.errors import BailError, EngineError, InitError, StateError
 from mldeploy.engine.event_loop import waiting
@@ -149,6 +150,8 @@ class StepExecutor:
         text = str(error) or type(error).__name__
         if not isinstance(error, EngineError):
             text = f"{type(error).__name__}: {text}"
+        if isinstance(step, CreateStep):
+            text += advice.after_create(step.target, text)
         events.diagnostic("error", text, step.urn)
         if events.wanted:
             events.emit(

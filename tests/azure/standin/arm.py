@@ -27,6 +27,16 @@ _GLOBAL = {
 # Deleting these only hides them: the name stays taken until they are purged.
 _SOFT_DELETED = ("Microsoft.KeyVault/vaults", "Microsoft.MachineLearningServices/workspaces")
 
+# azure-native's HTTP pipeline asks three times more after 408, 429, 500, 502, 503, 504 and broken connections
+# (pulumi-azure-native, provider/pkg/azure/client_azcore.go; azcore's RetryOptions.MaxRetries): only the log shows it.
+_RETRIES = 3
+_RETRIES_AFTER = {"reset": 1, "lost": _RETRIES}
+_REFUSALS = {
+    "429": ("TooManyRequests", "The request is being throttled. Retry-After: 17"),
+    "500": ("InternalServerError", "Encountered internal server error."),
+}
+_LEFT_IN = {"lro": "Failed", "timeout": "Creating"}
+
 
 class ServiceError(Exception):
     """The service said no: ``Code="..." Message="..."`` as azure-native shows it."""
@@ -67,12 +77,16 @@ class Service:
                 self._record("PUT", token, ident, body, error.status)
                 raise
             made = self._document(token, ident, inputs, body)
-            if kind in ("lro", "timeout", "lost"):
-                made["state"] = "Failed" if kind == "lro" else "Creating"
-            self.store.put(ident, made)
+            made["state"] = _LEFT_IN.get(kind, "Succeeded")
+            if kind != "lro-gone":
+                self.store.put(ident, made)
             self._record("PUT", token, ident, body, 201 if create else 200)
+            for _ in range(_RETRIES_AFTER.get(kind, 0)):
+                self._record("PUT", token, ident, body, 200)
         if kind == "lost":
             raise ServiceError(0, "ConnectionReset", "read: connection reset by peer")
+        if kind == "lro-gone":
+            raise ServiceError(200, "InternalServerError", "the long-running operation failed")
         if kind == "lro":
             raise PartialError(f"{ident}: the long-running operation failed: InternalServerError")
         if kind == "timeout":
@@ -88,7 +102,7 @@ class Service:
         time.sleep(self._delay)
         with self.store.locked():
             kind = self._fault("DELETE", token, ident, {})
-            if kind == "lro":
+            if kind in ("lro", "lro-gone"):
                 self._record("DELETE", token, ident, {}, 202)
                 raise ServiceError(200, "InternalServerError", "the long-running operation failed")
             document = self.store.get(ident)
@@ -96,6 +110,8 @@ class Service:
                 self._hide(ident)
                 self.store.delete(ident)
             self._record("DELETE", token, ident, {}, 200 if document else 204)
+            for _ in range(_RETRIES_AFTER.get(kind, 0)):
+                self._record("DELETE", token, ident, {}, 204)
         if kind in ("timeout", "lost"):
             raise ServiceError(0, "Timeout", "context deadline exceeded while waiting for the deletion")
 
@@ -230,18 +246,14 @@ class Service:
         return ""
 
     def _raise(self, kind: str, method: str, token: Token, ident: str, body: dict[str, Any]) -> str:
-        if kind == "429-once":
-            # azure-native's HTTP pipeline waits for Retry-After and asks again: only the log shows it.
-            self._record(method, token, ident, body, 429)
-            return ""
-        if kind == "429":
-            for _ in range(4):
-                self._record(method, token, ident, body, 429)
-            raise ServiceError(429, "TooManyRequests", "The request is being throttled. Retry-After: 17")
-        if kind == "500":
-            self._record(method, token, ident, body, 500)
-            raise ServiceError(500, "InternalServerError", "Encountered internal server error.")
-        if kind not in ("lro", "timeout", "lost"):
+        status, _, times = kind.partition("-")
+        if status in ("429", "500") and times in ("", "once"):
+            for _ in range(1 if times else 1 + _RETRIES):
+                self._record(method, token, ident, body, int(status))
+            if times:
+                return ""
+            raise ServiceError(int(status), *_REFUSALS[status])
+        if kind not in ("lro", "lro-gone", "timeout", "reset", "lost"):
             raise ValueError(f"faults.json: no fault of kind {kind!r}")
         return kind
 

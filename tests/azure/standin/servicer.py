@@ -143,7 +143,7 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         if ident is None:
             self._fail(context, f"{request.urn}: a part of the resource's id is missing")
         if self.service.store.get(ident) is not None and not (token.no_delete or token.fixed_name):
-            # azure-native asks for it first: what exists already must be imported.
+            # azure-native asks for it first (CanCreate in client_azcore.go): what exists already must be imported.
             self._fail(context, f"cannot create already existing resource '{ident}'")
         outputs = self._put(context, token, ident, inputs, create=True)
         return provider_pb2.CreateResponse(id=ident, properties=_encoded(outputs))
