@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pulumi
@@ -58,10 +59,14 @@ class ModelFiles(pulumi.CustomResource):
 
 
 class ImagePresence(pulumi.CustomResource):
-    """Whether an image's tag is still in its registry."""
+    """What an image's tag has to be, and whether it is still in its registry."""
 
     epoch: pulumi.Output[str]
     """Changes when the image has to be pushed again."""
+    image_tag: pulumi.Output[str]
+    """The tag: a digest of the context and the base image."""
+    base: pulumi.Output[str]
+    """The base image, by digest where that is known."""
 
     def __init__(
         self,
@@ -70,18 +75,31 @@ class ImagePresence(pulumi.CustomResource):
         server: _Text,
         repository: _Text,
         tag: _Text,
+        base_image: _Text | None = None,
+        base_login: Mapping[str, _Text] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Watch a tag.
+        """Watch an image.
 
         Args:
             resource_name: the logical name.
             server: the registry's host name.
             repository: the repository in it.
-            tag: the tag.
+            tag: the context's digest.
+            base_image: the base image.
+            base_login: ``{address, username, password}`` of its private registry.
             opts: Pulumi's options.
         """
-        props: dict[str, Any] = {"server": server, "repository": repository, "tag": tag, "epoch": None}
+        props: dict[str, Any] = {
+            "server": server,
+            "repository": repository,
+            "tag": tag,
+            "base_image": base_image,
+            "base_login": None if base_login is None else pulumi.Output.secret(base_login),
+            "epoch": None,
+            "image_tag": None,
+            "base": None,
+        }
         super().__init__("mldeploy:azure:ImagePresence", resource_name, props, opts)
 
 

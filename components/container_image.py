@@ -12,6 +12,7 @@ import pulumi
 from components import azure_outputs as outputs
 from components.azure_resources import BuildSource, ImagePresence
 from components.base import Component
+from mldeploy.imaging.dockerfile import BASE_ARGUMENT
 
 BUILDERS = ("acr", "docker")
 _REPOSITORY = re.compile(r"[a-z0-9]+([._/-][a-z0-9]+)*")
@@ -26,7 +27,9 @@ class ContainerImageArgs:
     context: str
     """The build context's folder, relative to the project (see `mldeploy.imaging`)."""
     tag: str
-    """The tag: the context's digest, so that an unchanged context builds nothing."""
+    """The context's digest, so that an unchanged context builds nothing."""
+    base_image: str | None = None
+    """The base image, whose digest is part of the tag where it can be asked. Default: the tag is `tag`."""
     repository: str
     """The repository in the registry, `mldeploy/diabetes`."""
     server: pulumi.Input[str]
@@ -49,8 +52,9 @@ class ContainerImageArgs:
 
 
 class ContainerImage(Component):
-    """A built image. Its tag is the digest of the build context, so an unchanged `up` builds nothing; a refresh that
-    finds the tag gone from the registry makes the next `up` build and push it again.
+    """A built image. Its tag is a digest over build context, Dockerfile and base image, so an unchanged `up` builds
+    nothing and a base image that moved is built on; a refresh that finds the image gone from the registry makes the
+    next `up` build and push it again.
     """
 
     group: ClassVar[str] = "image"
@@ -68,14 +72,16 @@ class ContainerImage(Component):
             server=args.server,
             repository=args.repository,
             tag=args.tag,
+            base_image=args.base_image,
+            base_login=args.base_registry if args.base_image else None,
             opts=self.child(),
         )
         build = self._by_task if args.builder == "acr" else self._by_docker
-        digest = build(name, args, presence.epoch)
+        digest = build(name, args, presence)
         reference = pulumi.Output.concat(args.server, "/", args.repository, "@", digest)
         self.publish({"reference": reference, "digest": digest})
 
-    def _by_task(self, name: str, args: ContainerImageArgs, epoch: pulumi.Output[str]) -> pulumi.Output[str]:
+    def _by_task(self, name: str, args: ContainerImageArgs, presence: ImagePresence) -> pulumi.Output[str]:
         from pulumi_azure_native import containerregistry as acr
 
         assert args.registry_id is not None
@@ -85,7 +91,7 @@ class ContainerImage(Component):
             f"{name}-source",
             registry_id=args.registry_id,
             context=args.context,
-            epoch=epoch,
+            epoch=presence.epoch,
             opts=self.child(),
         )
         os_name, architecture = args.platform.split("/")
@@ -95,19 +101,26 @@ class ContainerImage(Component):
             registry_name=args.registry_name,
             task_run_name=re.sub(r"[^a-zA-Z0-9-]", "-", f"build-{name}")[:50],
             # Runs once for each value: when the context or what the registry holds changed.
-            force_update_tag=pulumi.Output.concat(args.tag, "-", epoch),
+            force_update_tag=pulumi.Output.concat(presence.image_tag, "-", presence.epoch),
             run_request=acr.DockerBuildRequestArgs(
                 type="DockerBuildRequest",
                 source_location=source.location,
                 docker_file_path="Dockerfile",
-                image_names=[f"{args.repository}:{args.tag}"],
+                image_names=[pulumi.Output.concat(args.repository, ":", presence.image_tag)],
                 is_push_enabled=True,
                 no_cache=False,
                 timeout=_TIMEOUT_SECONDS,
                 platform=acr.PlatformPropertiesArgs(os=os_name.capitalize(), architecture=architecture),
                 arguments=[
-                    acr.ArgumentArgs(name=key, value=pulumi.Output.secret(value), is_secret=True)
-                    for key, value in sorted(args.build_secrets.items())
+                    *(
+                        [acr.ArgumentArgs(name=BASE_ARGUMENT, value=presence.base, is_secret=False)]
+                        if args.base_image
+                        else []
+                    ),
+                    *(
+                        acr.ArgumentArgs(name=key, value=pulumi.Output.secret(value), is_secret=True)
+                        for key, value in sorted(args.build_secrets.items())
+                    ),
                 ]
                 or None,
                 credentials=_credentials(args.base_registry),
@@ -116,14 +129,12 @@ class ContainerImage(Component):
         )
         return run.run_result.apply(lambda result: _built(name, result))
 
-    def _by_docker(
-        self, name: str, args: ContainerImageArgs, epoch: pulumi.Output[str]
-    ) -> pulumi.Output[str]:
+    def _by_docker(self, name: str, args: ContainerImageArgs, presence: ImagePresence) -> pulumi.Output[str]:
         import pulumi_docker as docker
 
         image = docker.Image(
             f"{name}-build",
-            image_name=pulumi.Output.concat(args.server, "/", args.repository, ":", args.tag),
+            image_name=pulumi.Output.concat(args.server, "/", args.repository, ":", presence.image_tag),
             build=docker.DockerBuildArgs(
                 # Relative: an absolute path would be a change on every other machine.
                 context=args.context,
@@ -131,7 +142,10 @@ class ContainerImage(Component):
                 platform=args.platform,
                 builder_version=docker.BuilderVersion.BUILDER_BUILD_KIT,
                 # No stage declares it, so it changes no layer; a new value makes the plugin build and push again.
-                args={"MLDEPLOY_EPOCH": epoch},
+                args={
+                    "MLDEPLOY_EPOCH": presence.epoch,
+                    **({BASE_ARGUMENT: presence.base} if args.base_image else {}),
+                },
             ),
             skip_push=False,
             opts=self.child(),

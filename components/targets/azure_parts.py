@@ -134,6 +134,7 @@ def container_image(context: Context, name: str, *, batch: bool = False) -> Cont
                 ContainerImageArgs(
                     context=made.folder,
                     tag=made.tag,
+                    base_image=made.base_image,
                     repository=f"{context.project}/{name}{'-batch' if batch else ''}".lower().replace(
                         "_", "-"
                     ),

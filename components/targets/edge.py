@@ -201,6 +201,7 @@ def _image(context: Context, target: EdgeTarget, name: str) -> pulumi.Output[str
             ContainerImageArgs(
                 context=made.folder,
                 tag=made.tag,
+                base_image=made.base_image,
                 repository=naming.dns_label(context.project) + "/" + naming.dns_label(name),
                 server=registry.address,
                 builder="docker",

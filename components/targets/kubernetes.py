@@ -77,6 +77,7 @@ def _image(context: Context, target: KubernetesTarget, name: str) -> pulumi.Outp
             ContainerImageArgs(
                 context=made.folder,
                 tag=made.tag,
+                base_image=made.base_image,
                 repository=f"{context.project}/{name}".lower().replace("_", "-"),
                 server=registry.address,
                 builder="docker",

@@ -17,6 +17,8 @@ SITE, SERVING, SOURCE, MODELS, CONDA = (
 )
 PORT: Final = 5001
 USER_ID: Final = 10001
+BASE_ARGUMENT: Final = "BASE_IMAGE"
+"""The build argument that names the base image by digest, where that is known."""
 MICROMAMBA: Final = "docker.io/mambaorg/micromamba:2.3-debian12-slim"
 _HEALTH: Final = (
     "import http.client,os,ssl,sys;"
@@ -53,7 +55,9 @@ class Recipe:
 def text(recipe: Recipe) -> str:
     """The whole file. Equal recipes give equal bytes."""
     environment = _conda(recipe) if recipe.conda else _pip(recipe)
-    return "\n".join([*environment, "", *_final(recipe)]) + "\n"
+    # Before the first FROM: it is for those lines only.
+    base = f"ARG {BASE_ARGUMENT}={recipe.base_image}"
+    return "\n".join([base, *environment, "", *_final(recipe)]) + "\n"
 
 
 def _pip(recipe: Recipe) -> list[str]:
@@ -75,7 +79,7 @@ def _pip(recipe: Recipe) -> list[str]:
         ]
     )
     return [
-        f"FROM {recipe.base_image} AS environment",
+        f"FROM ${{{BASE_ARGUMENT}}} AS environment",
         "USER 0",
         "WORKDIR /build",
         "COPY check_base.py ./",
@@ -125,7 +129,7 @@ def _final(recipe: Recipe) -> list[str]:
         "SERVING_MODELS": json.dumps(dict(sorted(recipe.models.items())), separators=(",", ":")),
     }
     return [
-        f"FROM {recipe.base_image}",
+        f"FROM ${{{BASE_ARGUMENT}}}",
         f"LABEL org.opencontainers.image.title={_quoted(recipe.image)} \\",
         f"      org.opencontainers.image.base.name={_quoted(recipe.base_image)} \\",
         '      org.opencontainers.image.source="mldeploy" io.mldeploy.sbom="/opt/site/sbom.cdx.json"',

@@ -5,9 +5,12 @@ import gc
 import pytest
 
 from mldeploy.provider.azure import arm, image_presence
+from mldeploy.provider.azure.registry_login import DOCKER_HUB
 from tests.azure import cloud as clouds
 from tests.azure import kube_echo
 from tests.azure.deployment import DEPLOYER, Deployment
+
+BASE_DIGEST = f"sha256:{'b' * 64}"
 
 
 @pytest.fixture
@@ -28,11 +31,13 @@ def cloud(tmp_path, monkeypatch):
 @pytest.fixture
 def deploy(tmp_path, cloud, monkeypatch):
     """Makes deployments; the registry that images are looked for in is the fake one."""
-    monkeypatch.setattr(
-        image_presence,
-        "find_manifest",
-        lambda server, repository, tag: None if cloud.manifests == {"gone"} else tag,
-    )
+
+    def find_manifest(server, repository, reference, login=None):
+        if server == DOCKER_HUB:  # the base image
+            return BASE_DIGEST
+        return None if cloud.manifests == {"gone"} else reference
+
+    monkeypatch.setattr(image_presence, "find_manifest", find_manifest)
 
     def make(stack="dev", **changes):
         made = Deployment(tmp_path / "deployment", cloud, stack, cloud.environment())
