@@ -10,11 +10,14 @@ from mldeploy.provider.azure.model_files import ModelFiles
 from mldeploy.provider.resource import CancelledError, CheckError, Context, ProvisionError
 
 FILES = ModelFiles()
-BIG = 2 * blobs.BLOCK + 12345
+BLOCK = 1 << 20
+BIG = 2 * BLOCK + 12345
 
 
 @pytest.fixture
-def place(cloud, tmp_path):
+def place(cloud, tmp_path, monkeypatch):
+    monkeypatch.setattr(blobs, "BLOCK", BLOCK)
+    monkeypatch.setattr(blobs, "_WHOLE", BLOCK)
     root = tmp_path / "root"
     (root / "models/many/sub").mkdir(parents=True)
     (root / "models/big.bin").write_bytes(os.urandom(BIG))
@@ -70,6 +73,53 @@ def test_a_large_file_goes_in_blocks_and_resumes(cloud, place):
     )
     # Two missing blocks and the list of all: what had arrived did not go again.
     assert sum(method == "PUT" for method, _ in cloud.log) == 3
+
+
+def test_a_file_that_changes_on_its_way_is_refused(cloud, place, monkeypatch):
+    """The bytes that arrive are those that were hashed, or the service says so."""
+    wanted = inputs(place, "models/big.bin")
+    hashed = blobs.Part.checksum
+
+    def then_change(part):
+        found = hashed(part)
+        with (place.root / "models/big.bin").open("r+b") as file:
+            file.write(b"changed")
+        return found
+
+    monkeypatch.setattr(blobs.Part, "checksum", then_change)
+    with pytest.raises(ProvisionError, match=r"Md5Mismatch: .*a file changed while it was sent"):
+        FILES.create(place, wanted)
+    assert cloud.blobs == {}
+
+
+def test_a_file_that_shrinks_on_its_way_is_refused(cloud, place, monkeypatch):
+    wanted = inputs(place, "models/big.bin")
+    opened = blobs.open_regular
+
+    def then_cut(path):
+        file = opened(path)
+        os.truncate(path, BIG - 100)
+        return file
+
+    monkeypatch.setattr(blobs, "open_regular", then_cut)
+    with pytest.raises(ProvisionError, match="changed while it was uploaded"):
+        FILES.create(place, wanted)
+    assert cloud.blobs == {}
+
+
+def test_a_repeated_request_sends_its_part_from_the_start(cloud, place):
+    failing = {"left": 1}
+
+    def fail(method, path):
+        if method == "PUT" and path.endswith("big.bin") and failing["left"]:
+            failing["left"] -= 1
+            return 503
+        return None
+
+    cloud.fail = fail
+    _, outputs = FILES.create(place, inputs(place, "models/big.bin"))
+    assert cloud.blobs[f"models/{outputs['path']}"][0] == (place.root / "models/big.bin").read_bytes()
+    assert failing["left"] == 0
 
 
 def test_lost_files_are_drift(cloud, place):

@@ -24,6 +24,10 @@ PARALLEL: Final = 8
 # Small files are cheap to send whole, from memory; their number is what costs.
 _WHOLE: Final = 8 << 20
 _CHUNK: Final = 256 << 10
+_HINTS: Final = {
+    "403": "; the one who runs `up` needs the role Storage Blob Data Contributor (deployer_principal_id)",
+    "Md5Mismatch": "; a file changed while it was sent, or the network damages data: run the update again",
+}
 
 
 @dataclass(frozen=True)
@@ -307,9 +311,6 @@ class _told:  # noqa: N801 -- reads as a verb where it is used
             where = f"{self._place.account_url}/{self._place.container}"
             first = (str(error) or type(error).__name__).splitlines()[0]
             code = cast("Any", error).__dict__.get("error_code")
-            hint = (
-                "; the one who runs `up` needs the role Storage Blob Data Contributor (deployer_principal_id)"
-                if getattr(error, "status_code", None) == 403
-                else ""
-            )
-            raise ProvisionError(f"{where}: {code or type(error).__name__}: {first}{hint}") from None
+            code = str(getattr(code, "value", code) or type(error).__name__)
+            hint = _HINTS.get(code) or _HINTS.get(str(getattr(error, "status_code", None)), "")
+            raise ProvisionError(f"{where}: {code}: {first}{hint}") from None
