@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -232,6 +233,7 @@ def _end(node: RealNode, processes: list[subprocess.Popen[bytes]]) -> None:
             time.sleep(0.2)
         for name in node.ctr("containers", "list", "-q").split():
             with contextlib.suppress(RuntimeError):
+                _forget_network(json.loads(node.ctr("containers", "info", name)))
                 node.ctr("containers", "delete", name)
         last = earlier[0]
     if last is not None:
@@ -244,6 +246,14 @@ def _end(node: RealNode, processes: list[subprocess.Popen[bytes]]) -> None:
         ["ip", "address", "delete", f"{_ADDRESS}/32", "dev", "lo"], capture_output=True, check=False
     )
     shutil.rmtree(node.folder, ignore_errors=True)
+
+
+def _forget_network(container: dict[str, Any]) -> None:
+    """Remove the network namespace that was made for a pod; the kubelet would have, had it lived on."""
+    for namespace in container["Spec"]["linux"]["namespaces"]:
+        path = namespace.get("path", "")
+        if namespace["type"] == "network" and "/netns/" in path:
+            subprocess.run(["ip", "netns", "delete", Path(path).name], capture_output=True, check=False)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
