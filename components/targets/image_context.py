@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import quote
 
 import pulumi
 
@@ -123,10 +124,10 @@ def package_index(context: Context, image: Image) -> pulumi.Input[str] | None:
     if index.password is None:
         return index.url
     scheme, rest = index.url.split("://", 1)
-    user = index.username or "token"
-    address = pulumi.Output.concat(
-        scheme, "://", user, ":", secrets.resolve(context, index.password), "@", rest
-    )
+    # In an address, `@`, `/`, `#` and `%` of a password mean something else.
+    user = quote(index.username or "token", safe="")
+    password = secrets.resolve(context, index.password).apply(lambda text: quote(text, safe=""))
+    address = pulumi.Output.concat(scheme, "://", user, ":", password, "@", rest)
     return pulumi.Output.secret(address)
 
 

@@ -15,6 +15,7 @@ import subprocess
 import tarfile
 import tempfile
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -170,8 +171,9 @@ def free_port() -> int:
 
 
 @contextmanager
-def registry() -> Iterator[str]:
-    """A running `docker-registry` on loopback; yields ``127.0.0.1:<port>``."""
+def registry(htpasswd: str = "") -> Iterator[str]:
+    """A running `docker-registry` on loopback; yields ``127.0.0.1:<port>``. With ``htpasswd`` (lines of users and
+    bcrypt hashes) only those may use it."""
     folder = Path(tempfile.mkdtemp(prefix="mldeploy-registry-"))
     port = free_port()
     executable = shutil.which("docker-registry") or _unpacked_registry()
@@ -179,6 +181,10 @@ def registry() -> Iterator[str]:
         f"version: 0.1\nstorage: {{filesystem: {{rootdirectory: {folder}/data}}, delete: {{enabled: true}}}}\n"
         f"http: {{addr: '127.0.0.1:{port}', secret: only-for-this-test}}\n"
     )
+    if htpasswd:
+        (folder / "users").write_text(htpasswd)
+        with (folder / "config.yml").open("a") as file:
+            file.write(f"auth: {{htpasswd: {{realm: test, path: {folder}/users}}}}\n")
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([executable, "serve", str(folder / "config.yml")], stdout=log, stderr=log)
     try:
@@ -209,5 +215,7 @@ def _answers(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=2) as response:
             return response.status == 200
+    except urllib.error.HTTPError as error:
+        return error.code == 401
     except OSError:
         return False

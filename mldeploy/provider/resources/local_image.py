@@ -113,7 +113,8 @@ def _build(ctx: Context, where: str, folder: Path, reference: str, inputs: Mappi
         command = [docker, "build", "--progress", "plain", "--tag", reference]
         if index := inputs.get("package_index"):
             config = Path(private) / "pip.conf"
-            config.write_text(f"[global]\nindex-url = {str(index).replace('%', '%%')}\n")
+            # pip reads its files without interpolation: a percent sign stands for itself.
+            config.write_text(f"[global]\nindex-url = {index}\n")
             command += ["--secret", f"id=pip.conf,src={config}"]
         if login := inputs.get("base_image_registry"):
             environment["DOCKER_CONFIG"] = str(_log_in(Path(private), login))
