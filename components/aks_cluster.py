@@ -8,32 +8,17 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import pulumi
+from pulumi_azure_native import Provider
 from pulumi_azure_native import containerservice as aks
 
 from components import azure_outputs as outputs
+from components.aks_pools import NodePool, create_maintenance, create_pools, system_pool
 from components.aks_rules import check_attached, validate
 from components.azure_roles import PrincipalType, grant
 from components.base import Component
+from components.cluster_metrics import ClusterMetrics, ClusterMetricsArgs
 
 _POD_RANGE, _SERVICE_RANGE, _DNS = "10.244.0.0/16", "10.0.0.0/16", "10.0.0.10"
-
-
-@dataclass(frozen=True, kw_only=True)
-class NodePool:
-    """An extra pool of nodes."""
-
-    name: str
-    """1-12 lowercase letters and digits."""
-    vm_size: str
-    """`Standard_NC4as_T4_v3`."""
-    min_count: int = 0
-    """The autoscaler's lower bound; 0 costs nothing while idle."""
-    max_count: int = 3
-    """The upper bound."""
-    spot: bool = False
-    """Whether Azure may take the nodes away; only pods that tolerate it run there."""
-    gpu: bool = False
-    """Whether only pods that ask for a GPU run there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +33,8 @@ class Attach:
     """`fast_prod`, `dense_prod` or `dev_test`; 12 vCPUs are checked unless it is `dev_test`."""
     vcpus: int | None = None
     """vCPUs of one node, for a VM size whose name does not say."""
+    subscription_id: str | None = None
+    """Its subscription. Default: that of the stack."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +84,9 @@ class AksClusterArgs:
     log_analytics_id: pulumi.Input[str] | None = None
     """A Log Analytics workspace for container logs."""
     managed_prometheus: bool = False
-    """Whether the managed Prometheus agent runs (its data collection rule is yours)."""
+    """Whether managed Prometheus collects the cluster's metrics."""
+    azure_monitor_workspace_id: pulumi.Input[str] | None = None
+    """An existing Azure Monitor workspace for them. Default: one is created."""
     maintenance_day: str = "Sunday"
     """The weekday of planned upgrades."""
     maintenance_start: str = "02:00"
@@ -139,8 +128,10 @@ class AksCluster(Component):
         assert args.resource_group is not None
         group = pulumi.Output.from_input(args.resource_group)
         cluster = self._cluster(group)
-        workers = self._pools(group, cluster)
-        self._maintenance(group, cluster)
+        workers = create_pools(self, name, args, group, cluster.name)
+        create_maintenance(self, name, args, group, cluster.name)
+        if args.managed_prometheus:
+            self._metrics(group, cluster)
         if args.registry_id is not None:
             grant(
                 f"{name}-pull",
@@ -158,7 +149,7 @@ class AksCluster(Component):
                 "cluster_id": cluster.id,
                 "resource_group": group,
                 "node_resource_group": cluster.node_resource_group.apply(lambda text: text or ""),
-                "kubeconfig": self._kubeconfig(group, ready),
+                "kubeconfig": self._kubeconfig(group, ready, pulumi.InvokeOptions(parent=self)),
                 "oidc_issuer_url": outputs.answered(cluster, cluster.oidc_issuer_profile).apply(_issuer),
                 "fqdn": pulumi.Output.all(cluster.fqdn, cluster.private_fqdn).apply(
                     lambda pair: str(pair[0] or pair[1] or "")
@@ -179,7 +170,7 @@ class AksCluster(Component):
                 name="Base", tier="Free" if args.cluster_purpose == "dev_test" else "Standard"
             ),
             identity=aks.ManagedClusterIdentityArgs(type=aks.ResourceIdentityType.SYSTEM_ASSIGNED),
-            agent_pool_profiles=[self._system_pool()],
+            agent_pool_profiles=[system_pool(args)],
             enable_rbac=True,
             disable_local_accounts=True,
             aad_profile=aks.ManagedClusterAADProfileArgs(
@@ -218,6 +209,22 @@ class AksCluster(Component):
             opts=self.child(protect=True) if args.protect else self.child(),
         )
 
+    def _metrics(self, group: pulumi.Output[str], cluster: aks.ManagedCluster) -> None:
+        args = self._args
+        assert args.location is not None
+        ClusterMetrics(
+            f"{self._name}-metrics",
+            ClusterMetricsArgs(
+                cluster_id=cluster.id,
+                cluster_name=args.cluster_name,
+                resource_group=group,
+                location=args.location,
+                workspace_id=args.azure_monitor_workspace_id,
+                tags=args.tags,
+            ),
+            self.child(),
+        )
+
     def _deployer(self, cluster: aks.ManagedCluster) -> list[pulumi.Output[str]]:
         """Local accounts are off, so even who creates the cluster needs a role on it."""
         args = self._args
@@ -233,87 +240,6 @@ class AksCluster(Component):
         )
         return [granted.id]
 
-    def _system_pool(self) -> aks.ManagedClusterAgentPoolProfileArgs:
-        args = self._args
-        production = args.cluster_purpose != "dev_test"
-        return aks.ManagedClusterAgentPoolProfileArgs(
-            name="system",
-            mode="System",
-            type="VirtualMachineScaleSets",
-            count=2 if production else 1,
-            vm_size=args.system_vm_size,
-            os_type="Linux",
-            os_sku="AzureLinux",
-            max_pods=110,
-            node_taints=["CriticalAddonsOnly=true:NoSchedule"],
-            vnet_subnet_id=args.subnet_id,
-            availability_zones=list(args.zones) or None,
-            upgrade_settings=aks.AgentPoolUpgradeSettingsArgs(max_surge="33%"),
-            tags=dict(args.tags),
-        )
-
-    def _pools(self, group: pulumi.Output[str], cluster: aks.ManagedCluster) -> aks.AgentPool:
-        args = self._args
-        workers = self._pool(
-            group,
-            cluster,
-            NodePool(
-                name="services",
-                vm_size=args.vm_size,
-                min_count=args.agent_count,
-                max_count=args.max_count or 3 * args.agent_count,
-            ),
-            count=args.agent_count,
-        )
-        for pool in args.pools:
-            self._pool(group, cluster, pool, count=pool.min_count)
-        return workers
-
-    def _pool(
-        self, group: pulumi.Output[str], cluster: aks.ManagedCluster, pool: NodePool, *, count: int
-    ) -> aks.AgentPool:
-        taints = ["kubernetes.azure.com/scalesetpriority=spot:NoSchedule"] if pool.spot else []
-        taints += ["sku=gpu:NoSchedule"] if pool.gpu else []
-        args = self._args
-        return aks.AgentPool(
-            f"{self._name}-pool-{pool.name}",
-            resource_group_name=group,
-            resource_name_=cluster.name,
-            agent_pool_name=pool.name,
-            mode="User",
-            type="VirtualMachineScaleSets",
-            count=count,
-            enable_auto_scaling=True,
-            min_count=pool.min_count,
-            max_count=pool.max_count,
-            vm_size=pool.vm_size,
-            os_type="Linux",
-            os_sku="Ubuntu" if pool.gpu else "AzureLinux",
-            max_pods=110,
-            node_labels={"mldeploy.io/pool": pool.name},
-            node_taints=taints or None,
-            scale_set_priority="Spot" if pool.spot else "Regular",
-            scale_set_eviction_policy="Delete" if pool.spot else None,
-            spot_max_price=-1 if pool.spot else None,
-            vnet_subnet_id=args.subnet_id,
-            availability_zones=list(args.zones) or None,
-            upgrade_settings=None if pool.spot else aks.AgentPoolUpgradeSettingsArgs(max_surge="33%"),
-            tags=dict(args.tags),
-            # The autoscaler owns the number of nodes: what it did is no drift. What cannot change in place makes a
-            # new pool, and a pool's name is taken until the old one is gone.
-            opts=self.child(
-                ignore_changes=["count"],
-                replace_on_changes=[
-                    "vmSize",
-                    "scaleSetPriority",
-                    "availabilityZones",
-                    "vnetSubnetID",
-                    "maxPods",
-                ],
-                delete_before_replace=True,
-            ),
-        )
-
     def _addons(self) -> dict[str, aks.ManagedClusterAddonProfileArgs]:
         args = self._args
         addons = {"azurepolicy": aks.ManagedClusterAddonProfileArgs(enabled=True)}
@@ -326,44 +252,26 @@ class AksCluster(Component):
             )
         return addons
 
-    def _maintenance(self, group: pulumi.Output[str], cluster: aks.ManagedCluster) -> None:
-        args = self._args
-        for role, config in (
-            ("upgrades", "aksManagedAutoUpgradeSchedule"),
-            ("os", "aksManagedNodeOSUpgradeSchedule"),
-        ):
-            aks.MaintenanceConfiguration(
-                f"{self._name}-maintenance-{role}",
-                resource_group_name=group,
-                resource_name_=cluster.name,
-                config_name=config,
-                maintenance_window=aks.MaintenanceWindowArgs(
-                    duration_hours=4,
-                    start_time=args.maintenance_start,
-                    utc_offset="+00:00",
-                    schedule=aks.ScheduleArgs(
-                        weekly=aks.WeeklyScheduleArgs(
-                            day_of_week=aks.WeekDay(args.maintenance_day.capitalize()), interval_weeks=1
-                        )
-                    ),
-                ),
-                opts=self.child(),
-            )
-
-    def _kubeconfig(self, group: pulumi.Input[str], cluster: pulumi.Input[str]) -> pulumi.Output[str]:
+    def _kubeconfig(
+        self, group: pulumi.Input[str], cluster: pulumi.Input[str], options: pulumi.InvokeOptions
+    ) -> pulumi.Output[str]:
         found = aks.list_managed_cluster_user_credentials_output(
             resource_group_name=group,
             resource_name=cluster,
             format="exec",
-            opts=pulumi.InvokeOptions(parent=self),
+            opts=options,
         )
         return pulumi.Output.secret(found.kubeconfigs.apply(_decode))
 
     def _attach(self, attach: Attach) -> None:
+        options = pulumi.InvokeOptions(parent=self)
+        if attach.subscription_id is not None:
+            own = Provider(
+                f"{self._name}-subscription", subscription_id=attach.subscription_id, opts=self.child()
+            )
+            options = pulumi.InvokeOptions(parent=self, provider=own)
         found = aks.get_managed_cluster_output(
-            resource_group_name=attach.resource_group,
-            resource_name=attach.cluster_name,
-            opts=pulumi.InvokeOptions(parent=self),
+            resource_group_name=attach.resource_group, resource_name=attach.cluster_name, opts=options
         )
         checked = found.agent_pool_profiles.apply(lambda pools: check_attached(attach, pools or []))
         name = pulumi.Output.all(found.name, checked).apply(lambda pair: pair[0])
@@ -373,7 +281,7 @@ class AksCluster(Component):
                 "cluster_id": found.id.apply(lambda text: text or ""),
                 "resource_group": attach.resource_group,
                 "node_resource_group": found.node_resource_group.apply(lambda text: text or ""),
-                "kubeconfig": self._kubeconfig(attach.resource_group, name),
+                "kubeconfig": self._kubeconfig(attach.resource_group, name, options),
                 "oidc_issuer_url": found.oidc_issuer_profile.apply(_issuer),
                 "fqdn": found.fqdn.apply(lambda text: text or ""),
             }

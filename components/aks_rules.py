@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from components.vm_sizes import check_vcpus, vcpus
 
 if TYPE_CHECKING:
-    from components.aks_cluster import AksClusterArgs, Attach, NodePool
+    from components.aks_cluster import AksClusterArgs, Attach
+    from components.aks_pools import NodePool
 
 PURPOSES = ("fast_prod", "dense_prod", "dev_test")
 _POOL_NAME = re.compile(r"[a-z][a-z0-9]{0,11}")

@@ -9,7 +9,8 @@ import pulumi
 from pulumi_azure_native.managedidentity import FederatedIdentityCredential
 
 from components import azure_ids, naming
-from components.aks_cluster import AksCluster, AksClusterArgs, Attach, NodePool
+from components.aks_cluster import AksCluster, AksClusterArgs, Attach
+from components.aks_pools import NodePool
 from components.kubernetes import objects
 from components.kubernetes.kubeconfig import with_kubelogin
 from components.targets import azure_parts
@@ -34,6 +35,7 @@ _CREATE = (
     "service_cidr",
     "dns_service_ip",
     "managed_prometheus",
+    "azure_monitor_workspace_id",
     "protect",
 )
 
@@ -79,6 +81,7 @@ def _cluster(context: Context, name: str, target: AksTarget) -> AksCluster:
             cluster_name=given.cluster_name,
             cluster_purpose=given.cluster_purpose,
             vcpus=given.vcpus,
+            subscription_id=given.subscription_id,
         )
         return AksCluster(f"{name}-cluster", AksClusterArgs(attach=attach))
     create, base = target.create, azure_parts.foundation(context)

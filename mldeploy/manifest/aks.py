@@ -104,7 +104,10 @@ class AksCreate(Section):
     dns_service_ip: Text = "10.0.0.10"
     """The cluster DNS's address, inside `service_cidr`."""
     managed_prometheus: bool = False
-    """Whether the managed Prometheus agent runs."""
+    """Whether managed Prometheus collects the cluster's metrics."""
+    azure_monitor_workspace_id: ArmId | None = None
+    """An existing Azure Monitor workspace for `managed_prometheus`, in the cluster's region. Default: the stack creates
+    one."""
     maintenance: Maintenance = Maintenance()
     """When planned upgrades happen."""
     protect: bool = False

@@ -23,6 +23,7 @@ _PARTS: Final = {
     "log_analytics": "Microsoft.OperationalInsights/workspaces",
 }
 _SUBNET: Final = "Microsoft.Network/virtualNetworks/subnets"
+_MONITOR: Final = "Microsoft.Monitor/accounts"
 _COMPUTE: Final = "Microsoft.MachineLearningServices/workspaces/computes"
 _TAG_LIMIT, _NAME_LIMIT, _VALUE_LIMIT = 50, 512, 256
 _RESERVED = re.compile(r"(microsoft|azure|windows)", re.IGNORECASE)
@@ -48,6 +49,10 @@ def check(draft: Draft, root: Path) -> Iterator[Fault]:  # noqa: ARG001
             yield from _tags((*path, "tags"), target.tags)
             if target.create is not None:
                 yield from _typed((*path, "create", "subnet_id"), target.create.subnet_id, _SUBNET)
+                metrics = (*path, "create", "azure_monitor_workspace_id")
+                yield from _typed(metrics, target.create.azure_monitor_workspace_id, _MONITOR)
+                if target.create.azure_monitor_workspace_id and not target.create.managed_prometheus:
+                    yield Fault(metrics, "has no effect without managed_prometheus: true")
                 yield from _tags((*path, "create", "tags"), target.create.tags)
     for name, service in draft.services.items():
         if draft.type_of(service) in ("aci", "aks", "batch"):

@@ -180,8 +180,8 @@ class Service:
     def _refuse_orphan(self, token: Token, ident: str) -> None:
         parts = ident.strip("/").split("/")
         parent = "/" + "/".join(parts[:-2]) if len(parts) > 8 else "/" + "/".join(parts[:4])
-        if token.arm == "Microsoft.Authorization/roleAssignments":
-            parent = ident.split("/providers/Microsoft.Authorization", maxsplit=1)[0]
+        if token.scoped:
+            parent = ident.rsplit("/providers/", maxsplit=1)[0]
         if token.arm == "Microsoft.Resources/resourceGroups" or parent.endswith("/blobServices/default"):
             parent = parent.removesuffix("/blobServices/default")
         if (

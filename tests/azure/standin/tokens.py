@@ -12,6 +12,7 @@ from tests.azure.standin import arm_types
 _AML = "Microsoft.MachineLearningServices/workspaces"
 _ACR = "Microsoft.ContainerRegistry/registries"
 _AKS = "Microsoft.ContainerService/managedClusters"
+_INSIGHTS = "Microsoft.Insights"
 _ML_FILE, _ML_VERSION = "machinelearningservices", "2025-12-01"
 
 
@@ -44,12 +45,17 @@ class Token:
         """The published type of its body, when it is on this machine."""
         return arm_types.load(self.file, f"{self.arm}@{self.version}") if self.file else None
 
+    @property
+    def scoped(self) -> bool:
+        """Whether it is on any other resource, and not in a group."""
+        return self.path[0] in ("scope", "resourceUri")
+
     def ident(self, subscription: str, inputs: dict[str, Any]) -> str | None:
         """The ARM id, or ``None`` while a part of it is unknown."""
         values = [name[1:] if name.startswith("=") else reveal(inputs.get(name)) for name in self.path]
         if any(isinstance(value, Unknown) or value is None for value in values):
             return None
-        if self.arm == "Microsoft.Authorization/roleAssignments":
+        if self.scoped:
             scope, name = values
             return f"{str(scope).rstrip('/')}/providers/{self.arm}/{name}"
         if self.arm == "Microsoft.Resources/resourceGroups":
@@ -206,6 +212,21 @@ TOKENS: dict[str, Token] = {
         frozen=("properties.compute",),
     ),
     "machinelearningservices:Schedule": _ml("schedules", "name"),
+    # No published types of these on this machine: what is sent is checked by the tests.
+    "monitor:AzureMonitorWorkspace": Token(
+        "Microsoft.Monitor/accounts", "2023-04-03", "", (_RG, "azureMonitorWorkspaceName"), create_only=("location",),
+    ),
+    "monitor:DataCollectionEndpoint": Token(
+        f"{_INSIGHTS}/dataCollectionEndpoints", "2022-06-01", "", (_RG, "dataCollectionEndpointName"),
+        create_only=("location",),
+    ),
+    "monitor:DataCollectionRule": Token(
+        f"{_INSIGHTS}/dataCollectionRules", "2022-06-01", "", (_RG, "dataCollectionRuleName"),
+        create_only=("location",),
+    ),
+    "monitor:DataCollectionRuleAssociation": Token(
+        f"{_INSIGHTS}/dataCollectionRuleAssociations", "2022-06-01", "", ("resourceUri", "associationName"),
+    ),
     "iothub:IotHubResource": Token(
         "Microsoft.Devices/IotHubs", "2023-06-30", "iothub", (_RG, "resourceName"), create_only=("location",),
     ),
