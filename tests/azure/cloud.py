@@ -37,7 +37,6 @@ class Cloud:
         self.blobs: dict[str, tuple[bytes, str]] = {}
         self.blocks: dict[str, dict[str, bytes]] = {}
         self.uploads: dict[str, bytes] = {}
-        self.manifests: set[str] = set()
         self.log: list[tuple[str, str]] = []
         self.fail: Any = lambda method, path: None
         self.lock = threading.Lock()

@@ -1,16 +1,14 @@
 """A fake Azure for each test, and a project to deploy to it."""
 
 import gc
+import shutil
 
 import pytest
 
-from mldeploy.provider.azure import arm, image_presence
-from mldeploy.provider.azure.registry_login import DOCKER_HUB
+from mldeploy.provider.azure import arm
 from tests.azure import cloud as clouds
-from tests.azure import kube_echo
+from tests.azure import fakes, kube_echo
 from tests.azure.deployment import DEPLOYER, Deployment
-
-BASE_DIGEST = f"sha256:{'b' * 64}"
 
 
 @pytest.fixture
@@ -31,13 +29,7 @@ def cloud(tmp_path, monkeypatch):
 @pytest.fixture
 def deploy(tmp_path, cloud, monkeypatch):
     """Makes deployments; the registry that images are looked for in is the fake one."""
-
-    def find_manifest(server, repository, reference, login=None):
-        if server == DOCKER_HUB:  # the base image
-            return BASE_DIGEST
-        return None if cloud.manifests == {"gone"} else reference
-
-    monkeypatch.setattr(image_presence, "find_manifest", find_manifest)
+    fakes.registry(monkeypatch.setattr, cloud.folder)
 
     def make(stack="dev", **changes):
         made = Deployment(tmp_path / "deployment", cloud, stack, cloud.environment())
@@ -48,10 +40,29 @@ def deploy(tmp_path, cloud, monkeypatch):
     return make
 
 
+@pytest.fixture(
+    params=[
+        "embedded",
+        pytest.param(
+            "cli",
+            marks=[
+                pytest.mark.pulumi,
+                pytest.mark.reliability,  # minutes, because each operation starts four processes
+                pytest.mark.skipif(shutil.which("pulumi") is None, reason="the Pulumi CLI is not on PATH"),
+                pytest.mark.timeout(900),
+            ],
+        ),
+    ]
+)
+def engine(request):
+    """Both engines, one after the other."""
+    return request.param
+
+
 @pytest.fixture
 def prod(deploy, monkeypatch):
     """The prod stack, whose Kubernetes half is taken at its word."""
-    kube_echo.no_cluster(monkeypatch.setattr)
+    fakes.clusters(monkeypatch.setattr)
     stack = deploy("prod", azure={"deployer_principal_id": DEPLOYER})
     stack.extra["kubernetes"] = kube_echo.KubeEcho
     return stack

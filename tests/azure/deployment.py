@@ -20,6 +20,7 @@ from tests.azure.standin.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
 STANDIN = Path(__file__).parent / "standin"
+PLUGINS = Path(__file__).parent / "plugins"
 DEPLOYER = "33333333-3333-4333-8333-333333333333"
 
 
@@ -33,6 +34,8 @@ class Deployment:
     environment: dict[str, str] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
     """Further providers to run in this process."""
+    engine: str = "embedded"
+    """Or ``cli``."""
 
     def __post_init__(self) -> None:
         self.root = self.folder / "project"
@@ -42,7 +45,7 @@ class Deployment:
         for name in ("entry_scripts", "models", "golden"):
             shutil.copytree(ROOT / name, self.root / name, dirs_exist_ok=True)
         settings = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())
-        settings["plugins"]["providers"][0]["path"] = str(ROOT / "mldeploy/provider/bin")
+        settings["plugins"]["providers"][0]["path"] = str(PLUGINS)
         settings["runtime"] = {
             "name": "python",
             "options": {"toolchain": "pip", "virtualenv": str(ROOT / ".venv")},
@@ -60,7 +63,9 @@ class Deployment:
         path.write_text(yaml.safe_dump(_merge(yaml.safe_load(path.read_text()), changes)))
 
     def run(self, operation: str, **options: Any) -> Result:
-        """On the embedded engine, with the stand-in in this process."""
+        """On the stack's engine; the embedded one has the stand-in in this process."""
+        if self.engine == "cli":
+            return self._run_cli(operation)
         engine = Engine(
             self.root,
             self.stack,
@@ -70,16 +75,35 @@ class Deployment:
         )
         return getattr(engine, operation)(Options(**options))
 
+    def _run_cli(self, operation: str) -> Result:
+        if not list((self.folder / "state").rglob(f"{self.stack}.json")):
+            self.cli("stack", "init")
+        log = self.folder / "events.jsonl"
+        log.unlink(missing_ok=True)
+        go = () if operation == "preview" else ("--yes", "--skip-preview")
+        done = self.cli(operation, *go, "--non-interactive", "--event-log", str(log), check=False)
+        events = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+        steps = [
+            {"op": pre["metadata"]["op"], "urn": pre["metadata"]["urn"]}
+            for event in events
+            if (pre := event.get("resourcePreEvent"))
+        ]
+        changes = next((e["summaryEvent"]["resourceChanges"] for e in events if "summaryEvent" in e), {})
+        outputs = json.loads(self.cli("stack", "output", "--json", "--show-secrets").stdout)
+        error = "" if done.returncode == 0 else done.stdout + done.stderr
+        return Result(ok=done.returncode == 0, changes=changes, outputs=outputs, error=error, steps=steps)
+
     def cli(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """On the real CLI, with the stand-in as the plugin process that it finds on PATH."""
         environment = {
             **os.environ,
             **self.environment,
-            "PATH": f"{STANDIN}:{ROOT}/.venv/bin:{os.environ['PATH']}",
+            "PATH": f"{STANDIN}:{PLUGINS}:{ROOT}/.venv/bin:{os.environ['PATH']}",
             "PYTHONPATH": str(ROOT),
             "PULUMI_BACKEND_URL": self.backend,
             "PULUMI_CONFIG_PASSPHRASE": "test",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PULUMI_DEBUG_COMMANDS": "true",  # --event-log
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             "STANDIN_FOLDER": str(self.cloud.folder),
             "STANDIN_PYTHON": str(ROOT / ".venv/bin/python"),

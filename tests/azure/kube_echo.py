@@ -7,28 +7,12 @@ API server in tests/kubernetes.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from typing import Any
 
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
-from mldeploy.provider.kubernetes import rollout
-from mldeploy.provider.resources import RESOURCES
 from mldeploy.provider.values import decode, difference, encode, reveal
-
-_OUTPUTS = ("passed", "seconds", "revision", "pods", "uri", "address")
-
-
-def no_cluster(put: Callable[[Any, str, Any], None] = setattr) -> None:
-    """Let our provider's Kubernetes resources succeed without a cluster. ``put`` sets an attribute, as setattr does."""
-    put(rollout, "_drift", lambda *_: [])
-    for resource in RESOURCES.values():
-        if "kubernetes" in type(resource).__module__:
-            put(resource, "create", lambda ctx, inputs: (ctx.name, dict.fromkeys(_OUTPUTS, 0)))
-            put(resource, "update", lambda ctx, ident, state, olds, news: dict.fromkeys(_OUTPUTS, 0))
-            put(resource, "read", lambda ctx, ident, state, inputs: (dict(state), {}))
-            put(resource, "delete", lambda ctx, ident, state: None)
 
 
 class KubeEcho(provider_pb2_grpc.ResourceProviderServicer):
@@ -48,9 +32,13 @@ class KubeEcho(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.CheckResponse(inputs=request.news)
 
     def Diff(self, request: Any, context: Any = None) -> Any:
-        details = difference(reveal(decode(request.old_inputs)), reveal(decode(request.news)))
+        olds, news = reveal(decode(request.old_inputs)), reveal(decode(request.news))
+        details = difference(olds, news)
         some = provider_pb2.DiffResponse.DIFF_SOME if details else provider_pb2.DiffResponse.DIFF_NONE
-        return provider_pb2.DiffResponse(changes=some, diffs=sorted({path.split(".")[0] for path in details}))
+        # An object of another name is another object.
+        renamed = ["metadata"] if {"metadata.name", "metadata.namespace"} & details.keys() else []
+        changed = sorted({path.split(".")[0] for path in details})
+        return provider_pb2.DiffResponse(changes=some, diffs=changed, replaces=renamed)
 
     def Create(self, request: Any, context: Any = None) -> Any:
         inputs = decode(request.properties)

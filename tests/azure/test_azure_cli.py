@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import shutil
 
 import pytest
@@ -33,4 +34,25 @@ def test_cli_creates_and_the_engines_agree(deploy):
     assert stack.run("up").ok
     stack.cli("preview", "--non-interactive", "--expect-no-changes")
     stack.cli("destroy", "--yes", "--skip-preview", "--non-interactive")
+    assert stack.store.ids() == []
+
+
+@pytest.mark.reliability
+def test_what_exists_is_taken_over_with_the_command_that_the_error_names(deploy):
+    """An answer was lost: the import that the error gives, then the next `up` goes on, on either engine."""
+    stack = deploy(**PIN)
+    stack.plan_faults({"match": "/containerGroups/digits", "kind": "lost"})
+    assert not stack.run("up").ok
+    error = stack.run("up").error
+    (command,) = [line.strip() for line in error.splitlines() if line.strip().startswith("pulumi import ")]
+    words = shlex.split(command)[1:]
+    at = words.index("--stack")
+    assert words[at + 1] == stack.stack
+    stack.cli(*words[:at], *words[at + 2 :], "--non-interactive", "--skip-preview")
+    after = stack.run("up")
+    assert after.ok, after.error
+    assert changed(stack.run("up")) == {}
+    stack.cli("preview", "--non-interactive", "--expect-no-changes")
+    assert len([i for i in stack.store.ids() if i.endswith("/containerGroups/digits")]) == 1
+    stack.run("destroy")
     assert stack.store.ids() == []

@@ -1,12 +1,14 @@
 """The Azure half of the prod stack: the cluster and what it needs. The Kubernetes half is taken at its word here."""
 
 from tests.azure import policy
-from tests.azure.test_azure_lifecycle import _check_golden, changed, new_model
+from tests.azure.test_azure_lifecycle import REPLACED, _check_golden, changed, new_model, remove_service
 
 
-def test_prod_from_nothing_to_nothing(prod):
+def test_prod_from_nothing_to_nothing(prod, engine):
+    prod.engine = engine
     first = prod.run("up")
     assert first.ok, first.error
+    assert first.changes == {"create": 68}
     requests = prod.requests()
     _check_golden("prod", [e for e in requests if "managedClusters" in e["url"] or "federated" in e["url"]])
     policy.check([entry["body"] | {"_type": entry["type"]} for entry in requests])
@@ -30,7 +32,39 @@ def test_prod_from_nothing_to_nothing(prod):
     assert methods == ["DELETE", "PUT"]
 
     new_model(prod)
-    assert not any("cluster" in name and "pool" in name for name in changed(prod.run("up")))
+    assert changed(prod.run("up")) == {
+        "diabetes-files": REPLACED,
+        "diabetes-version": REPLACED,
+        "diabetes-image-presence": {"update"},
+        "diabetes-image-source": {"update"},
+        "diabetes-image-build": {"update"},
+        # A new version beside the old one; the gate passes it, then the route moves.
+        "diabetes-deployment": REPLACED,
+        "diabetes-service": REPLACED,
+        "diabetes-budget": REPLACED,
+        "diabetes-autoscaler": REPLACED,
+        "diabetes-gate": {"update"},
+        "diabetes-rollout": {"update"},
+    }
+
+    prod.manifest(services={"diabetes": {"autoscale": {"max_replicas": 9}}})
+    assert changed(prod.run("up")) == {"diabetes-autoscaler": {"update"}}
+
+    prod.manifest(services={"diabetes": {"key_generation": {"primary": 2}}})
+    assert changed(prod.run("up")) == {"diabetes-keys": {"update"}, "diabetes-keys-secret": {"update"}}
+
+    remove_service(prod, "diabetes")
+    assert changed(prod.run("up")) == dict.fromkeys(
+        (
+            "diabetes", "diabetes-account", "diabetes-autoscaler", "diabetes-budget", "diabetes-deployment",
+            "diabetes-environment-secret", "diabetes-federation", "diabetes-gate", "diabetes-image",
+            "diabetes-image-build", "diabetes-image-presence", "diabetes-image-source", "diabetes-keys",
+            "diabetes-keys-secret", "diabetes-network", "diabetes-rollout", "diabetes-service",
+            # No service collects data any more.
+            "azure-collect", "azure-collected",
+        ),
+        frozenset({"delete"}),
+    )  # fmt: skip
     assert prod.run("destroy").ok
     assert prod.store.ids() == []
 

@@ -1,16 +1,12 @@
-"""`python -m tests.azure.standin [engine]`: the plugin process. Prints its port, as plugins do."""
+"""`python -m tests.azure.standin [engine]`: the plugin process."""
 
 from __future__ import annotations
 
 import os
-import signal
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import grpc
-from pulumi.runtime.proto import provider_pb2_grpc
-
+from tests.azure.standin.serve import serve
 from tests.azure.standin.servicer import StandIn
 
 
@@ -22,17 +18,7 @@ def main() -> int:
             file=sys.stderr,
         )
         return 1
-    server = grpc.server(ThreadPoolExecutor(32), options=[("grpc.max_receive_message_length", 400 << 20)])
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(StandIn(Path(folder)), server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    signal.signal(signal.SIGTERM, lambda *_: server.stop(grace=None))
-    print(port, flush=True)
-    try:
-        server.wait_for_termination()
-    except KeyboardInterrupt:
-        server.stop(grace=None).wait()
-    return 0
+    return serve(StandIn(Path(folder)))
 
 
 raise SystemExit(main())
