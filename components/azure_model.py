@@ -13,7 +13,7 @@ from pulumi_azure_native import machinelearningservices as ml
 
 from components.azure_resources import ModelFiles
 from components.base import Component
-from components.foundation import MODELS_CONTAINER
+from components.foundation_storage import MODELS_CONTAINER
 
 MODEL_TYPES = ("custom_model", "mlflow_model", "triton_model")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")

@@ -15,7 +15,7 @@ from components import naming
 from components.azure_resources import EndpointDefaults, ModelFiles
 from components.azure_roles import grant
 from components.base import Component
-from components.foundation import MODELS_CONTAINER
+from components.foundation_storage import MODELS_CONTAINER
 
 _NAME = re.compile(r"[a-zA-Z](?!.*--)[a-zA-Z0-9-]{1,30}[a-zA-Z0-9]")
 _COMPUTE = re.compile(r"[a-zA-Z](?!.*--)[a-zA-Z0-9-]{0,30}[a-zA-Z0-9]")
