@@ -16,6 +16,7 @@ from components.aks_pools import NodePool, create_maintenance, create_pools, sys
 from components.aks_rules import check_attached, validate
 from components.azure_roles import PrincipalType, grant
 from components.base import Component
+from components.cluster_logs import collect_logs
 from components.cluster_metrics import ClusterMetrics, ClusterMetricsArgs
 
 _POD_RANGE, _SERVICE_RANGE, _DNS = "10.244.0.0/16", "10.0.0.0/16", "10.0.0.10"
@@ -82,7 +83,7 @@ class AksClusterArgs:
     dns_service_ip: str = _DNS
     """The cluster DNS's address, inside `service_cidr`."""
     log_analytics_id: pulumi.Input[str] | None = None
-    """A Log Analytics workspace for container logs."""
+    """A Log Analytics workspace for container logs, in the same region."""
     managed_prometheus: bool = False
     """Whether managed Prometheus collects the cluster's metrics."""
     azure_monitor_workspace_id: pulumi.Input[str] | None = None
@@ -132,6 +133,8 @@ class AksCluster(Component):
         create_maintenance(self, name, args, group, cluster.name)
         if args.managed_prometheus:
             self._metrics(group, cluster)
+        if args.log_analytics_id is not None:
+            self._logs(group, cluster, args.log_analytics_id)
         if args.registry_id is not None:
             grant(
                 f"{name}-pull",
@@ -223,6 +226,22 @@ class AksCluster(Component):
                 tags=args.tags,
             ),
             self.child(),
+        )
+
+    def _logs(
+        self, group: pulumi.Output[str], cluster: aks.ManagedCluster, workspace: pulumi.Input[str]
+    ) -> None:
+        args = self._args
+        assert args.location is not None
+        collect_logs(
+            self,
+            self._name,
+            cluster_id=cluster.id,
+            cluster_name=args.cluster_name,
+            resource_group=group,
+            location=args.location,
+            workspace_id=workspace,
+            tags=args.tags,
         )
 
     def _deployer(self, cluster: aks.ManagedCluster) -> list[pulumi.Output[str]]:

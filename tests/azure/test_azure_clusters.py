@@ -2,7 +2,7 @@
 
 import pytest
 import yaml
-from pulumi_azure_native import resources
+from pulumi_azure_native import operationalinsights, resources
 
 from components.aks_cluster import Attach
 from mldeploy.manifest import ManifestErrors, load
@@ -51,15 +51,49 @@ def test_an_existing_workspace_is_used_and_left_alone(tmp_path):
     )
     assert recorded.error is None
     assert recorded.of("AzureMonitorWorkspace") == []
-    (rule,) = recorded.of("DataCollectionRule")
+    rule = recorded.one("prod-metrics-rule")
     assert rule.plain["destinations"]["monitoringAccounts"][0]["accountResourceId"] == MONITOR
 
 
 def test_without_it_nothing_is_made(tmp_path):
-    recorded = harness.run(programs.aks, tmp_path)
+    recorded = harness.run(lambda: programs.aks(log_analytics_id=None), tmp_path)
     assert recorded.error is None
     assert not any(":monitor:" in item.type for item in recorded.resources)
     assert recorded.one("prod-cluster").plain["azureMonitorProfile"] == {"metrics": {"enabled": False}}
+
+
+def test_container_logs_have_the_rule_that_the_agent_asks_for(tmp_path):
+    """An add-on that logs in with the cluster's identity collects nothing without a rule and its association."""
+
+    def program():
+        group = resources.ResourceGroup("group", resource_group_name="rg", location="westeurope")
+        logs = operationalinsights.Workspace(
+            "logs", resource_group_name=group.name, workspace_name="log-one", location="westeurope"
+        )
+        elsewhere = dict.fromkeys(("registry_id", "subnet_id"))
+        programs.aks(resource_group=group.name, log_analytics_id=logs.id, **elsewhere)
+
+    recorded = harness.run(program, tmp_path, preview=False)
+    assert recorded.error is None
+    assert not recorded.faults
+    addon = recorded.one("prod-cluster").plain["addonProfiles"]["omsagent"]
+    assert addon["config"]["useAADAuth"] == "true"
+    rule, association = recorded.one("prod-logs").plain, recorded.one("prod-logs-association").plain
+    ids = {ident.rsplit("/", 2)[-2]: ident for ident in Store(tmp_path).ids()}
+    (workspace,) = rule["destinations"]["logAnalytics"]
+    assert (
+        workspace["workspaceResourceId"]
+        == addon["config"]["logAnalyticsWorkspaceResourceID"]
+        == ids["workspaces"]
+    )
+    (extension,) = rule["dataSources"]["extensions"]
+    assert extension["extensionName"] == "ContainerInsights"
+    assert rule["dataFlows"] == [{"streams": extension["streams"], "destinations": [workspace["name"]]}]
+    assert (rule["location"], rule["kind"], rule["tags"]) == ("westeurope", "Linux", {"team": "health"})
+    assert len(rule["dataCollectionRuleName"]) <= 44
+    assert association["resourceUri"] == ids["managedClusters"]
+    assert association["dataCollectionRuleId"] == ids["dataCollectionRules"]
+    assert association["associationName"] == "ContainerInsightsExtension"
 
 
 # --- attach -----------------------------------------------------------------------------------------------------

@@ -3,14 +3,16 @@
 from tests.azure import policy
 from tests.azure.test_azure_lifecycle import REPLACED, _check_golden, changed, new_model, remove_service
 
+CLUSTER = ("managedClusters", "federated", "dataCollection")
+
 
 def test_prod_from_nothing_to_nothing(prod, engine):
     prod.engine = engine
     first = prod.run("up")
     assert first.ok, first.error
-    assert first.changes == {"create": 68}
+    assert first.changes == {"create": 70}
     requests = prod.requests()
-    _check_golden("prod", [e for e in requests if "managedClusters" in e["url"] or "federated" in e["url"]])
+    _check_golden("prod", [e for e in requests if any(part in e["url"] for part in CLUSTER)])
     policy.check([entry["body"] | {"_type": entry["type"]} for entry in requests])
     assert "kubelogin" not in prod.state_text(), "the kubeconfig is plain in the state"
     assert changed(prod.run("up")) == {}
