@@ -7,11 +7,11 @@ import sys
 
 from mldeploy.engine import ResourceState, read_stack
 from mldeploy.manifest import Manifest, ManifestErrors, load
-from mldeploy.operations import edge, kubernetes, local
+from mldeploy.operations import azure, edge, kubernetes, local
 from mldeploy.operations.model import OperationError, ServiceHandle, ServiceStatus, State
 from mldeploy.session import Session
 
-_KINDS = (local.handles, edge.handles, kubernetes.handles)
+_KINDS = (local.handles, edge.handles, kubernetes.handles, azure.handles)
 
 
 def service_handles(session: Session) -> dict[str, ServiceHandle]:

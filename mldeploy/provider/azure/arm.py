@@ -59,9 +59,16 @@ def endpoint() -> str:
 
 
 def call(
-    ctx: Context, method: str, ident: str, version: str, body: Any = None, *, missing_ok: bool = False
+    ctx: Context,
+    method: str,
+    ident: str,
+    version: str,
+    body: Any = None,
+    *,
+    missing_ok: bool = False,
+    query: str = "",
 ) -> dict[str, Any] | None:
-    """One request on a resource, repeated when the service is busy.
+    """One request on a resource, repeated when the service is busy. ``query`` has more parameters: ``tail=50``.
 
     Returns:
         The answer's JSON; ``None`` for a missing resource when that is fine.
@@ -71,8 +78,9 @@ def call(
     """
     address = endpoint()
     headers = {"Authorization": f"Bearer {token(f'{address}/.default')}"}
+    url = f"{address}{ident}?api-version={version}" + (f"&{query}" if query else "")
     try:
-        answer = send(ctx, method, f"{address}{ident}?api-version={version}", headers=headers, body=body)
+        answer = send(ctx, method, url, headers=headers, body=body)
     except httpx.HTTPError as error:
         raise ProvisionError(f"{method} {ident}: {error}") from None
     if answer.status_code == _NOT_FOUND and missing_ok:
