@@ -10,10 +10,11 @@ import pulumi
 from components import azure_ids, naming, secrets
 from components.aci_endpoint import AciEndpoint, AciEndpointArgs
 from components.aci_rules import validate
+from components.foundation import Foundation
 from components.targets import azure_parts
 from components.targets.azure_parts import register_model
 from components.targets.context import Context, Endpoint
-from components.targets.image_context import secret_variables
+from components.targets.image_context import model_versions, secret_variables
 from mldeploy.manifest import AciTarget, Service
 
 __all__ = ["deploy", "register_model"]
@@ -61,7 +62,8 @@ def _plain(context: Context, name: str, target: AciTarget, service: Service, whe
         auth_enabled=service.auth_enabled,
         key_generation=(generation.primary, generation.secondary),
         ssl_host=service.ssl.cname if service.ssl and service.ssl.enabled else None,
-        settings={key: getattr(service, key) for key in _SETTINGS},
+        settings={key: getattr(service, key) for key in _SETTINGS}
+        | {"models": model_versions(context, service.image)},
         subnet_id=target.subnet_id,
         zone=target.zone,
         tags=azure_ids.standard_tags(
@@ -94,6 +96,8 @@ def _endpoint(context: Context, name: str, target: AciTarget, service: Service, 
         "secret_environment": secret_variables(context, context.manifest.images[service.image]),
         "app_insights_connection": base.app_insights_connection if service.enable_app_insights else None,
     }
+    if target.log_analytics:
+        values |= _log_analytics(base)
     if collect is not None and collect.enabled:
         values["collect_model_data"] = collect.model_dump(exclude_none=True)
         values["collect_destination"] = collect.destination or base.collected_data_url
@@ -103,3 +107,17 @@ def _endpoint(context: Context, name: str, target: AciTarget, service: Service, 
     primary = cast("pulumi.Output[str]", endpoint.primary_key)
     secondary = cast("pulumi.Output[str]", endpoint.secondary_key)
     return Endpoint(endpoint.scoring_uri, endpoint.swagger_uri, primary, secondary)
+
+
+def _log_analytics(base: Foundation) -> dict[str, pulumi.Output[str]]:
+    """The stack's workspace as Container Instances want it: by its customer id and a key, which is a secret."""
+    from pulumi_azure_native import operationalinsights
+
+    ident = base.log_analytics_id.apply(azure_ids.parse)
+    group, name = ident.apply(lambda found: found.group), ident.apply(lambda found: found.name)
+    found = operationalinsights.get_workspace_output(resource_group_name=group, workspace_name=name)
+    keys = operationalinsights.get_shared_keys_output(resource_group_name=group, workspace_name=name)
+    return {
+        "log_analytics_id": found.customer_id,
+        "log_analytics_key": pulumi.Output.secret(keys.apply(lambda pair: pair.primary_shared_key or "")),
+    }

@@ -4,7 +4,6 @@ modules."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -13,7 +12,7 @@ from components import naming, secrets, serving_settings
 from components.edge_hub import EdgeHub, EdgeHubArgs
 from components.edge_module import EdgeModule, EdgeModuleArgs, ScoringModule
 from components.targets.context import Context, Endpoint, Registered
-from components.targets.image_context import build_context, model_version, refuse_secret_variables
+from components.targets.image_context import build_context, model_versions, refuse_secret_variables
 from mldeploy.edge import Mount, ScoringOptions
 from mldeploy.edge.options import PORT
 from mldeploy.manifest import EdgeTarget, Service
@@ -161,7 +160,7 @@ def _module(
     settings: dict[str, Any] = {key: getattr(service, key) for key in _SETTINGS}
     if service.collect_model_data is not None and service.collect_model_data.enabled:
         settings["collect_model_data"] = service.collect_model_data.model_dump(mode="json", exclude_none=True)
-    settings["models"] = _versions(context, service)
+    settings["models"] = model_versions(context, service.image)
     # Auth and TLS are the options' own: their files are the device's.
     env = serving_settings.environment(name, settings, auth=False, tls=False, port=PORT)
     return ScoringModule(
@@ -174,15 +173,6 @@ def _module(
         image_pull_policy=edge.image_pull_policy,
         desired=dict(edge.desired),
     )
-
-
-def _versions(context: Context, service: Service) -> dict[str, str]:
-    """The versions of the image's models: they are in the image too; here a diff and `status` show them."""
-    models = context.manifest.models
-    return {
-        name: model_version(Path.cwd(), name, models[name])
-        for name in context.manifest.images[service.image].models
-    }
 
 
 def _image(context: Context, target: EdgeTarget, name: str) -> pulumi.Output[str]:

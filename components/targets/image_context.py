@@ -38,6 +38,18 @@ def model_version(root: Path, name: str, model: Model) -> str:
         raise pulumi.RunError(f"models.{name}.source: {error}") from None
 
 
+def model_versions(context: Context, image: str) -> dict[str, str]:
+    """The versions of an image's models: they are in the image too; in a service's settings a diff and `status` show
+    them.
+
+    Raises:
+        pulumi.RunError: a source cannot be read here.
+    """
+    models = [(name, context.manifest.models[name]) for name in context.manifest.images[image].models]
+    _check_models(image, models, batch=False)
+    return {name: model_version(Path.cwd(), name, model) for name, model in models}
+
+
 def build_context(context: Context, name: str, *, batch: bool = False, local: bool = False) -> BuildContext:
     """The build context of an image, written under `build/images`.
 

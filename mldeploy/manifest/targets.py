@@ -59,6 +59,8 @@ class AciTarget(_Target):
     """A subnet delegated to container groups; services then have private addresses only."""
     zone: Zone | None = None
     """The availability zone."""
+    log_analytics: bool = False
+    """Whether what containers print is kept in the stack's Log Analytics workspace, too."""
     tags: Labels = Field(default_factory=dict)
     """Tags of its resources."""
 

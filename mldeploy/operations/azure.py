@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from mldeploy.operations.model import Answer, Keys, OperationError, ServiceStatu
 
 _GROUP: Final = "azure-native:containerinstance:ContainerGroup"
 _ENDPOINT: Final = "azure-native:machinelearningservices:BatchEndpoint"
+_DEPLOYMENT: Final = "azure-native:machinelearningservices:BatchDeployment"
 _KEYS: Final = "mldeploy:service:ServiceKeys"
 _GROUP_API, _ENDPOINT_API = "2024-05-01-preview", "2025-12-01"
 # How often a followed log is asked for again, in seconds; the service has no stream.
@@ -66,6 +68,7 @@ class ContainerGroupService:
     container: str
     scoring_uri: str | None
     swagger_uri: str | None
+    models: dict[str, str]
     service_keys: ResourceState | None = field(repr=False)
     kind: str = "aci"
 
@@ -75,7 +78,9 @@ class ContainerGroupService:
             state, detail = self._state(_ask(self.group_id, _GROUP_API))
         except OperationError as error:
             state, detail = State.UNHEALTHY, f"unknown: {error}"
-        return ServiceStatus(self.name, target, state, {}, self.scoring_uri, self.swagger_uri, detail)
+        return ServiceStatus(
+            self.name, target, state, self.models, self.scoring_uri, self.swagger_uri, detail
+        )
 
     def _state(self, found: Mapping[str, Any] | None) -> tuple[State, str]:
         if found is None:
@@ -155,6 +160,7 @@ class BatchService:
     name: str
     endpoint_id: str
     scoring_uri: str | None
+    models: dict[str, str]
     kind: str = "batch"
 
     def status(self, target: str) -> ServiceStatus:
@@ -165,7 +171,7 @@ class BatchService:
             state, detail = State.UNHEALTHY, f"unknown: {error}"
         else:
             state, detail = self._state(found)
-        return ServiceStatus(self.name, target, state, {}, self.scoring_uri, None, detail)
+        return ServiceStatus(self.name, target, state, self.models, self.scoring_uri, None, detail)
 
     @staticmethod
     def _state(found: Mapping[str, Any] | None) -> tuple[State, str]:
@@ -215,13 +221,34 @@ def handles(resources: Sequence[ResourceState]) -> list[ContainerGroupService | 
         outputs = cast("dict[str, Any]", _clear(parent.outputs)) if parent else {}
         scoring, swagger = outputs.get("scoring_uri"), outputs.get("swagger_uri")
         if resource.type == _ENDPOINT:
-            found.append(BatchService(name, resource.id, scoring))
+            models = _deployed(
+                next((r for r in current if r.type == _DEPLOYMENT and r.parent == resource.parent), None)
+            )
+            found.append(BatchService(name, resource.id, scoring, models))
             continue
-        container = str(_under(_clear(resource.inputs), "containers", 0, "name") or name)
+        container = cast("dict[str, Any]", _under(_clear(resource.inputs), "containers", 0) or {})
+        models = _in_container(container)
+        given = keys.get(resource.parent)
         found.append(
-            ContainerGroupService(name, resource.id, container, scoring, swagger, keys.get(resource.parent))
+            ContainerGroupService(
+                name, resource.id, str(container.get("name") or name), scoring, swagger, models, given
+            )
         )
     return found
+
+
+def _in_container(container: Mapping[str, Any]) -> dict[str, str]:
+    """The models that a container was told it has."""
+    variables = cast("list[dict[str, Any]]", container.get("environmentVariables") or [])
+    text = next((one.get("value") for one in variables if one.get("name") == "SERVING_MODELS"), None)
+    return cast("dict[str, str]", json.loads(str(text))) if text else {}
+
+
+def _deployed(deployment: ResourceState | None) -> dict[str, str]:
+    """The model of a batch deployment, ``…/models/<name>/versions/<version>``."""
+    ident = _under(_clear(deployment.inputs), "properties", "model", "assetId") if deployment else None
+    *_, models, name, versions, version = ("", "", "", "", *str(ident or "").split("/"))
+    return {name: version} if (models, versions) == ("models", "versions") else {}
 
 
 def _clear(value: Any) -> Any:

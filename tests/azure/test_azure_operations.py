@@ -105,6 +105,10 @@ def resources(url):
         ),
         ResourceState(batch, "mldeploy:service:BatchEndpoint", outputs={"scoring_uri": "https://x/jobs"}),
         ResourceState(f"{batch}$endpoint", azure._ENDPOINT, custom=True, parent=batch, id=BATCH),
+        ResourceState(
+            f"{batch}$deployment", azure._DEPLOYMENT, custom=True, parent=batch, id=f"{BATCH}/deployments/d-1",
+            inputs={"properties": {"model": {"assetId": "/subscriptions/s/x/models/diabetes/versions/7"}}},
+        ),
     ]  # fmt: skip
 
 
@@ -198,6 +202,7 @@ def test_the_status_of_a_batch_endpoint(manager, services, properties, state, wo
     row = services["nightly"].status("nightly")
     assert row.state is state
     assert words in row.detail
+    assert row.models == {"diabetes": "7"}
 
 
 def test_a_batch_endpoint_works_in_jobs(services):
@@ -220,6 +225,7 @@ def test_a_deployed_stack(deploy):
     services = {handle.name: handle for handle in azure.handles(found)}
     assert set(services) == {"diabetes", "digits"}
     assert services["digits"].container == "digits"
+    assert set(services["diabetes"].models) == {"diabetes"}
     assert services["digits"].keys() is not None
     assert services["diabetes"].scoring_uri.endswith(":5001/score")
     assert services["digits"].group_id in stack.store.ids()
