@@ -102,9 +102,11 @@ class Foundation(Component):
         )
         account, account_id, blobs = model_storage(place)
         collected = collected_data(place, account, identity.principal_id) if args.collected_data else ""
-        vault_id, vault_uri = key_vault(place, identity.tenant_id)
+        vault_id, vault_uri = key_vault(place, identity.tenant_id, identity.principal_id)
         registry, registry_id = container_registry(place)
-        space, space_id = workspace(place, insights_id, account_id, vault_id, registry_id)
+        space, space_id = workspace(
+            place, insights_id, account_id, vault_id, registry_id, identity.principal_id
+        )
         models = datastore(place, space, space_id, account, account_id, blobs)
         pull = grant(
             f"{name}-pull",

@@ -17,7 +17,7 @@ from components import azure_ids, naming
 from components import azure_outputs as outputs
 from components.azure_roles import grant
 from components.base import Component
-from components.foundation_place import Place, kept
+from components.foundation_place import Place, kept, named_by_birth
 
 if TYPE_CHECKING:
     from components.foundation import FoundationArgs
@@ -83,14 +83,16 @@ def insights(place: Place, logs_id: pulumi.Output[str]) -> tuple[pulumi.Output[s
     return made.id, pulumi.Output.secret(made.connection_string)
 
 
-def key_vault(place: Place, tenant_id: pulumi.Input[str]) -> tuple[pulumi.Output[str], pulumi.Output[str]]:
+def key_vault(
+    place: Place, tenant_id: pulumi.Input[str], born: pulumi.Output[str]
+) -> tuple[pulumi.Output[str], pulumi.Output[str]]:
     """The key vault's id and address."""
     if (found := place.existing("key_vault")) is not None:
         return found[1], found[0].apply(lambda text: f"https://{text}.vault.azure.net/")
     made = keyvault.Vault(
-        # No fixed name: a deleted vault keeps its name for 90 days, and the next `up` must not stumble over it.
         f"{place.name}-vault",
         resource_group_name=place.group,
+        vault_name=named_by_birth(place, naming.key_vault, born),
         location=place.args.location,
         properties=keyvault.VaultPropertiesArgs(
             tenant_id=tenant_id,

@@ -65,3 +65,15 @@ class Place:
 def kept(parent: Component, args: FoundationArgs, **options: Any) -> pulumi.ResourceOptions:
     """See :meth:`Place.kept`; for the resource group, which is there before any place."""
     return parent.child(protect=True, **options) if args.protect else parent.child(**options)
+
+
+def named_by_birth(
+    place: Place, name: Callable[[str, str, str], str], born: pulumi.Output[str]
+) -> pulumi.Output[str]:
+    """A name for what keeps its name for weeks after it was deleted.
+
+    ``born`` is another value after a ``destroy``, so a new ``up`` does not stumble over the old name; and it is in the
+    state, so an ``up`` that repeats a lost request finds the same name again, and leaves nothing behind.
+    """
+    args = place.args
+    return born.apply(lambda text: name(args.project, args.stack, text))

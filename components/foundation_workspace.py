@@ -7,8 +7,8 @@ from typing import Final
 import pulumi
 from pulumi_azure_native import machinelearningservices, storage
 
-from components import azure_ids
-from components.foundation_place import Place
+from components import azure_ids, naming
+from components.foundation_place import Place, named_by_birth
 from components.foundation_storage import MODELS_CONTAINER
 
 DATASTORE: Final = "mldeploy"
@@ -20,14 +20,15 @@ def workspace(
     account_id: pulumi.Input[str],
     vault_id: pulumi.Input[str],
     registry_id: pulumi.Input[str],
+    born: pulumi.Output[str],
 ) -> tuple[pulumi.Output[str], pulumi.Output[str]]:
     """The Azure ML workspace's name and id."""
     if (found := place.existing("workspace")) is not None:
         return found
     made = machinelearningservices.Workspace(
-        # No fixed name, for the same reason as the vault.
         f"{place.name}-workspace",
         resource_group_name=place.group,
+        workspace_name=named_by_birth(place, naming.workspace, born),
         location=place.args.location,
         kind="Default",
         sku=machinelearningservices.SkuArgs(name="Basic", tier=machinelearningservices.SkuTier.BASIC),

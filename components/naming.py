@@ -31,32 +31,34 @@ def dns_label(*parts: str, limit: int = 63) -> str:
     return _fit(slug, limit, *parts)
 
 
-def alphanumeric(*parts: str, limit: int) -> str:
-    """Lowercase letters and digits only, always ending in a hash: for names that are global on Azure."""
+def alphanumeric(*parts: str, scope: str, limit: int) -> str:
+    """Lowercase letters and digits only, always ending in a hash: for names that are global on Azure.
+
+    ``scope`` is in the hash only: these names are public, and a subscription's id need not be.
+    """
     slug = re.sub(r"[^a-z0-9]", "", "".join(parts).lower())
-    suffix = short_hash(*parts)
+    suffix = short_hash(*parts, scope)
     return slug[: limit - len(suffix)] + suffix
 
 
 def storage_account(project: str, stack: str, scope: str) -> str:
     """A storage account: 3-24 lowercase letters and digits, global. ``scope`` tells subscriptions apart."""
-    return alphanumeric("st", project, stack, scope, limit=24)
+    return alphanumeric("st", project, stack, scope=scope, limit=24)
 
 
 def container_registry(project: str, stack: str, scope: str) -> str:
     """A container registry: 5-50 letters and digits, global."""
-    return alphanumeric("cr", project, stack, scope, limit=50)
+    return alphanumeric("cr", project, stack, scope=scope, limit=50)
 
 
 def key_vault(project: str, stack: str, scope: str) -> str:
     """A key vault: 3-24 letters, digits and hyphens, starting with a letter, global."""
-    return _fit(
-        f"kv-{dns_label(project, stack, limit=14)}-{short_hash(project, stack, scope)}",
-        24,
-        project,
-        stack,
-        scope,
-    )
+    return f"kv-{dns_label(project, stack, limit=14)}-{short_hash(project, stack, scope)}"
+
+
+def workspace(project: str, stack: str, scope: str) -> str:
+    """An Azure ML workspace: 3-33 letters, digits, hyphens and underscores."""
+    return f"mlw-{dns_label(project, stack, limit=22)}-{short_hash(project, stack, scope)}"
 
 
 def resource_group(project: str, stack: str) -> str:

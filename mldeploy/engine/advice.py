@@ -10,6 +10,8 @@ from mldeploy.engine.urn import parse_provider_reference, urn_name, urn_stack
 
 # The words of the providers that Pulumi generates from a cloud's own API (azure-native, aws-native, google-native).
 _EXISTS = re.compile(r"cannot create already existing (?:sub)?resource ['\"]([^'\"]+)['\"]")
+# Deleting these leaves their names taken, for weeks.
+_KEEP_THEIR_NAMES = ("azure-native:keyvault:Vault", "azure-native:machinelearningservices:Workspace")
 
 
 def after_create(state: ResourceState, message: str) -> str:
@@ -22,27 +24,21 @@ def after_create(state: ResourceState, message: str) -> str:
     if found is None:
         return ""
     ident = found[1]
-    command = [
-        "pulumi",
-        "import",
-        "--stack",
-        urn_stack(state.urn),
-        "--yes",
-        "--protect=false",
-        "--generate-code=false",
-    ]
+    command = ["pulumi", "import", "--stack", urn_stack(state.urn)]
+    command += ["--yes", "--protect=false", "--generate-code=false"]
     if state.parent:
         command += ["--parent", f"parent={state.parent}"]
     provider = parse_provider_reference(state.provider).urn if state.provider else ""
     if provider and not urn_name(provider).startswith("default"):
         command += ["--provider", f"provider={provider}"]
     command += [state.type, urn_name(state.urn), ident]
-    deletion = (
-        f"  az resource delete --ids {shlex.quote(ident)}\n" if state.type.startswith("azure-native:") else ""
-    )
+    deletion = ""
+    if state.type.startswith("azure-native:") and state.type not in _KEEP_THEIR_NAMES:
+        deletion = (
+            f"or delete it and run the update again:\n  az resource delete --ids {shlex.quote(ident)}\n"
+        )
     return (
         "\nIt exists, and the state does not know it: an earlier update was cut off before the answer came, or somebody"
         " else made it.\nIf it is this stack's, take it over and run the update again:\n"
-        f"  {shlex.join(command)}\n"
-        + (f"or delete it and run the update again:\n{deletion}" if deletion else "")
+        f"  {shlex.join(command)}\n{deletion}"
     ).rstrip("\n")

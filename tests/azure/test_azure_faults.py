@@ -10,7 +10,6 @@ from tests.azure.test_azure_lifecycle import changed
 KINDS = ("500", "429", "lro", "timeout")
 UNSEEN = ("429-once", "500-once", "reset")
 """What azure-native's HTTP client gets over without anybody noticing."""
-RANDOMLY_NAMED = re.compile(r"/azure-(vault|workspace)[0-9a-f]{8}$")
 MOST_UPS = 14
 
 
@@ -68,7 +67,6 @@ def test_every_request_fails_once(deploy):
     wanted = _whole(stack)
     urns = _state_urns(stack)
     assert stack.run("destroy").ok
-    (stack.cloud.folder / "deleted.txt").unlink(missing_ok=True)
     stack.plan_faults(
         *({"match": url, "method": "PUT", "kind": KINDS[i % 4]} for i, url in _patterns(wanted))
     )
@@ -152,9 +150,9 @@ def _patterns(urls):
     """What to match a request by: names that are made anew each time are left out."""
     for index, url in enumerate(dict.fromkeys(urls)):
         tail = "/" + "/".join(url.split("/")[-2:])
-        for made in ("azure-vault", "azure-workspace"):
-            if tail.rsplit("/", 1)[-1].startswith(made):
-                tail = tail.split(made)[0] + made
+        for made in ("/vaults/", "/workspaces/mlw-"):  # named after an identity that is made anew
+            if tail.startswith(made):
+                tail = made
         if "/roleAssignments/" in url:
             tail = "/roleAssignments/"
         if url.endswith("rg-mldeploy-dev"):
@@ -167,7 +165,6 @@ def _patterns(urls):
 def _each_in_turn(stack, wanted, kind):
     """Deploy with one fault, for each request in turn: yields the request's number and how the `up` ended."""
     for index in range(len(wanted)):
-        (stack.cloud.folder / "deleted.txt").unlink(missing_ok=True)
         stack.forget_requests()
         stack.plan_faults({"at": index, "kind": kind})
         yield index, stack.run("up")
@@ -216,14 +213,12 @@ def test_each_lost_answer_is_named_and_its_resource_can_be_deleted(deploy):
         again = stack.run("up")
         if not again.ok:
             named += 1
-            ident = re.search(r"az resource delete --ids (\S+)", again.error)[1]
+            ident = re.search(r"already existing resource '(\S+)'", again.error)[1]
+            # Deleting would leave these names taken; test_azure_cli.py runs the import.
+            kept = "/vaults/" in ident or (ident.split("/")[-2] == "workspaces" and "Learning" in ident)
+            assert ("az resource delete --ids " + ident in again.error) != kept
+            assert "pulumi import" in again.error
             assert stack.store.delete(ident), f"request {index}: {again.error}"
-            (stack.cloud.folder / "deleted.txt").unlink(missing_ok=True)
-        known = _state_ids(stack)
-        for spare in [i for i in stack.store.ids() if again.ok and i.lower() not in known]:
-            # The next `up` made another one, under a new random name: this is nobody's until its group goes.
-            assert RANDOMLY_NAMED.search(spare), spare
-            stack.store.delete(spare)
         assert _converge(stack, wanted) == 0, f"request {index}"
     assert named >= len(wanted) - 4, (
         "only what always exists (a storage account's blob service) is taken over"
@@ -244,7 +239,6 @@ def test_each_request_for_a_cluster_fails_once(prod, kind):
     ]
     assert len(tails) >= 5
     for tail in tails:
-        (prod.cloud.folder / "deleted.txt").unlink(missing_ok=True)
         prod.plan_faults({"match": tail, "kind": kind})
         assert not prod.run("up").ok, tail
         assert _converge(prod, wanted) == 0, tail

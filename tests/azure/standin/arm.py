@@ -24,6 +24,8 @@ _GLOBAL = {
     "Microsoft.KeyVault/vaults": "VaultAlreadyExists",
     "Microsoft.Devices/IotHubs": "IotHubNameNotAvailable",
 }
+# Made anew, it is another principal.
+_IDENTITIES = "Microsoft.ManagedIdentity/userAssignedIdentities"
 # Deleting these only hides them: the name stays taken until they are purged.
 _SOFT_DELETED = ("Microsoft.KeyVault/vaults", "Microsoft.MachineLearningServices/workspaces")
 
@@ -121,6 +123,9 @@ class Service:
         plain = {key: value for key, value in inputs.items() if key not in token.path}
         kept = echoed(plain)
         made = _merge(kept, outputs.computed(token.arm, token.version, ident, kept))
+        if token.arm == _IDENTITIES and (births := self._hidden().count(ident.lower())):
+            made["principalId"] = outputs.guid(ident, "principal", str(births))
+            made["clientId"] = outputs.guid(ident, "client", str(births))
         return {
             "type": token.arm, "body": masked(body), "inputs": masked(inputs), "outputs": made, "state": "Succeeded",
         }  # fmt: skip
@@ -216,16 +221,16 @@ class Service:
 
     # --- soft delete ------------------------------------------------------------------------------------------
 
-    def _hidden(self) -> set[str]:
+    def _hidden(self) -> list[str]:
         path = self.store.folder / "deleted.txt"
-        return set(path.read_text("utf-8").split("\n")) if path.exists() else set()
+        return path.read_text("utf-8").split("\n") if path.exists() else []
 
     def _hide(self, ident: str) -> None:
         for document in self.store.all():
             inside = document["id"].lower() == ident.lower() or document["id"].lower().startswith(
                 ident.lower() + "/"
             )
-            if inside and document["type"] in _SOFT_DELETED:
+            if inside and document["type"] in (*_SOFT_DELETED, _IDENTITIES):
                 with (self.store.folder / "deleted.txt").open("a", encoding="utf-8") as file:
                     file.write(document["id"].lower() + "\n")
 
@@ -305,17 +310,7 @@ def echoed(value: Any) -> Any:
         made = {key: echoed(item) for key, item in value.items() if not isinstance(item, Secret)}
         own = made.get("userAssignedIdentities")
         if isinstance(own, list):
-            made["userAssignedIdentities"] = (
-                UNKNOWN
-                if has_unknown(own)
-                else {
-                    ident: {
-                        "clientId": outputs.guid(ident, "client"),
-                        "principalId": outputs.guid(ident, "principal"),
-                    }
-                    for ident in own
-                }
-            )
+            made["userAssignedIdentities"] = UNKNOWN if has_unknown(own) else {ident: {} for ident in own}
         return made
     if isinstance(value, list):
         return [echoed(item) for item in value if not isinstance(item, Secret)]
