@@ -4,10 +4,16 @@ Needs the Pulumi CLI with the azure-native plugin, a login (`az login`, or OIDC 
 and Role Based Access Control Administrator on the subscription, and these variables:
 
 - `MLDEPLOY_LIVE_LOCATION`: a region, `westeurope`;
-- `MLDEPLOY_LIVE_DEPLOYER`: the object id of who is logged in (`az ad signed-in-user show --query id`).
+- `MLDEPLOY_LIVE_DEPLOYER`: the object id of who is logged in (`az ad signed-in-user show --query id`);
+- `MLDEPLOY_LIVE_DEPLOYER_TYPE`: `User` (the default), or `ServicePrincipal` in a pipeline.
 
-Each run has a resource group of its own, named by a random stack name, which is always destroyed, also after a
-failure. What Azure keeps after that is a soft-deleted key vault and a soft-deleted workspace.
+On a person's machine: `az login`, `az account set --subscription …`. In GitHub Actions: `azure/login` with OIDC and
+`permissions: id-token: write`, then `ARM_USE_OIDC=true`, `ARM_CLIENT_ID`, `ARM_TENANT_ID` and `ARM_SUBSCRIPTION_ID`; no
+secret is stored.
+
+Each run has a resource group of its own, `rg-mldeploy-live<random>`, which is always destroyed, also after a failure:
+when `destroy` fails even after a refresh, `az` deletes the whole group, and the test says so. What Azure keeps after
+that is a soft-deleted key vault and a soft-deleted workspace.
 """
 
 from __future__ import annotations
@@ -29,8 +35,12 @@ MISSING = [name for name in VARIABLES if not os.environ.get(name)]
 pytestmark = [
     pytest.mark.azure,
     pytest.mark.timeout(3600),
-    pytest.mark.skipif(bool(MISSING), reason=f"not set: {', '.join(MISSING)}"),
+    pytest.mark.skipif(
+        bool(MISSING),
+        reason=f"a real subscription is needed; not set: {', '.join(MISSING)} (see the top of this file)",
+    ),
     pytest.mark.skipif(shutil.which("pulumi") is None, reason="the Pulumi CLI is not on PATH"),
+    pytest.mark.skipif(shutil.which("az") is None, reason="the Azure CLI, which cleans up, is not on PATH"),
 ]
 
 
@@ -80,7 +90,22 @@ def stack(tmp_path):
     try:
         yield pulumi
     finally:
+        _destroy(pulumi, f"rg-{settings['name']}-{name}")
+
+
+def _destroy(pulumi, group):
+    """By the state; what that leaves, by the group."""
+    try:
         pulumi("destroy", "--yes", "--skip-preview")
+    except (AssertionError, subprocess.TimeoutExpired):
+        try:
+            pulumi("destroy", "--refresh", "--yes", "--skip-preview")
+        except (AssertionError, subprocess.TimeoutExpired):
+            command = ["az", "group", "delete", "--name", group, "--yes", "--no-wait"]
+            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+            raise AssertionError(
+                f"destroy failed twice; `{' '.join(command)}` ended with {done.returncode}: {done.stderr}"
+            ) from None
 
 
 def _same(found, expected):

@@ -17,6 +17,7 @@ _YAML = "https://learn.microsoft.com/azure/container-instances/container-instanc
 
 @rule(_ACI, _LIMITS)
 def sizes(request: Request) -> Iterator[Fault]:
+    """A group has 1 to 4 CPUs in steps of 0.01 and up to 16 GB in steps of 0.1."""
     cpus = request.every("properties.containers[*].properties.resources.requests.cpu")
     memories = request.every("properties.containers[*].properties.resources.requests.memoryInGB")
     if cpus and sum(cpus) > 4:
@@ -35,6 +36,7 @@ def sizes(request: Request) -> Iterator[Fault]:
 
 @rule(_ACI, _YAML)
 def has_image(request: Request) -> Iterator[Fault]:
+    """Every container has an image, and it is an image reference."""
     for index, container in enumerate(request.every("properties.containers[*]")):
         image = container.get("properties", {}).get("image")
         if not image:
@@ -45,6 +47,7 @@ def has_image(request: Request) -> Iterator[Fault]:
 
 @rule(_ACI, _LIMITS)
 def container_names(request: Request) -> Iterator[Fault]:
+    """Container names are labels, used once, at most 60 in a group."""
     names = request.every("properties.containers[*].name")
     for name in names:
         if not re.fullmatch(r"(?!.*--)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", name):
@@ -60,6 +63,7 @@ def container_names(request: Request) -> Iterator[Fault]:
 
 @rule(_ACI, "https://learn.microsoft.com/azure/container-instances/container-instances-faq")
 def ports(request: Request) -> Iterator[Fault]:
+    """Ports are not reserved, at most 5 are public, each belongs to one container."""
     group = set(request.every("properties.ipAddress.ports[*].port"))
     own = request.every("properties.containers[*].properties.ports[*].port")
     for port in [*group, *own]:
@@ -75,6 +79,7 @@ def ports(request: Request) -> Iterator[Fault]:
 
 @rule(_ACI, "https://learn.microsoft.com/azure/container-instances/container-instances-environment-variables")
 def variables(request: Request) -> Iterator[Fault]:
+    """Environment variables have a name and exactly one of value and secureValue."""
     for variable in request.every("properties.containers[*].properties.environmentVariables[*]"):
         name = variable.get("name", "")
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,62}", name):
@@ -87,6 +92,7 @@ def variables(request: Request) -> Iterator[Fault]:
 
 @rule(_ACI, _YAML)
 def volumes(request: Request) -> Iterator[Fault]:
+    """What is mounted is declared, and each volume is of one kind."""
     declared = request.every("properties.volumes[*].name")
     for mount in request.every("properties.containers[*].properties.volumeMounts[*]"):
         if mount.get("name") not in declared:
@@ -103,6 +109,7 @@ def volumes(request: Request) -> Iterator[Fault]:
 
 @rule(_ACI, "https://learn.microsoft.com/azure/container-instances/container-instances-volume-secret")
 def secret_volumes(request: Request) -> Iterator[Fault]:
+    """A secret volume's values are base64, and secrets in the program."""
     for index, volume in enumerate(request.raw.get("properties", {}).get("volumes") or []):
         content = volume.get("secret") if isinstance(volume, dict) else None
         if isinstance(content, dict):
@@ -118,6 +125,7 @@ def secret_volumes(request: Request) -> Iterator[Fault]:
 
 @rule(_ACI, "https://learn.microsoft.com/azure/container-instances/container-instances-vnet")
 def network(request: Request) -> Iterator[Fault]:
+    """A private address exactly in a subnet, and no DNS label there."""
     private = request.one("properties.ipAddress.type") == "Private"
     subnet = request.has("properties.subnetIds[*]")
     if private != subnet and request.has("properties.ipAddress"):
@@ -128,6 +136,7 @@ def network(request: Request) -> Iterator[Fault]:
 
 @rule(_ACI, "https://learn.microsoft.com/azure/container-instances/how-to-reuse-dns-names")
 def dns_label(request: Request) -> Iterator[Fault]:
+    """A DNS label is 5-63 characters, and its scope prevents a takeover."""
     label = request.one("properties.ipAddress.dnsNameLabel")
     if isinstance(label, str) and not re.fullmatch(r"[a-z][a-z0-9-]{3,61}[a-z0-9]", label):
         yield (
@@ -143,6 +152,7 @@ def dns_label(request: Request) -> Iterator[Fault]:
 
 @rule(_ACI, _YAML)
 def probes(request: Request) -> Iterator[Fault]:
+    """A probe is either a command or a request; its numbers are at least 1."""
     for container in request.every("properties.containers[*].properties"):
         for kind in ("livenessProbe", "readinessProbe"):
             probe = container.get(kind)
@@ -158,6 +168,7 @@ def probes(request: Request) -> Iterator[Fault]:
 
 @rule(_ACI, "https://learn.microsoft.com/azure/container-instances/using-azure-container-registry-mi")
 def registry_identity(request: Request) -> Iterator[Fault]:
+    """A registry's login is one of the group's identities, or a user and a password."""
     own = {str(key).lower() for key in (request.one("identity.userAssignedIdentities", {}) or {})}
     kind = request.one("identity.type", "")
     if own and "UserAssigned" not in kind:
@@ -175,6 +186,7 @@ def registry_identity(request: Request) -> Iterator[Fault]:
 
 @rule(_ACI, "https://learn.microsoft.com/azure/reliability/reliability-containers")
 def one_zone(request: Request) -> Iterator[Fault]:
+    """A group is in one zone: 1, 2 or 3."""
     zones = request.one("zones", [])
     if len(zones) > 1 or any(zone not in ("1", "2", "3") for zone in zones):
         yield "zones", f"is {zones!r}; allowed: one of 1, 2, 3"

@@ -15,6 +15,7 @@ _NETWORK = "https://learn.microsoft.com/azure/aks/azure-cni-overlay"
 
 @rule(_AKS, "https://learn.microsoft.com/azure/aks/use-system-pools")
 def system_pool(request: Request) -> Iterator[Fault]:
+    """A cluster has a Linux system pool that is not Spot."""
     modes = request.every("properties.agentPoolProfiles[*].mode")
     if request.has("properties.agentPoolProfiles") and "System" not in modes:
         yield "properties.agentPoolProfiles", "has no pool of mode System"
@@ -28,6 +29,7 @@ def system_pool(request: Request) -> Iterator[Fault]:
 
 @rule(_AKS, "https://learn.microsoft.com/azure/aks/kubernetes-rbac-entra-id")
 def identity(request: Request) -> Iterator[Fault]:
+    """A cluster has an identity; without local accounts, Entra logins."""
     if not request.has("identity") and not request.has("properties.servicePrincipalProfile"):
         yield "identity", "a cluster needs a managed identity or a service principal"
     if request.one("properties.disableLocalAccounts") and not request.one("properties.aadProfile.managed"):
@@ -38,6 +40,7 @@ def identity(request: Request) -> Iterator[Fault]:
 
 @rule(_AKS, "https://learn.microsoft.com/azure/aks/workload-identity-overview")
 def workload_identity(request: Request) -> Iterator[Fault]:
+    """Workload identity needs the OIDC issuer."""
     if request.one("properties.securityProfile.workloadIdentity.enabled") and not request.one(
         "properties.oidcIssuerProfile.enabled"
     ):
@@ -46,6 +49,7 @@ def workload_identity(request: Request) -> Iterator[Fault]:
 
 @rule(_AKS, _NETWORK)
 def cluster_network(request: Request) -> Iterator[Fault]:
+    """Overlay is of Azure CNI, kubenet is refused, address ranges do not overlap, DNS is inside."""
     plugin, mode = (
         request.one("properties.networkProfile.networkPlugin"),
         "properties.networkProfile.networkPluginMode",
@@ -74,6 +78,7 @@ def cluster_network(request: Request) -> Iterator[Fault]:
 
 @rule(_AKS, "https://learn.microsoft.com/azure/aks/supported-kubernetes-versions")
 def version(request: Request) -> Iterator[Fault]:
+    """A Kubernetes version is 1.NN or 1.NN.P."""
     text = request.one("properties.kubernetesVersion")
     if isinstance(text, str) and not re.fullmatch(r"1\.\d{2}(\.\d{1,2})?", text):
         yield "properties.kubernetesVersion", f"is {text!r}; allowed: 1.NN or 1.NN.P"
@@ -81,6 +86,7 @@ def version(request: Request) -> Iterator[Fault]:
 
 @rule(_AKS, "https://learn.microsoft.com/rest/api/aks/managed-clusters/create-or-update")
 def dns(request: Request) -> Iterator[Fault]:
+    """A DNS prefix of 1-54 characters is required."""
     prefix = request.one("properties.dnsPrefix")
     if not request.has("properties.dnsPrefix") and not request.has("properties.fqdnSubdomain"):
         yield "properties.dnsPrefix", "is required"
@@ -90,11 +96,13 @@ def dns(request: Request) -> Iterator[Fault]:
 
 @rule(_POOL, "https://learn.microsoft.com/azure/aks/cluster-autoscaler")
 def pool_scaling(request: Request) -> Iterator[Fault]:
+    """The autoscaler has both bounds, in order, at most 1000; without it none."""
     yield from _autoscaler(request.one("properties", {}), "properties")
 
 
 @rule(_POOL, "https://learn.microsoft.com/azure/aks/spot-node-pool")
 def spot(request: Request) -> Iterator[Fault]:
+    """Spot settings are for Spot pools, which are no system pools."""
     is_spot = request.one("properties.scaleSetPriority") == "Spot"
     if is_spot and request.one("properties.mode", "User") == "System":
         yield "properties.scaleSetPriority", "a system pool cannot be Spot"
@@ -106,6 +114,7 @@ def spot(request: Request) -> Iterator[Fault]:
 
 @rule(_POOL, "https://learn.microsoft.com/azure/aks/use-labels")
 def labels_and_taints(request: Request) -> Iterator[Fault]:
+    """Node labels are labels and not AKS's own; taints have an effect."""
     for name in request.one("properties.nodeLabels", {}) or {}:
         if re.match(r"(.*\.)?kubernetes\.azure\.com/", name):
             yield "properties.nodeLabels", f"{name} is reserved for AKS"
@@ -121,6 +130,7 @@ def labels_and_taints(request: Request) -> Iterator[Fault]:
 
 @rule(_POOL, "https://learn.microsoft.com/azure/aks/availability-zones")
 def pool_zones(request: Request) -> Iterator[Fault]:
+    """Zones are 1, 2, 3."""
     for zone in request.every("properties.availabilityZones[*]"):
         if zone not in ("1", "2", "3"):
             yield "properties.availabilityZones", f"is {zone!r}; allowed: 1, 2, 3"
@@ -128,6 +138,7 @@ def pool_zones(request: Request) -> Iterator[Fault]:
 
 @rule(_POOL, "https://learn.microsoft.com/azure/virtual-machines/sizes/overview")
 def pool_size(request: Request) -> Iterator[Fault]:
+    """A VM size is Standard_…"""
     size = request.one("properties.vmSize")
     if isinstance(size, str) and not re.fullmatch(r"Standard_[A-Z]+\d+[a-z0-9-]*(_[A-Za-z0-9]+)*", size):
         yield "properties.vmSize", f"is {size!r}, no VM size"
@@ -135,6 +146,7 @@ def pool_size(request: Request) -> Iterator[Fault]:
 
 @rule(f"{_AKS}/maintenanceConfigurations", "https://learn.microsoft.com/azure/aks/planned-maintenance")
 def maintenance(request: Request) -> Iterator[Fault]:
+    """Maintenance has one of the three names, and 4 to 24 hours."""
     if request.name not in ("default", "aksManagedAutoUpgradeSchedule", "aksManagedNodeOSUpgradeSchedule"):
         yield (
             "name",

@@ -15,6 +15,7 @@ _URI = re.compile(r"azureml://(subscriptions/[^/]+/resource[gG]roups/[^/]+/(prov
 
 @rule(_AML, "https://learn.microsoft.com/azure/machine-learning/how-to-manage-workspace")
 def workspace_needs(request: Request) -> Iterator[Fault]:
+    """A workspace has key vault, storage, Application Insights and an identity."""
     for name in ("keyVault", "storageAccount", "applicationInsights"):
         if not request.has(f"properties.{name}"):
             yield f"properties.{name}", "is required for a workspace of kind Default"
@@ -28,6 +29,7 @@ def workspace_needs(request: Request) -> Iterator[Fault]:
 
 @rule(f"{_AML}/models/versions", "https://learn.microsoft.com/azure/machine-learning/how-to-manage-models")
 def model(request: Request) -> Iterator[Fault]:
+    """A model has a known type and a URI that Azure ML reads from."""
     kind, uri = request.one("properties.modelType"), request.one("properties.modelUri")
     if kind is not None and kind not in ("custom_model", "mlflow_model", "triton_model"):
         yield "properties.modelType", f"is {kind!r}; allowed: custom_model, mlflow_model, triton_model"
@@ -39,6 +41,7 @@ def model(request: Request) -> Iterator[Fault]:
 
 @rule(f"{_AML}/codes/versions", "https://learn.microsoft.com/rest/api/azureml/code-versions")
 def code(request: Request) -> Iterator[Fault]:
+    """Code has the address of a blob folder."""
     uri = request.one("properties.codeUri")
     if not request.has("properties.codeUri"):
         yield "properties.codeUri", "is required"
@@ -51,6 +54,7 @@ def code(request: Request) -> Iterator[Fault]:
     "https://learn.microsoft.com/azure/machine-learning/reference-yaml-environment",
 )
 def environment(request: Request) -> Iterator[Fault]:
+    """An environment has exactly one of image and build."""
     if request.has("properties.image") == request.has("properties.build"):
         yield "properties.image", "has exactly one of image and build"
 
@@ -60,6 +64,7 @@ def environment(request: Request) -> Iterator[Fault]:
     "https://learn.microsoft.com/azure/machine-learning/how-to-create-attach-compute-cluster",
 )
 def compute(request: Request) -> Iterator[Fault]:
+    """A cluster has a size, bounds in order and an ISO 8601 idle time."""
     if request.one("properties.computeType") != "AmlCompute":
         return
     scale = "properties.properties.scaleSettings"
@@ -80,6 +85,7 @@ def compute(request: Request) -> Iterator[Fault]:
 
 @rule(f"{_AML}/computes", "https://learn.microsoft.com/azure/machine-learning/how-to-use-low-priority-batch")
 def no_low_priority(request: Request) -> Iterator[Fault]:
+    """Low-priority nodes ended in March 2026."""
     if request.one("properties.properties.vmPriority", "Dedicated").lower() == "lowpriority":
         yield "properties.properties.vmPriority", "low-priority VMs ended in 2026-03: use Dedicated"
 
@@ -89,6 +95,7 @@ def no_low_priority(request: Request) -> Iterator[Fault]:
     "https://learn.microsoft.com/azure/machine-learning/reference-yaml-deployment-batch",
 )
 def deployment(request: Request) -> Iterator[Fault]:
+    """A batch deployment's numbers are in range; its model and script are named."""
     limits = {"properties.miniBatchSize": 1, "properties.maxConcurrencyPerInstance": 1, "properties.errorThreshold": -1,
               "properties.retrySettings.maxRetries": 0, "properties.resources.instanceCount": 1}  # fmt: skip
     for path, least in limits.items():
@@ -108,6 +115,7 @@ def deployment(request: Request) -> Iterator[Fault]:
 
 @rule(f"{_AML}/schedules", "https://learn.microsoft.com/azure/machine-learning/reference-yaml-schedule")
 def schedule(request: Request) -> Iterator[Fault]:
+    """A cron expression has five fields."""
     kind = request.one("properties.trigger.triggerType")
     text = request.one("properties.trigger.expression")
     if kind == "Cron" and isinstance(text, str) and len(text.split()) != 5:

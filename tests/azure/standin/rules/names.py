@@ -59,6 +59,8 @@ def _make(arm: str, pattern: str, allowed: str) -> None:
         if request.name and not re.fullmatch(pattern, request.name):
             yield "name", f"is {request.name!r}; allowed: {allowed}"
 
+    name.__doc__ = f"The name: {allowed}."
+
 
 for _arm, (_pattern, _allowed) in _NAMES.items():
     _make(_arm, _pattern, _allowed)
@@ -69,5 +71,6 @@ for _arm, (_pattern, _allowed) in _NAMES.items():
     "https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/error-reserved-resource-name",
 )
 def reserved(request: Request) -> Iterator[Fault]:
+    """A cluster's name holds no reserved word."""
     if _RESERVED.search(request.name):
         yield "name", f"{request.name!r} holds a reserved word"

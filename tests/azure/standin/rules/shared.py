@@ -69,6 +69,7 @@ ROLES = {
 
 @rule("*", "https://learn.microsoft.com/azure/reliability/regions-list")
 def location(request: Request) -> Iterator[Fault]:
+    """A location is a region's short name."""
     place = request.one("location")
     if isinstance(place, str) and place.replace(" ", "").lower() not in LOCATIONS | {"global"}:
         yield "location", f"is {place!r}, which is no Azure region"
@@ -76,6 +77,7 @@ def location(request: Request) -> Iterator[Fault]:
 
 @rule("*", _TAGS)
 def tags(request: Request) -> Iterator[Fault]:
+    """At most 50 tags, with names and values of allowed length and characters."""
     found = request.one("tags", {})
     if len(found) > 50:
         yield "tags", f"has {len(found)} entries; allowed: 50"
@@ -88,7 +90,7 @@ def tags(request: Request) -> Iterator[Fault]:
 
 @rule("Microsoft.Resources/resourceGroups", "https://learn.microsoft.com/rest/api/resources/resource-groups")
 def group_types(request: Request) -> Iterator[Fault]:
-    """The published types that the tests use have no resource groups."""
+    """A resource group has a location and tags; the published types that the tests use do not have it."""
     for key, value in request.body.items():
         if key not in ("location", "tags", "managedBy"):
             yield key, "is no property of a resource group"
@@ -106,6 +108,7 @@ def group_types(request: Request) -> Iterator[Fault]:
     "https://learn.microsoft.com/rest/api/containerregistry/task-runs",
 )
 def registry_logins(request: Request) -> Iterator[Fault]:
+    """Logins of an ACR task are secrets in the program."""
     run = request.raw.get("properties", {}).get("runRequest", {})
     logins = (run.get("credentials") or {}).get("customRegistries") if isinstance(run, dict) else None
     for server, login in logins.items() if isinstance(logins, dict) else ():
@@ -120,6 +123,7 @@ def registry_logins(request: Request) -> Iterator[Fault]:
     "https://learn.microsoft.com/azure/storage/common/storage-account-overview",
 )
 def account_sku(request: Request) -> Iterator[Fault]:
+    """A storage account's kind and SKU fit."""
     kind, sku = request.one("kind", ""), request.one("sku.name", "")
     if kind == "BlockBlobStorage" and not sku.startswith("Premium"):
         yield "sku.name", f"{kind} needs a Premium SKU, not {sku}"
@@ -132,12 +136,14 @@ def account_sku(request: Request) -> Iterator[Fault]:
     "https://learn.microsoft.com/azure/storage/blobs/anonymous-read-access-prevent",
 )
 def public_container(request: Request) -> Iterator[Fault]:
+    """No container is public."""
     if request.one("properties.publicAccess", "None") != "None":
         yield "properties.publicAccess", "public access is not permitted on this storage account"
 
 
 @rule("Microsoft.KeyVault/vaults", "https://learn.microsoft.com/azure/key-vault/general/soft-delete-overview")
 def vault_recovery(request: Request) -> Iterator[Fault]:
+    """Soft delete of 7 to 90 days; it and purge protection cannot be turned off."""
     days = request.one("properties.softDeleteRetentionInDays")
     if days is not None and not 7 <= days <= 90:
         yield "properties.softDeleteRetentionInDays", f"is {days}; allowed: 7 to 90"
@@ -152,12 +158,14 @@ def vault_recovery(request: Request) -> Iterator[Fault]:
     "https://learn.microsoft.com/rest/api/keyvault/keyvault/vaults/create-or-update",
 )
 def vault_access(request: Request) -> Iterator[Fault]:
+    """A vault has RBAC or access policies."""
     if not request.one("properties.enableRbacAuthorization") and not request.has("properties.accessPolicies"):
         yield "properties.accessPolicies", "is required unless enableRbacAuthorization is true"
 
 
 @rule("Microsoft.KeyVault/vaults/secrets", "https://learn.microsoft.com/rest/api/keyvault/keyvault/secrets")
 def secret_value(request: Request) -> Iterator[Fault]:
+    """A vault secret's value is a secret in the program."""
     value = request.raw.get("properties", {})
     value = value.value if isinstance(value, Secret) else value
     if value.get("value") is not None and not isinstance(value["value"], Secret):
@@ -172,6 +180,7 @@ def secret_value(request: Request) -> Iterator[Fault]:
     "https://learn.microsoft.com/azure/container-registry/container-registry-skus",
 )
 def registry_sku(request: Request) -> Iterator[Fault]:
+    """Zones, data endpoints, retention and a closed network need Premium; anonymous pull needs Standard."""
     premium = request.one("sku.name", "Premium") == "Premium"
     for path in (
         "properties.zoneRedundancy",
@@ -196,6 +205,7 @@ def registry_sku(request: Request) -> Iterator[Fault]:
     "https://learn.microsoft.com/azure/container-registry/container-registry-tasks-overview",
 )
 def task_run_source(request: Request) -> Iterator[Fault]:
+    """A build has a source, a time limit of 300 to 28800 s, and secret arguments that are secrets."""
     kind = request.one("properties.runRequest.type")
     if kind == "DockerBuildRequest" and not request.has("properties.runRequest.sourceLocation"):
         yield "properties.runRequest.sourceLocation", "is required: there is nothing to build from"
@@ -219,6 +229,7 @@ def task_run_source(request: Request) -> Iterator[Fault]:
     "https://learn.microsoft.com/azure/azure-monitor/logs/data-retention-configure",
 )
 def log_retention(request: Request) -> Iterator[Fault]:
+    """Logs are kept 30 to 730 days."""
     days = request.one("properties.retentionInDays")
     if days is not None and days != 7 and not 30 <= days <= 730:
         yield "properties.retentionInDays", f"is {days}; allowed: 30 to 730"
@@ -229,6 +240,7 @@ def log_retention(request: Request) -> Iterator[Fault]:
     "https://learn.microsoft.com/azure/azure-monitor/app/create-workspace-resource",
 )
 def workspace_based(request: Request) -> Iterator[Fault]:
+    """Application Insights belongs to a workspace."""
     if not request.has("properties.WorkspaceResourceId"):
         yield "properties.WorkspaceResourceId", "is required: classic components were retired on 2024-02-29"
 
@@ -238,6 +250,7 @@ def workspace_based(request: Request) -> Iterator[Fault]:
     "https://learn.microsoft.com/azure/role-based-access-control/built-in-roles",
 )
 def known_role(request: Request) -> Iterator[Fault]:
+    """A role is one that is known here, by its definition's id."""
     role = request.one("properties.roleDefinitionId")
     if not isinstance(role, str):
         return
@@ -255,6 +268,7 @@ def known_role(request: Request) -> Iterator[Fault]:
     "https://learn.microsoft.com/azure/role-based-access-control/role-assignments-template#new-service-principal",
 )
 def principal_type(request: Request) -> Iterator[Fault]:
+    """A role assignment names its principal by object id, and its type."""
     if not request.has("properties.principalType"):
         yield (
             "properties.principalType",
@@ -272,6 +286,7 @@ def principal_type(request: Request) -> Iterator[Fault]:
     "https://learn.microsoft.com/entra/workload-id/workload-identity-federation-config-app-trust-managed-identity",
 )
 def federation(request: Request) -> Iterator[Fault]:
+    """A federated credential has an https issuer and one audience."""
     issuer = request.one("properties.issuer")
     if isinstance(issuer, str) and not issuer.startswith("https://"):
         yield "properties.issuer", f"is {issuer!r}; allowed: an https URL"
@@ -282,6 +297,7 @@ def federation(request: Request) -> Iterator[Fault]:
 
 @rule("Microsoft.Devices/IotHubs", "https://learn.microsoft.com/azure/iot-hub/iot-hub-scaling")
 def hub_units(request: Request) -> Iterator[Fault]:
+    """An IoT hub's units fit its SKU."""
     sku, units = request.one("sku.name", ""), request.one("sku.capacity", 1)
     most = {"F1": 1, "B1": 200, "B2": 200, "S1": 200, "S2": 200, "B3": 10, "S3": 10}.get(sku)
     if most is not None and not 1 <= units <= most:
