@@ -2,6 +2,7 @@
 
 import json
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -78,6 +79,10 @@ def test_global_names_fit(project):
 def test_there_are_enough_service_rules_and_each_has_a_source():
     own = [rule for rule in RULES if "resource-name-rules" not in rule.source]
     assert len(own) >= 25
+    listed = (Path(__file__).parent / "standin/README.md").read_text("utf-8")
+    for rule in own:
+        assert f"| {rule.find.__doc__} | [" in listed, f"{rule.find.__name__} is not in the README"
+        assert f"]({rule.source}) |" in listed
     assert all(rule.source.startswith("https://learn.microsoft.com/") for rule in RULES)
 
 
