@@ -37,6 +37,8 @@ class Recorder(pulumi.runtime.Mocks):
                 "name": args.inputs["resourceName"],
                 "properties": {"hostName": "made.azure-devices.net"},
             }
+        if args.typ.endswith(":ImagePresence"):
+            outputs |= {"image_tag": args.inputs["tag"], "base": args.inputs["base_image"], "epoch": "1"}
         if args.typ.endswith(":EdgeDeployment"):
             outputs["deployment_id"] = "an-id"
         return f"{args.name}-id", outputs
