@@ -1,6 +1,8 @@
 """What containers print, in the stack's Log Analytics workspace."""
 
+from mldeploy.provider.values import Secret
 from tests.azure.standin import outputs
+from tests.azure.standin.store import masked
 from tests.azure.test_azure_lifecycle import PIN, changed
 
 
@@ -8,14 +10,14 @@ def test_container_groups_send_what_they_print_to_the_workspace(deploy):
     stack = deploy(**PIN, targets={"devtest": {"log_analytics": True}})
     assert stack.run("preview").ok, "the workspace does not exist yet"
     assert stack.run("up").ok
-    (workspace,) = [ident for ident in stack.store.ids() if "/OperationalInsights" in ident]
+    (workspace,) = [ident for ident in stack.store.ids() if ".OperationalInsights/" in ident]
     key = outputs._hex(workspace, 40)
     sent = [entry["body"] for entry in stack.requests() if "/containerGroups/" in entry["url"]]
     assert len(sent) == 2
     for body in sent:
         found = body["properties"]["diagnostics"]["logAnalytics"]
         assert found["workspaceId"] == outputs.guid(workspace, "customer")
-        assert found["workspaceKey"] == key
+        assert found["workspaceKey"] == masked(Secret(key))
         assert found["logType"] == "ContainerInstanceLogs"
     assert key not in stack.state_text()
     assert changed(stack.run("up")) == {}
