@@ -94,6 +94,10 @@ class Environment(Resource):
             }
         except ContentError as error:
             raise CheckError(("source_directory", str(error))) from None
+        except ProvisionError as error:
+            if not news.get("serving_extras"):
+                raise
+            raise CheckError(("serving_extras", str(error))) from None
 
     def diff(
         self,
