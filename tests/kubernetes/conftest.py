@@ -6,7 +6,10 @@ import itertools
 
 import pytest
 
+from mldeploy.provider.kubernetes import fields
+from mldeploy.provider.resource import Context
 from tests.kubernetes.controlplane import build
+from tests.kubernetes.fake_cluster import FakeCluster
 from tests.lifecycle.conftest import engines
 
 _numbers = itertools.count(1)
@@ -66,3 +69,20 @@ def make_shared_project(cluster, tmp_path_factory):
 def project(make_cluster_project):
     """A project on the embedded engine."""
     return make_cluster_project()
+
+
+@pytest.fixture
+def fake_cluster(monkeypatch):
+    """A cluster in memory that every kubeconfig leads to."""
+    made = FakeCluster()
+    monkeypatch.setattr(fields, "cluster", lambda _kubeconfig: made)
+    return made
+
+
+@pytest.fixture
+def ctx(tmp_path):
+    """A resource's context that keeps its warnings."""
+    warnings: list[str] = []
+    context = Context(root=tmp_path, warn=warnings.append)
+    object.__setattr__(context, "warnings", warnings)
+    return context

@@ -7,7 +7,27 @@ import json
 from typing import Any
 
 from mldeploy.provider.kubernetes.client import ClusterError, Reply
+from mldeploy.provider.kubernetes.rollout import Rollout
 from serving.metrics import Board, Counters, render
+
+KUBECONFIG = json.dumps(
+    {
+        "current-context": "c",
+        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+        "clusters": [{"name": "c", "cluster": {"server": "https://one"}}],
+    }
+)
+BASE = {"kubeconfig": KUBECONFIG, "namespace": "models", "service": "s", "replicas": 1, "version": "new"}
+CANARY = {
+    **BASE,
+    "strategy": "canary",
+    "steps": [5, 25, 100],
+    "bake_seconds": 0.1,
+    "max_error_rate": 0.05,
+    "max_latency_ratio": 2.0,
+    "gateway": {"name": "g"},
+    "key": "k",
+}
 
 
 class FakeCluster:
@@ -147,3 +167,11 @@ class FakeCluster:
         for number in range(requests):
             counters.finished(500 if number < errors else 200, seconds)
         return Reply(200, "text/plain", render(board, "s", {}), 0.001)
+
+
+def first(cluster, ctx, **changes):
+    """Version `old` serves."""
+    cluster.add_version("s", "old")
+    _, state = Rollout().create(ctx, {**CANARY, "version": "old", **changes})
+    cluster.history.clear()
+    return state

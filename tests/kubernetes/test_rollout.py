@@ -1,60 +1,20 @@
-"""What gate and rollout decide, against a cluster in memory."""
+"""What a rollout decides, against a cluster in memory."""
 
 from __future__ import annotations
 
-import json
 import threading
 
 import pytest
 
-from mldeploy.provider.kubernetes import fields
-from mldeploy.provider.kubernetes.client import Reply
-from mldeploy.provider.kubernetes.gate import KubernetesGate
 from mldeploy.provider.kubernetes.rollout import Rollout
-from mldeploy.provider.resource import CancelledError, CheckError, Context, ProvisionError
-from tests.kubernetes.fake_cluster import FakeCluster
-
-KUBECONFIG = json.dumps(
-    {
-        "current-context": "c",
-        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
-        "clusters": [{"name": "c", "cluster": {"server": "https://one"}}],
-    }
-)
-BASE = {"kubeconfig": KUBECONFIG, "namespace": "models", "service": "s", "replicas": 1, "version": "new"}
-CANARY = {
-    **BASE,
-    "strategy": "canary",
-    "steps": [5, 25, 100],
-    "bake_seconds": 0.1,
-    "max_error_rate": 0.05,
-    "max_latency_ratio": 2.0,
-    "gateway": {"name": "g"},
-    "key": "k",
-}
+from mldeploy.provider.resource import CheckError, ProvisionError
+from tests.kubernetes.fake_cluster import BASE, CANARY, KUBECONFIG, first
 
 
 @pytest.fixture
-def cluster(monkeypatch):
-    made = FakeCluster()
-    monkeypatch.setattr(fields, "cluster", lambda _kubeconfig: made)
-    return made
-
-
-@pytest.fixture
-def ctx(tmp_path):
-    warnings: list[str] = []
-    context = Context(root=tmp_path, warn=warnings.append)
-    object.__setattr__(context, "warnings", warnings)
-    return context
-
-
-def first(cluster, ctx, **changes):
-    """Version `old` serves."""
-    cluster.add_version("s", "old")
-    _, state = Rollout().create(ctx, {**CANARY, "version": "old", **changes})
-    cluster.history.clear()
-    return state
+def cluster(fake_cluster):
+    """The one in memory instead of the running one."""
+    return fake_cluster
 
 
 class TestFirstRollout:
@@ -329,73 +289,3 @@ class TestCheck:
     )
     def test_values_out_of_range(self, name, value):
         assert [path for path, _ in Rollout().faults({**CANARY, name: value})] == [name]
-
-
-GOLDEN = {"request": "in.json", "response": "out.json", "tolerance": 1e-6}
-
-
-class TestGate:
-    @pytest.fixture(autouse=True)
-    def files(self, tmp_path):
-        (tmp_path / "in.json").write_text('{"data": [1]}')
-        (tmp_path / "out.json").write_text("[1.0]")
-
-    def inputs(self, **changes):
-        return {**BASE, "key": "secret-key", "golden": [GOLDEN], **changes}
-
-    def test_passes_a_right_answer(self, cluster, ctx):
-        cluster.add_version("s", "new")
-        _, outputs = KubernetesGate().create(ctx, self.inputs())
-        assert outputs["passed"] == 1
-        assert ("s-new:80", "/score") in cluster.requests
-
-    @pytest.mark.parametrize(
-        ("answer", "match"),
-        [
-            (b"[2.0]", r"not the answer in out.json: at \$\[0\]: expected 1.0, got 2.0"),
-            (lambda _: Reply(500, "text/plain", b"boom", 0.01), "status 500: boom"),
-        ],
-    )
-    def test_fails_a_wrong_one(self, cluster, ctx, answer, match):
-        cluster.add_version("s", "new")
-        cluster.answers["new"] = answer
-        with pytest.raises(ProvisionError, match=match) as caught:
-            KubernetesGate().create(ctx, self.inputs())
-        assert "a line of the log" in str(caught.value)
-        assert "traffic was not moved" in str(caught.value)
-
-    def test_compares_latency_with_what_serves(self, cluster, ctx):
-        first(cluster, ctx)
-        cluster.add_version("s", "new")
-        cluster.answers["new"] = lambda _: Reply(200, "application/json", b"[1.0]", 0.05)
-        with pytest.raises(ProvisionError, match=r"5\.0 times as long as the serving version old"):
-            KubernetesGate().create(ctx, self.inputs(max_latency_ratio=2.0))
-        KubernetesGate().create(ctx, self.inputs(max_latency_ratio=6.0))
-
-    def test_scales_a_version_up_that_has_too_few_pods(self, cluster, ctx):
-        cluster.add_version("s", "new", replicas=0)
-        KubernetesGate().create(ctx, self.inputs(replicas=2))
-        assert cluster.objects["Deployment", "s-new"]["spec"]["replicas"] == 2
-
-    def test_says_why_a_version_does_not_get_ready(self, cluster, ctx):
-        cluster.add_version("s", "new")
-        cluster.unready.add("new")
-        with pytest.raises(
-            ProvisionError, match="version new in namespace models: not ready after 1 seconds"
-        ):
-            KubernetesGate().create(ctx, self.inputs())
-
-    def test_can_be_cancelled_while_it_waits(self, cluster, ctx):
-        cluster.add_version("s", "new")
-        cluster.unready.add("new")
-        ctx.cancelled.set()
-        with pytest.raises(CancelledError):
-            KubernetesGate().create(ctx, self.inputs())
-
-    def test_a_missing_file_is_found_before_anything_happens(self, ctx):
-        with pytest.raises(CheckError, match="golden"):
-            KubernetesGate().check(ctx, {}, self.inputs(golden=[{"request": "ghost.json"}]))
-
-    def test_a_rotated_key_scores_nothing_again(self, ctx):
-        found = KubernetesGate().diff(ctx, "x", {}, self.inputs(), self.inputs(key="other"))
-        assert found.details == {}
