@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from mldeploy.provider.kubernetes.rollout import Rollout
-from mldeploy.provider.resource import CheckError, ProvisionError
+from mldeploy.provider.resource import CheckError, Context, ProvisionError
 from tests.kubernetes.fake_cluster import BASE, CANARY, KUBECONFIG, first
 
 
