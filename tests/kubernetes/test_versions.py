@@ -7,31 +7,29 @@ import pytest
 from mldeploy.provider.kubernetes.rollout import Rollout
 from mldeploy.provider.kubernetes.versions import Service, ensure_ready, versions
 from mldeploy.provider.resource import ProvisionError
-from tests.kubernetes.test_rollout import CANARY, cluster, ctx
-
-__all__ = ["cluster", "ctx"]
+from tests.kubernetes.fake_cluster import CANARY
 
 
-def test_a_version_that_a_finalizer_holds_is_none(cluster):
-    cluster.add_version("s", "good")
-    cluster.add_version("s", "held")
-    cluster.objects["Deployment", "s-held"]["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
-    assert set(versions(Service(cluster, "models", "s"))) == {"good"}
+def test_a_version_that_a_finalizer_holds_is_none(fake_cluster):
+    fake_cluster.add_version("s", "good")
+    fake_cluster.add_version("s", "held")
+    fake_cluster.objects["Deployment", "s-held"]["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    assert set(versions(Service(fake_cluster, "models", "s"))) == {"good"}
 
 
-def test_a_refresh_forgets_a_kept_version_that_is_gone(cluster, ctx):
+def test_a_refresh_forgets_a_kept_version_that_is_gone(fake_cluster, ctx):
     for name in ("a", "b"):
-        cluster.add_version("s", name)
+        fake_cluster.add_version("s", name)
         inputs = {**CANARY, "version": name, "keep_previous": 1}
         _, state = Rollout().create(ctx, inputs)
     assert state["kept"] == ["a"]
     outputs, _ = Rollout().read(ctx, "models/s", state, inputs)
     assert outputs["kept"] == ["a"]
-    cluster.delete("Deployment", "models", "s-a")
+    fake_cluster.delete("Deployment", "models", "s-a")
     outputs, _ = Rollout().read(ctx, "models/s", state, inputs)
     assert outputs["kept"] == []
 
 
-def test_a_version_that_was_deleted_says_how_to_get_it_back(cluster, ctx):
+def test_a_version_that_was_deleted_says_how_to_get_it_back(fake_cluster, ctx):
     with pytest.raises(ProvisionError, match=r"there are: none\. If it was deleted by hand"):
-        ensure_ready(ctx, Service(cluster, "models", "s"), "new", 1, None)
+        ensure_ready(ctx, Service(fake_cluster, "models", "s"), "new", 1, None)
