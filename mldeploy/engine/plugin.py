@@ -20,7 +20,15 @@ import grpc
 from mldeploy.engine.errors import MissingPluginError, PluginError, UnsupportedError
 
 _MAX_MESSAGE = 400 * 1024 * 1024
-_OPTIONS = [("grpc.max_receive_message_length", _MAX_MESSAGE), ("grpc.max_send_message_length", _MAX_MESSAGE)]
+_MAX_DETAILS = 16 << 20
+"""An error's details, such as what was made of a resource, travel in the trailers. gRPC for Python refuses more than
+16 KiB of them and says "Stream removed" instead of the error; gRPC for Go, which the CLI uses, takes 16 MiB."""
+_OPTIONS = [
+    ("grpc.max_receive_message_length", _MAX_MESSAGE),
+    ("grpc.max_send_message_length", _MAX_MESSAGE),
+    ("grpc.max_metadata_size", _MAX_DETAILS),
+    ("grpc.absolute_max_metadata_size", _MAX_DETAILS),
+]
 
 
 def plugin_home() -> Path:

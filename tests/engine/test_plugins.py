@@ -86,6 +86,17 @@ def test_crash_is_one_clear_error_and_a_consistent_state(workspace: Workspace):
     assert list(workspace.objects()) == ["a"]
 
 
+def test_an_error_that_comes_with_a_big_object_is_said_and_the_object_kept(workspace: Workspace):
+    """The details of an error travel in headers, which have a limit."""
+    runner = EmbeddedRunner(workspace, plugin=True)
+    workspace.set_program("from tp import Res\nRes('a', value='x' * 100_000, fail=['init'])\n")
+    outcome = runner.run("up", [])
+    assert not outcome.ok
+    assert "it never became ready" in outcome.messages
+    assert list(workspace.objects()) == ["a"]
+    assert "x" * 100_000 in str(outcome.state)
+
+
 def test_hanging_plugin(workspace: Workspace, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("TP_HANG", "1")
     with pytest.raises(PluginError, match=r"said nothing for 3 s"):
