@@ -93,7 +93,7 @@ def test_an_error_that_comes_with_a_big_object_is_said_and_the_object_kept(works
     outcome = runner.run("up", [])
     assert not outcome.ok
     assert "it never became ready" in outcome.messages
-    assert list(workspace.objects()) == ["a"]
+    assert list(workspace.objects()) == ["a-1"]
     assert "x" * 100_000 in str(outcome.state)
 
 
