@@ -160,5 +160,13 @@ def _log_in(folder: Path, login: Mapping[str, Any]) -> Path:
     }
     # A credential store would be asked instead of the entry above.
     config.pop("credsStore", None)
+    config["credHelpers"] = {
+        server: helper
+        for server, helper in config.get("credHelpers", {}).items()
+        if server != str(login["address"])
+    }
+    # Docker looks for its builder beside its configuration.
+    if (plugins := own.parent / "cli-plugins").is_dir():
+        (folder / "cli-plugins").symlink_to(plugins.resolve())
     (folder / "config.json").write_text(json.dumps(config))
     return folder
