@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from tests.docker import daemon, samples
@@ -45,12 +46,22 @@ def why_not() -> str | None:
     return daemon.why_not()
 
 
-def prepare() -> None:
-    """Put into the cache what the node and its images are made of; in the tests' namespace there is no network."""
-    _unpack_network_plugins()
-    base = daemon.base_archive()
-    with tempfile.TemporaryDirectory(prefix="mldeploy-sample-") as folder:
-        samples.Sample("diabetes", Path(folder), base.stem)
+def prepare() -> str | None:
+    """Put into the cache what the node and its images are made of; in the tests' namespace there is no network.
+
+    Returns why that was not possible, or None.
+    """
+    try:
+        _unpack_network_plugins()
+        base = daemon.base_archive()
+        with tempfile.TemporaryDirectory(prefix="mldeploy-sample-") as folder:
+            samples.Sample("diabetes", Path(folder), base.stem)
+    except pytest.skip.Exception as reason:
+        return str(reason)
+    except subprocess.CalledProcessError as error:
+        said = (error.stderr or b"").decode(errors="replace").strip()
+        return f"needs Debian's packages, and `{' '.join(map(str, error.cmd))}` failed: {said[-500:]}"
+    return None
 
 
 @dataclass
