@@ -61,6 +61,9 @@ def deploy_on(context: Context, place: Place, services: Mapping[str, Service]) -
         f"{place.target_name}-kubernetes",
         kubeconfig=pulumi.Output.secret(place.kubeconfig),
         enable_server_side_apply=True,
+        # A version's objects, named by its content, outlive their resource for the way back, which finds them there.
+        # So does an `up` whose last answer was lost. What others manage is safe: changing their fields is a conflict.
+        upsert_existing_objects=True,
         suppress_deprecation_warnings=True,
     )
     spaces = _namespaces(context, place, services, provider)

@@ -30,7 +30,7 @@ from components.serving_namespace import ServingNamespace, ServingNamespaceArgs
 
 wanted = json.loads(Path("services.json").read_text())
 kubeconfig = pulumi.Output.secret(Path(os.environ["TEST_KUBECONFIG"]).read_text())
-provider = Provider("cluster", kubeconfig=kubeconfig, enable_server_side_apply=True)
+provider = Provider("cluster", kubeconfig=kubeconfig, enable_server_side_apply=True, upsert_existing_objects=True)
 space = ServingNamespace("space", ServingNamespaceArgs(**wanted["space"]), pulumi.ResourceOptions(providers=[provider]))
 found = {}
 for name, values in wanted["services"].items():

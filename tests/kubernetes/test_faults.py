@@ -45,18 +45,29 @@ def test_the_autoscaler_owns_the_number_of_pods(project):
     assert replicas(project) == 3
 
 
-def test_a_persons_edit_is_a_conflict_that_names_the_person(project):
+def test_another_controllers_field_is_a_conflict_that_names_it(project):
+    project.service(scaling={"replicas": 1})
+    project.up()
+    scale_as(project, "night-scaler", 4)
+    project.service(scaling={"replicas": 2})
+    said = project.failing_up()
+    assert "conflict" in said
+    assert "night-scaler" in said
+    assert ".spec.replicas" in said
+    assert replicas(project) == 4
+    project.service(scaling={"replicas": 4})  # the other one was right
+    project.up()
+    assert project.up() == {}
+
+
+def test_a_persons_kubectl_edit_gives_way_to_the_manifest(project):
+    """The official plugin takes kubectl's fields over, as desired state should: only controllers conflict."""
     project.service(scaling={"replicas": 1})
     project.up()
     scale_as(project, "kubectl-edit", 4)
     project.service(scaling={"replicas": 2})
-    said = project.failing_up()
-    assert "conflict" in said
-    assert "kubectl-edit" in said
-    assert ".spec.replicas" in said
-    assert replicas(project) == 4
-    project.service(scaling={"replicas": 4})  # the person was right
     project.up()
+    assert replicas(project) == 2
     assert project.up() == {}
 
 

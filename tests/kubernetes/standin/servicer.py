@@ -52,6 +52,7 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
 
     def __init__(self) -> None:
         self._cluster: Cluster | None = None
+        self._upsert = False
 
     # --- housekeeping --------------------------------------------------------------------------------------------
 
@@ -80,6 +81,7 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
 
     def Configure(self, request: Any, context: Any) -> Any:
         given = reveal(decode(request.args)) or dict(request.variables)
+        self._upsert = str(given.get("upsertExistingObjects")).lower() == "true"
         kubeconfig = given.get("kubeconfig") or given.get("kubernetes:config:kubeconfig")
         if isinstance(kubeconfig, str):
             try:
@@ -133,6 +135,8 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         inputs = decode(request.properties)
         if request.preview and (has_unknown(inputs) or self._cluster is None):
             return provider_pb2.CreateResponse(id="", properties=encode(inputs))
+        if not self._upsert and not request.preview:
+            self._refuse_existing(context, reveal(inputs))
         live = self._apply(context, inputs, dry=request.preview)
         ident = "" if request.preview else _ident(live)
         return provider_pb2.CreateResponse(id=ident, properties=_outputs(inputs, live))
@@ -191,6 +195,8 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
             query["dryRun"] = "All"
         server, path = self._server(context), _path(plain)
         try:
+            if not dry:
+                _take_over(server, path, query["fieldManager"])
             live = server.request(
                 "PATCH",
                 path,
@@ -206,6 +212,15 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
                 return plain
             self._fail(context, str(error))
             raise
+
+    def _refuse_existing(self, context: Any, plain: dict[str, Any]) -> None:
+        try:
+            self._server(context).request("GET", _path(plain))
+        except ClusterError:
+            return  # not there, or the apply that follows says what is wrong
+        self._fail(
+            context, f"{_path(plain)} already exists; set upsertExistingObjects to update it on create"
+        )
 
     def _await(self, context: Any, server: Cluster, path: str, live: dict[str, Any]) -> dict[str, Any]:
         deadline = time.monotonic() + _AWAIT_SECONDS
@@ -236,6 +251,32 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
     def _fail(context: Any, message: str) -> None:
         context.abort_with_status(_Status(message))
         raise _Failed(message)
+
+
+def _take_over(server: Cluster, path: str, manager: str) -> None:
+    """Make the fields that people set with kubectl the plugin's own, so that they are no conflict."""
+    try:
+        live = server.request("GET", path)
+    except ClusterError as error:
+        if error.status == 404:
+            return
+        raise
+    fields = live["metadata"].get("managedFields") or []
+    if any(_is_kubectls(item) for item in fields):
+        # With their owner gone, nobody is in the way of the apply that follows, which makes them the plugin's.
+        kept = [item for item in fields if not _is_kubectls(item)]
+        patch = {"metadata": {"managedFields": kept, "resourceVersion": live["metadata"]["resourceVersion"]}}
+        server.request(
+            "PATCH",
+            path,
+            query={"fieldManager": manager},
+            body=json.dumps(patch).encode(),
+            headers={"Content-Type": "application/merge-patch+json"},
+        )
+
+
+def _is_kubectls(item: dict[str, Any]) -> bool:
+    return str(item.get("manager")).startswith(("kubectl", "before-first-apply"))
 
 
 def _kind_of(urn: str) -> tuple[str, str]:
