@@ -178,7 +178,10 @@ def test_equal_sources_are_equal_contexts(project):
     assert (folder / "models/m/1/m.bin").read_bytes() == b"model"
     assert not (folder / "source/notes.secret").exists()
     text = (folder / "Dockerfile").read_text()
-    assert "ARG BASE_IMAGE=docker.io/library/python:3.11-slim-bookworm\nFROM ${BASE_IMAGE} AS environment" in text
+    assert (
+        "ARG BASE_IMAGE=docker.io/library/python:3.11-slim-bookworm\nFROM ${BASE_IMAGE} AS environment"
+        in text
+    )
     assert "USER 10001:10001" in text
     assert "HEALTHCHECK" in text
     assert text.index("COPY --from=environment") < text.index("COPY serving") < text.index("COPY source")
