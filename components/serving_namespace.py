@@ -34,6 +34,8 @@ class ServingNamespaceArgs:
     """Its HTTPS listeners."""
     gateway_annotations: Mapping[str, str] = field(default_factory=dict[str, str])
     """Annotations of the Gateway's load balancer."""
+    delete_timeout: str = "5m"
+    """How long its removal waits for what is in it; then it fails with what holds it (finalizers)."""
 
 
 class ServingNamespace(Component):
@@ -50,7 +52,8 @@ class ServingNamespace(Component):
         made: list[pulumi.Resource] = []
         if args.create:
             metadata = objects.namespace(args.namespace)["metadata"]
-            options = self.child(retain_on_delete=args.keep)
+            timeouts = pulumi.CustomTimeouts(delete=args.delete_timeout)
+            options = self.child(retain_on_delete=args.keep, custom_timeouts=timeouts)
             made.append(Namespace(f"{name}-namespace", metadata=metadata, opts=options))
         after = self.child(depends_on=made)
         if args.quota:

@@ -135,6 +135,7 @@ def test_a_missing_priority_class_is_the_cause(project):
 
 
 def test_a_finalizer_that_nobody_removes(project, cluster):
+    project.space["delete_timeout"] = "20s"
     project.service()
     project.up()
     holder = {
@@ -145,14 +146,19 @@ def test_a_finalizer_that_nobody_removes(project, cluster):
     cluster.apply(holder)
     done = project.run("destroy", "--yes", check=False)
     assert done.returncode != 0
-    assert "finalizers" in done.stdout + done.stderr
-    assert "example.org/never" in done.stdout + done.stderr
+    said = done.stdout + done.stderr
+    # The official plugin names the object only; docs/troubleshooting.md says where the finalizers are then.
+    assert "example.org/never" in said or "timed out waiting for the condition" in said
+    conditions = project.api.get("Namespace", None, project.namespace)["status"]["conditions"]
+    assert any("example.org/never" in item["message"] for item in conditions)
     project.api.request(
         "PATCH",
         f"/api/v1/namespaces/{project.namespace}/configmaps/held",
         body=b'{"metadata": {"finalizers": null}}',
         headers={"Content-Type": "application/merge-patch+json"},
     )
+    project.run("destroy", "--yes")
+    assert project.api.get("Namespace", None, project.namespace) is None
 
 
 @pytest.mark.parametrize("after", [0.5, 3.0])
