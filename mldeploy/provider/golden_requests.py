@@ -1,4 +1,4 @@
-"""The `golden` input: requests whose right answers are known, the same for every gate."""
+"""What every gate has in common: the `golden` input, requests whose right answers are known, and when they are sent."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from mldeploy.content import ContentError, file_hash, text_digest
-from mldeploy.provider.resource import CheckError, Context, Field
+from mldeploy.provider.resource import CheckError, Context, Field, Resource
+from mldeploy.provider.values import has_unknown
 from mldeploy.sources import inside
 
 DEFAULT_TOLERANCE = 1e-9
@@ -28,6 +29,57 @@ GOLDEN = Field(
         ),
     },
 )
+
+GOLDEN_INPUTS = {
+    "golden": Field(kind="array", items=GOLDEN, replaces=False, description="The requests."),
+    "golden_digest": Field(
+        kind="string", computed=True, replaces=False, description="Digest of their content."
+    ),
+}
+GOLDEN_OUTPUTS = {
+    "passed": Field(kind="integer", description="How many requests were answered as expected."),
+    "seconds": Field(kind="number", description="How long getting ready and answering took."),
+}
+
+
+class GoldenGate(Resource):
+    """A resource that exists once its requests were answered rightly, and asks again when an input changes."""
+
+    outputs = GOLDEN_OUTPUTS
+
+    def score(self, ctx: Context, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """Send the requests; the outputs.
+
+        Raises:
+            ProvisionError: one was not answered as expected.
+        """
+        raise NotImplementedError
+
+    def check(self, ctx: Context, olds: Mapping[str, Any], news: dict[str, Any]) -> dict[str, Any]:
+        """The golden files are there."""
+        if has_unknown(news.get("golden")):
+            return {}
+        return {"golden_digest": golden_digest(ctx, news)}
+
+    def read(
+        self, ctx: Context, ident: str, state: Mapping[str, Any], inputs: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """What was passed was passed."""
+        return dict(state), {}
+
+    def update(
+        self,
+        ctx: Context,
+        ident: str,
+        state: Mapping[str, Any],
+        olds: Mapping[str, Any],
+        news: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        """Send them to what is to serve now."""
+        return self.score(ctx, news)
+
+    def delete(self, ctx: Context, ident: str, state: Mapping[str, Any]) -> None:
+        """Nothing is left of it."""
 
 
 def golden_digest(ctx: Context, inputs: Mapping[str, Any]) -> str:

@@ -10,23 +10,14 @@ import hashlib
 from typing import Any
 
 from google.protobuf import empty_pb2
-from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
+from pulumi.runtime.proto import provider_pb2
 
 from mldeploy.provider.values import decode, difference, encode, reveal
+from tests.standin import Plugin
 
 
-class KubeEcho(provider_pb2_grpc.ResourceProviderServicer):
-    def GetPluginInfo(self, request: Any, context: Any = None) -> Any:
-        return plugin_pb2.PluginInfo(version="4.34.2")
-
-    def CheckConfig(self, request: Any, context: Any = None) -> Any:
-        return provider_pb2.CheckResponse(inputs=request.news)
-
-    def DiffConfig(self, request: Any, context: Any = None) -> Any:
-        return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)
-
-    def Configure(self, request: Any, context: Any = None) -> Any:
-        return provider_pb2.ConfigureResponse(acceptSecrets=True, supportsPreview=True)
+class KubeEcho(Plugin):
+    name, version = "kubernetes", "4.34.2"
 
     def Check(self, request: Any, context: Any = None) -> Any:
         return provider_pb2.CheckResponse(inputs=request.news)
@@ -52,7 +43,4 @@ class KubeEcho(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.ReadResponse(id=request.id, properties=request.properties, inputs=request.inputs)
 
     def Delete(self, request: Any, context: Any = None) -> Any:
-        return empty_pb2.Empty()
-
-    def Cancel(self, request: Any, context: Any = None) -> Any:
         return empty_pb2.Empty()

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from mldeploy.provider.golden import mismatch
-from mldeploy.provider.golden_requests import DEFAULT_TOLERANCE, GOLDEN, golden_digest, golden_requests
+from mldeploy.provider.golden_requests import DEFAULT_TOLERANCE, GOLDEN_INPUTS, GoldenGate, golden_requests
 from mldeploy.provider.kubernetes import explain
 from mldeploy.provider.kubernetes.client import ClusterError, Reply
 from mldeploy.provider.kubernetes.fields import KEY, PLACE, place, without_credentials
 from mldeploy.provider.kubernetes.route import Route
 from mldeploy.provider.kubernetes.versions import VERSION_LABEL, Service, ensure_ready
-from mldeploy.provider.resource import Context, Diff, Field, ProvisionError, Resource
+from mldeploy.provider.resource import Context, Diff, Field, ProvisionError
 from mldeploy.provider.startup import readable
 from mldeploy.sources import inside
 
@@ -29,7 +29,7 @@ _ENDPOINT_TRIES = 20
 _ENDPOINT_PAUSE = 0.5
 
 
-class KubernetesGate(Resource):
+class KubernetesGate(GoldenGate):
     """Scores a version through the API server's service proxy: no public path is needed."""
 
     token = "mldeploy:kubernetes:Gate"  # noqa: S105
@@ -48,25 +48,14 @@ class KubernetesGate(Resource):
         ),
         "tls": Field(kind="boolean", replaces=False, description="Whether the pods speak TLS."),
         "key": KEY,
-        "golden": Field(kind="array", items=GOLDEN, replaces=False, description="The requests."),
         "max_latency_ratio": Field(
             kind="number",
             minimum=1,
             replaces=False,
             description="How many times as long as the serving version's a golden answer may take.",
         ),
-        "golden_digest": Field(
-            kind="string", computed=True, replaces=False, description="Digest of their content."
-        ),
+        **GOLDEN_INPUTS,
     }
-    outputs = {
-        "passed": Field(kind="integer", description="How many requests were answered as expected."),
-        "seconds": Field(kind="number", description="How long getting ready and answering took."),
-    }
-
-    def check(self, ctx: Context, olds: Mapping[str, Any], news: dict[str, Any]) -> dict[str, Any]:
-        """The golden files are there."""
-        return {"golden_digest": golden_digest(ctx, news)}
 
     def diff(
         self,
@@ -81,40 +70,20 @@ class KubernetesGate(Resource):
 
     def create(self, ctx: Context, inputs: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         """Wait until it is ready, then score it."""
-        return f"{inputs['namespace']}/{inputs['service']}", _pass(ctx, inputs)
+        return f"{inputs['namespace']}/{inputs['service']}", self.score(ctx, inputs)
 
-    def read(
-        self, ctx: Context, ident: str, state: Mapping[str, Any], inputs: Mapping[str, Any]
-    ) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        """What was passed was passed."""
-        return dict(state), {}
-
-    def update(
-        self,
-        ctx: Context,
-        ident: str,
-        state: Mapping[str, Any],
-        olds: Mapping[str, Any],
-        news: Mapping[str, Any],
-    ) -> dict[str, Any]:
-        """The same for the new version."""
-        return _pass(ctx, news)
-
-    def delete(self, ctx: Context, ident: str, state: Mapping[str, Any]) -> None:
-        """Nothing is left of it."""
-
-
-def _pass(ctx: Context, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    service, version, started = place(inputs), str(inputs["version"]), time.monotonic()
-    ensure_ready(ctx, service, version, int(inputs["replicas"]), ctx.timeout)
-    golden = golden_requests(inputs)
-    for number, item in enumerate(golden, 1):
-        ctx.check_cancelled()
-        ctx.status(f"golden request {number} of {len(golden)}")
-        _check_answer(ctx, service, item, inputs)
-    if golden and inputs.get("max_latency_ratio"):
-        _compare_latency(ctx, service, golden[0], inputs)
-    return {"passed": len(golden), "seconds": round(time.monotonic() - started, 3)}
+    def score(self, ctx: Context, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """Wait until the version is ready, score it, compare its latency with the serving one's."""
+        service, version, started = place(inputs), str(inputs["version"]), time.monotonic()
+        ensure_ready(ctx, service, version, int(inputs["replicas"]), ctx.timeout)
+        golden = golden_requests(inputs)
+        for number, item in enumerate(golden, 1):
+            ctx.check_cancelled()
+            ctx.status(f"golden request {number} of {len(golden)}")
+            _check_answer(ctx, service, item, inputs)
+        if golden and inputs.get("max_latency_ratio"):
+            _compare_latency(ctx, service, golden[0], inputs)
+        return {"passed": len(golden), "seconds": round(time.monotonic() - started, 3)}
 
 
 def _check_answer(ctx: Context, service: Service, item: Mapping[str, Any], inputs: Mapping[str, Any]) -> None:

@@ -13,10 +13,9 @@ import httpx
 
 from mldeploy.provider import startup
 from mldeploy.provider.golden import mismatch
-from mldeploy.provider.golden_requests import DEFAULT_TOLERANCE, GOLDEN, golden_digest, golden_requests
-from mldeploy.provider.resource import Context, Field, ProvisionError, Resource
+from mldeploy.provider.golden_requests import DEFAULT_TOLERANCE, GOLDEN_INPUTS, GoldenGate, golden_requests
+from mldeploy.provider.resource import Context, Field, ProvisionError
 from mldeploy.provider.runs import Run
-from mldeploy.provider.values import has_unknown
 from mldeploy.sources import inside
 
 _REQUEST_SECONDS = 120.0
@@ -25,7 +24,7 @@ _SHOWN_BODY = 2000
 _LOG_SECONDS = 0.3
 
 
-class Gate(Resource):
+class Gate(GoldenGate):
     """Scores a replica on its private socket."""
 
     token = "mldeploy:service:Gate"  # noqa: S105
@@ -33,58 +32,28 @@ class Gate(Resource):
     inputs = {
         "replica": Field(kind="string", required=True, replaces=False, description="The replica's id."),
         "service": Field(kind="string", required=True, replaces=False, description="The service's name."),
-        "golden": Field(kind="array", items=GOLDEN, replaces=False, description="The requests."),
-        "golden_digest": Field(
-            kind="string", computed=True, replaces=False, description="Digest of their content."
-        ),
+        **GOLDEN_INPUTS,
     }
-    outputs = {
-        "passed": Field(kind="integer", description="How many requests were answered as expected."),
-        "seconds": Field(kind="number", description="How long they took together."),
-    }
-
-    def check(self, ctx: Context, olds: Mapping[str, Any], news: dict[str, Any]) -> dict[str, Any]:
-        """The files are there."""
-        if has_unknown(news.get("golden")):
-            return {}
-        return {"golden_digest": golden_digest(ctx, news)}
 
     def create(self, ctx: Context, inputs: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         """Run the requests."""
-        outputs = _run(ctx, inputs)
-        return f"{inputs['service']}-gate-{secrets.token_hex(3)}", outputs
+        return f"{inputs['service']}-gate-{secrets.token_hex(3)}", self.score(ctx, inputs)
 
-    def read(
-        self, ctx: Context, ident: str, state: Mapping[str, Any], inputs: Mapping[str, Any]
-    ) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        """What was passed was passed."""
-        return dict(state), {}
-
-    def update(
-        self,
-        ctx: Context,
-        ident: str,
-        state: Mapping[str, Any],
-        olds: Mapping[str, Any],
-        news: Mapping[str, Any],
-    ) -> dict[str, Any]:
-        """Run the requests against the new replica."""
-        return _run(ctx, news)
-
-    def delete(self, ctx: Context, ident: str, state: Mapping[str, Any]) -> None:
-        """Nothing is left of it."""
-
-
-def _run(ctx: Context, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    run, golden, started = Run("replicas", str(inputs["replica"])), golden_requests(inputs), time.monotonic()
-    with _client(run) as client:
-        if not golden:
-            _answers(client, inputs, run)
-        for number, item in enumerate(golden, 1):
-            ctx.check_cancelled()
-            ctx.status(f"golden request {number} of {len(golden)}")
-            _score(ctx, client, item, inputs, run)
-    return {"passed": len(golden), "seconds": round(time.monotonic() - started, 3)}
+    def score(self, ctx: Context, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """Run the requests against the replica."""
+        run, golden, started = (
+            Run("replicas", str(inputs["replica"])),
+            golden_requests(inputs),
+            time.monotonic(),
+        )
+        with _client(run) as client:
+            if not golden:
+                _answers(client, inputs, run)
+            for number, item in enumerate(golden, 1):
+                ctx.check_cancelled()
+                ctx.status(f"golden request {number} of {len(golden)}")
+                _score(ctx, client, item, inputs, run)
+        return {"passed": len(golden), "seconds": round(time.monotonic() - started, 3)}
 
 
 def _client(run: Run) -> httpx.Client:

@@ -10,7 +10,7 @@ from pathlib import Path
 def main(name: str, arguments: list[str]) -> int:
     if name == "kubernetes":
         from tests.azure.kube_echo import KubeEcho
-        from tests.azure.standin.serve import serve
+        from tests.standin import serve
 
         return serve(KubeEcho())
     from mldeploy.provider.__main__ import main as provider

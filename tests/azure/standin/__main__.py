@@ -6,8 +6,8 @@ import os
 import sys
 from pathlib import Path
 
-from tests.azure.standin.serve import serve
 from tests.azure.standin.servicer import StandIn
+from tests.standin import serve
 
 
 def main() -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 import grpc
 from google.protobuf import any_pb2, empty_pb2
-from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
+from pulumi.runtime.proto import provider_pb2, status_pb2
 
 from mldeploy.provider.values import UNKNOWN, Secret, decode, difference, encode, has_secret, reveal
 from tests.azure.standin import invokes
@@ -22,9 +22,7 @@ from tests.azure.standin.arm import (
     restored,
 )
 from tests.azure.standin.tokens import Token, of, pick
-
-VERSION = "3.29.0"
-_KINDS = {"add": 0, "delete": 2, "update": 4}
+from tests.standin import Plugin, diff_response, top_level
 
 
 class InProcessFailure(grpc.RpcError):
@@ -49,40 +47,21 @@ class _Status(grpc.Status):
         self.code, self.details, self.trailing_metadata = grpc.StatusCode.UNKNOWN, details, metadata
 
 
-class StandIn(provider_pb2_grpc.ResourceProviderServicer):
+class StandIn(Plugin):
     """The plugin. ``folder`` holds the fake subscription, the request log and the planned faults."""
+
+    name, version = "azure-native", "3.29.0"
 
     def __init__(self, folder: Path) -> None:
         self.service = Service(folder)
 
-    # --- plugin housekeeping ----------------------------------------------------------------------------------
-
-    def GetPluginInfo(self, request: Any, context: Any = None) -> Any:
-        return plugin_pb2.PluginInfo(version=VERSION)
-
-    def GetSchema(self, request: Any, context: Any = None) -> Any:
-        return provider_pb2.GetSchemaResponse(schema='{"name": "azure-native", "version": "3.29.0"}')
-
-    def Handshake(self, request: Any, context: Any = None) -> Any:
-        return provider_pb2.ProviderHandshakeResponse(accept_secrets=True)
-
-    def Attach(self, request: Any, context: Any = None) -> Any:
-        return empty_pb2.Empty()
-
-    def Cancel(self, request: Any, context: Any = None) -> Any:
-        return empty_pb2.Empty()
-
-    def CheckConfig(self, request: Any, context: Any = None) -> Any:
-        return provider_pb2.CheckResponse(inputs=request.news)
-
-    def DiffConfig(self, request: Any, context: Any = None) -> Any:
-        return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)
+    # --- configuration ----------------------------------------------------------------------------------------
 
     def Configure(self, request: Any, context: Any = None) -> Any:
         given = reveal(decode(request.args)).get("subscriptionId")
         if isinstance(given, str):
             self.service.subscription = given
-        return provider_pb2.ConfigureResponse(acceptSecrets=True, supportsPreview=True)
+        return super().Configure(request, context)
 
     # --- resources --------------------------------------------------------------------------------------------
 
@@ -121,19 +100,8 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
             if pick(old_body, path) != pick(new_body, path):
                 wanted = path.removeprefix("properties.").split(".")[0]
                 replaced |= {key for key in olds.keys() | news.keys() if key in (wanted, path.split(".")[0])}
-        top = {path: path.split(".")[0].split("[")[0] for path in details}
-        some = provider_pb2.DiffResponse.DIFF_SOME if details else provider_pb2.DiffResponse.DIFF_NONE
-        return provider_pb2.DiffResponse(
-            changes=some,
-            diffs=sorted(set(top.values())),
-            replaces=sorted(replaced & set(top.values())),
-            detailedDiff={
-                path: provider_pb2.PropertyDiff(kind=_KINDS[kind] + (top[path] in replaced), inputDiff=True)
-                for path, kind in details.items()
-            },
-            hasDetailedDiff=True,
-            deleteBeforeReplace=bool(replaced & set(top.values())),
-        )
+        replacing = {path for path in details if top_level(path) in replaced}
+        return diff_response(details, replacing, delete_first=bool(replacing))
 
     def Create(self, request: Any, context: Any = None) -> Any:
         token, inputs = self._token(request.urn, context), decode(request.properties)

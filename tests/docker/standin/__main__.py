@@ -5,52 +5,27 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import grpc
 from google.protobuf import empty_pb2
-from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
+from pulumi.runtime.proto import provider_pb2
 
 from mldeploy.provider.values import UNKNOWN, decode, difference, encode, has_unknown, reveal
 from tests.docker.daemon import DOCKER
+from tests.standin import Plugin, diff_response, serve
 
-VERSION = "5.2.0"
 IMAGE = "docker:index/image:Image"
-_KINDS = {"add": 0, "delete": 2, "update": 4}
 
 
-class StandIn(provider_pb2_grpc.ResourceProviderServicer):
+class StandIn(Plugin):
     """`Image`, and nothing else of the plugin."""
 
-    def GetPluginInfo(self, request: Any, context: Any) -> Any:
-        return plugin_pb2.PluginInfo(version=VERSION)
-
-    def GetSchema(self, request: Any, context: Any) -> Any:
-        return provider_pb2.GetSchemaResponse(schema=json.dumps({"name": "docker", "version": VERSION}))
-
-    def Handshake(self, request: Any, context: Any) -> Any:
-        return provider_pb2.ProviderHandshakeResponse(accept_secrets=True)
-
-    def Attach(self, request: Any, context: Any) -> Any:
-        return empty_pb2.Empty()
-
-    def Cancel(self, request: Any, context: Any) -> Any:
-        return empty_pb2.Empty()
-
-    def CheckConfig(self, request: Any, context: Any) -> Any:
-        return provider_pb2.CheckResponse(inputs=request.news)
-
-    def DiffConfig(self, request: Any, context: Any) -> Any:
-        return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)
-
-    def Configure(self, request: Any, context: Any) -> Any:
-        return provider_pb2.ConfigureResponse(acceptSecrets=True, supportsPreview=True)
+    name, version = "docker", "5.2.0"
 
     def Check(self, request: Any, context: Any) -> Any:
         news = decode(request.news)
@@ -63,17 +38,7 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.CheckResponse(inputs=encode(news))
 
     def Diff(self, request: Any, context: Any) -> Any:
-        details = difference(reveal(decode(request.old_inputs)), reveal(decode(request.news)))
-        some = provider_pb2.DiffResponse.DIFF_SOME if details else provider_pb2.DiffResponse.DIFF_NONE
-        return provider_pb2.DiffResponse(
-            changes=some,
-            diffs=sorted({path.split(".")[0] for path in details}),
-            detailedDiff={
-                path: provider_pb2.PropertyDiff(kind=_KINDS[kind], inputDiff=True)
-                for path, kind in details.items()
-            },
-            hasDetailedDiff=True,
-        )
+        return diff_response(difference(reveal(decode(request.old_inputs)), reveal(decode(request.news))))
 
     def Create(self, request: Any, context: Any) -> Any:
         inputs = decode(request.properties)
@@ -133,15 +98,4 @@ def _docker(context: Any, *arguments: str) -> str:
     return done.stdout.strip()
 
 
-def main() -> int:
-    server = grpc.server(ThreadPoolExecutor(8), options=[("grpc.max_receive_message_length", 400 << 20)])
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(StandIn(), server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    signal.signal(signal.SIGTERM, lambda *_: server.stop(grace=None))
-    print(port, flush=True)
-    server.wait_for_termination()
-    return 0
-
-
-sys.exit(main())
+sys.exit(serve(StandIn()))

@@ -14,13 +14,12 @@ from urllib.parse import quote
 
 import grpc
 from google.protobuf import empty_pb2
-from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
+from pulumi.runtime.proto import provider_pb2
 
 from mldeploy.provider.kubernetes.client import Cluster, ClusterError
 from mldeploy.provider.values import Secret, decode, difference, encode, has_unknown, reveal
+from tests.standin import Plugin, diff_response
 
-VERSION = "4.34.2"
-_KINDS = {"add": 0, "delete": 2, "update": 4}
 _CLUSTER_WIDE = {
     "Namespace",
     "Node",
@@ -47,32 +46,16 @@ class _Status(grpc.Status):
         self.code, self.details, self.trailing_metadata = grpc.StatusCode.UNKNOWN, details, ()
 
 
-class StandIn(provider_pb2_grpc.ResourceProviderServicer):
+class StandIn(Plugin):
     """The plugin; one cluster a process."""
+
+    name, version = "kubernetes", "4.34.2"
 
     def __init__(self) -> None:
         self._cluster: Cluster | None = None
         self._upsert = False
 
-    # --- housekeeping --------------------------------------------------------------------------------------------
-
-    def GetPluginInfo(self, request: Any, context: Any) -> Any:
-        return plugin_pb2.PluginInfo(version=VERSION)
-
-    def GetSchema(self, request: Any, context: Any) -> Any:
-        return provider_pb2.GetSchemaResponse(schema=json.dumps({"name": "kubernetes", "version": VERSION}))
-
-    def Handshake(self, request: Any, context: Any) -> Any:
-        return provider_pb2.ProviderHandshakeResponse(accept_secrets=True)
-
-    def Attach(self, request: Any, context: Any) -> Any:
-        return empty_pb2.Empty()
-
-    def Cancel(self, request: Any, context: Any) -> Any:
-        return empty_pb2.Empty()
-
-    def CheckConfig(self, request: Any, context: Any) -> Any:
-        return provider_pb2.CheckResponse(inputs=request.news)
+    # --- configuration ----------------------------------------------------------------------------------------
 
     def DiffConfig(self, request: Any, context: Any) -> Any:
         details = difference(reveal(decode(request.old_inputs)), reveal(decode(request.news)))
@@ -88,7 +71,7 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
                 self._cluster = Cluster(kubeconfig)
             except ClusterError as error:
                 self._fail(context, str(error))
-        return provider_pb2.ConfigureResponse(acceptSecrets=True, supportsPreview=True)
+        return super().Configure(request, context)
 
     # --- resources -----------------------------------------------------------------------------------------------
 
@@ -119,17 +102,7 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
             or any(path.startswith(part) for part in _REPLACING.get(kind, ()))
         }
         same = _identity(olds) == _identity(news)
-        return provider_pb2.DiffResponse(
-            changes=provider_pb2.DiffResponse.DIFF_SOME if details else provider_pb2.DiffResponse.DIFF_NONE,
-            diffs=sorted({path.split(".")[0] for path in details}),
-            replaces=sorted({path.split(".")[0] for path in replacing}),
-            detailedDiff={
-                path: provider_pb2.PropertyDiff(kind=_KINDS[what] + (path in replacing), inputDiff=True)
-                for path, what in details.items()
-            },
-            hasDetailedDiff=True,
-            deleteBeforeReplace=bool(replacing) and same,
-        )
+        return diff_response(details, replacing, delete_first=bool(replacing) and same)
 
     def Create(self, request: Any, context: Any) -> Any:
         inputs = decode(request.properties)
