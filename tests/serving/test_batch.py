@@ -1,96 +1,17 @@
-"""`python -m serving.batch`: the styles of scripts, outputs, failures, exit codes, and kills at any moment."""
+"""`python -m serving.batch`: the styles of scripts, outputs, failures, exit codes."""
 
 from __future__ import annotations
 
 import json
 import os
 import pty
-import random
-import signal
 import subprocess
 import sys
-import textwrap
-import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-FILES = """
-    import os, time
-
-    def init():
-        print("init was called")
-
-    def run(mini_batch):
-        with open(os.environ["CALLS"], "a") as log:
-            log.write(" ".join(os.path.basename(path) for path in mini_batch) + "\\n")
-        rows = []
-        for path in mini_batch:
-            text = open(path).read()
-            if text.startswith("sleep"):
-                time.sleep(float(text.split()[1]))
-            if text == "exit":
-                os._exit(7)
-            if text == "raise":
-                raise ValueError("no such thing")
-            if text == "once" and not os.path.exists(os.environ["CALLS"] + ".once"):
-                open(os.environ["CALLS"] + ".once", "w").close()
-                raise ValueError("this once")
-            if text != "skip":
-                rows.append(f"{os.path.basename(path)},{text}")
-        return rows
-"""
-
-
-class Job:
-    """A folder with a script, an input and an output."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.input, self.output, self.calls = folder / "in", folder / "out", folder / "calls"
-        self.input.mkdir()
-        self.script(FILES)
-
-    def script(self, text: str) -> None:
-        (self.folder / "score.py").write_text(textwrap.dedent(text))
-
-    def files(self, **contents: str) -> None:
-        for name, text in contents.items():
-            (self.input / name).write_text(text)
-
-    def command(self, *options: str) -> list[str]:
-        fixed = ["--input", self.input, "--output", self.output, "--entry-script", self.folder / "score.py"]
-        return [sys.executable, "-m", "serving.batch", *map(str, fixed), *options]
-
-    @property
-    def environ(self) -> dict[str, str]:
-        return {**os.environ, "PYTHONPATH": str(ROOT), "CALLS": str(self.calls)}
-
-    def __call__(self, *options: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-        result = subprocess.run(
-            self.command(*options),
-            env=self.environ,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert result.returncode == code, result.stderr
-        return result
-
-    def rows(self) -> list[str]:
-        return (self.output / "predictions.csv").read_text().splitlines()
-
-    def answers(self) -> list[Any]:
-        return [json.loads(row) for row in self.rows()]
-
-    def summary(self) -> dict[str, Any]:
-        return json.loads((self.output / "summary.json").read_text())
-
-    def called(self) -> list[str]:
-        return self.calls.read_text().splitlines()
+from tests.serving.batch_job import FILES, ROOT, Job
 
 
 @pytest.fixture
@@ -341,44 +262,6 @@ def test_the_output_folder_may_be_inside_the_input(job: Job) -> None:
     assert "is the input; give another folder" in job(code=2).stderr
 
 
-def test_a_full_disk_ends_the_run_and_the_rerun_goes_on(job: Job) -> None:
-    job.files(**{f"f{n}": "x" * 5000 for n in range(6)})
-    command = job.command("--mini-batch-size", "1", "--logging-level", "warning")
-    # A limit of the size of files stands in for a disk: writes behind it fail.
-    limited = ["bash", "-c", 'trap "" XFSZ; ulimit -f 16; exec "$@"', "-", *command]
-    result = subprocess.run(limited, env=job.environ, capture_output=True, text=True, timeout=60, check=False)
-    assert result.returncode == 1, result.stderr
-    assert "File too large; the same command goes on from here" in result.stderr
-    assert 0 < _journaled(job) < 6
-    job("--mini-batch-size", "1")
-    assert job.rows() == [f"f{n}," + "x" * 5000 for n in range(6)]
-
-
-def test_another_run_is_not_mixed_with_an_earlier_one(job: Job) -> None:
-    job.files(a="1")
-    job()
-    assert "continuing: 1 of 1" in job().stderr
-    assert job.called() == ["a"]
-    (job.output / "predictions.csv").unlink()
-    job()
-    assert job.rows() == ["a,1"]
-    job.files(b="2")
-    assert "holds a run with other files; give --restart" in job(code=2).stderr
-    job("--restart")
-    assert job.rows() == ["a,1", "b,2"]
-
-
-def test_one_run_at_a_time(job: Job) -> None:
-    job.files(a="sleep 30")
-    first = subprocess.Popen(job.command(), env=job.environ, stderr=subprocess.DEVNULL)
-    wait_for(job.calls.exists)
-    try:
-        assert "another run is at work" in job(code=2).stderr
-    finally:
-        first.terminate()
-    assert first.wait(10) == 143
-
-
 def test_progress_bar_on_a_terminal(job: Job) -> None:
     job.files(**{f"f{n}": str(n) for n in range(4)})
     main, other = pty.openpty()
@@ -394,78 +277,3 @@ def test_progress_bar_on_a_terminal(job: Job) -> None:
         os.close(main)
     assert process.wait(10) == 0
     assert b"100% 4/4" in shown and b"\r\x1b[K" in shown
-
-
-SLOW = """
-    import os, time
-
-    def init(): pass
-
-    def run(mini_batch):
-        names = [os.path.basename(path) for path in mini_batch]
-        with open(os.environ["CALLS"], "a") as log:
-            log.write(" ".join(names) + "\\n")
-        time.sleep(0.01)
-        return [f"{name} " + name * 400 for name in names]
-"""
-
-
-@pytest.mark.parametrize("seed", [1, *(pytest.param(n, marks=pytest.mark.reliability) for n in range(2, 22))])
-def test_each_row_exactly_once_after_kills_at_random_moments(job: Job, seed: int) -> None:
-    """SIGKILL of the run; the rerun does only what is missing; the result is that of a run in peace."""
-    moments = random.Random(seed)
-    job.script(SLOW)
-    names = [f"f{n:03}" for n in range(120)]
-    job.files(**dict.fromkeys(names, ""))
-    options = ("--mini-batch-size", "3", "--max-concurrency-per-instance", "2")
-    kills = 0
-    for _ in range(4):
-        calls = len(job.called()) if job.calls.exists() else 0
-        process = subprocess.Popen(
-            job.command(*options), env=job.environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        # From the first mini batch on, so that the moment is one of work and not of starting.
-        wait_for(lambda c=calls, p=process: p.poll() is not None or _calls(job) > c)
-        time.sleep(moments.uniform(0, 0.06))
-        process.send_signal(signal.SIGKILL)
-        kills += process.wait(10) == -signal.SIGKILL
-    before = _journaled(job)
-    already = _calls(job)
-    job(*options)
-    assert kills >= 3, "the run ended before it was killed"
-    assert 0 < before < 40
-    assert job.rows() == [f"{name} " + name * 400 for name in names]
-    assert len(job.called()) - already == 40 - before
-
-
-def _calls(job: Job) -> int:
-    return job.calls.read_text().count("\n") if job.calls.exists() else 0
-
-
-def _journaled(job: Job) -> int:
-    return (job.output / ".batch/journal").read_bytes().count(b"\n")
-
-
-def test_workers_end_with_a_killed_run(job: Job) -> None:
-    job.script("""
-        import os, time
-        def init(): pass
-        def run(mini_batch):
-            with open(os.environ["CALLS"], "w") as log:
-                log.write(f"{os.getpid()}\\n")
-            time.sleep(60)
-    """)
-    job.files(a="")
-    process = subprocess.Popen(job.command(), env=job.environ, stderr=subprocess.DEVNULL)
-    wait_for(lambda: _calls(job) == 1)
-    process.kill()
-    process.wait()
-    worker = Path("/proc") / job.calls.read_text().strip()
-    wait_for(lambda: not worker.exists() or " Z " in (worker / "stat").read_text())
-
-
-def wait_for(condition: Any, seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.005)
