@@ -49,7 +49,7 @@ class FoundationArgs:
     log_retention_days: int = 30
     """How long logs are kept, 30 to 730 days."""
     collected_data: bool = False
-    """Whether services collect data: a container for it, and the right to write there."""
+    """Whether services collect data: they may then write to the container for it."""
     vault_secrets: bool = False
     """Whether the manifest names secrets of the vault: the deployer gets the right to read them."""
     protect: bool = False
@@ -101,7 +101,7 @@ class Foundation(Component):
             opts=self.child(),
         )
         account, account_id, blobs = model_storage(place)
-        collected = collected_data(place, account, identity.principal_id) if args.collected_data else ""
+        collected = collected_data(place, account, identity.principal_id, used=args.collected_data)
         vault_id, vault_uri = key_vault(place, identity.tenant_id, identity.principal_id)
         registry, registry_id = container_registry(place)
         space, space_id = workspace(

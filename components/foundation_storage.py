@@ -46,9 +46,16 @@ def model_storage(
 
 
 def collected_data(
-    place: Place, account: pulumi.Output[str], principal: pulumi.Input[str]
-) -> pulumi.Output[str]:
-    """A container for collected inputs and outputs; returns its address, known once services may write there."""
+    place: Place, account: pulumi.Output[str], principal: pulumi.Input[str], *, used: bool
+) -> pulumi.Output[str] | str:
+    """The container for collected inputs and outputs; the services' identity may write there where it is ``used``.
+
+    It is made in any case: were it there only while some service collects, what was collected would go with the last
+    such service.
+
+    Returns:
+        Its address, known once services may write there; empty where it is not used.
+    """
     container = storage.BlobContainer(
         f"{place.name}-collected",
         resource_group_name=place.group_of("storage"),
@@ -57,6 +64,8 @@ def collected_data(
         public_access=storage.PublicAccess.NONE,
         opts=place.kept(),
     )
+    if not used:
+        return ""
     allowed = grant(
         f"{place.name}-collect",
         "Storage Blob Data Contributor",

@@ -57,7 +57,7 @@ def test_dev_from_nothing_to_nothing(deploy, engine):
     stack.engine = engine
     first = stack.run("up")
     assert first.ok, first.error
-    assert first.changes == {"create": 39}
+    assert first.changes == {"create": 40}
     services = first.outputs["services"]
     assert re.fullmatch(
         r"http://mldeploy-dev-digits\.[0-9a-f]{16}\.westeurope\.azurecontainer\.io:5001/score",
@@ -186,7 +186,7 @@ def test_a_plan_needs_no_plugin_and_no_login(deploy, monkeypatch):
     monkeypatch.setenv("PATH", os.path.dirname(shutil.which("sh")))
     result = Engine(stack.root, "dev", backend_url=stack.backend, passphrase="test").preview(Options())
     assert result.ok, result.error
-    assert result.changes == {"create": 38}
+    assert result.changes == {"create": 39}
     assert stack.requests() == []
 
 
