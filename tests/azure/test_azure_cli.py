@@ -20,7 +20,7 @@ def test_cli_creates_and_the_engines_agree(deploy):
     stack = deploy(**PIN)
     stack.cli("stack", "init")
     created = stack.cli("up", "--yes", "--skip-preview", "--non-interactive")
-    assert re.search(r"\+ 39 created", created.stdout), created.stdout
+    assert re.search(r"\+ 40 created", created.stdout), created.stdout
     asked = len(stack.requests())
     assert changed(stack.run("up")) == {}, "the embedded engine sees changes after the CLI's update"
     assert len(stack.requests()) == asked
