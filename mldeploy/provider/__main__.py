@@ -15,6 +15,7 @@ from mldeploy.provider.servicer import Provider, default_root
 # Operations wait for processes, so threads are cheap; the engine itself limits how many run.
 _THREADS = 64
 _WATCH_SECONDS = 2.0
+_CLEAN_UP_SECONDS = 60.0
 _MAX_MESSAGE = 400 * 1024 * 1024
 
 
@@ -27,16 +28,22 @@ def main(arguments: list[str]) -> int:
         ("grpc.max_send_message_length", _MAX_MESSAGE),
     ]
     server = grpc.server(ThreadPoolExecutor(_THREADS), options=options)
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(Provider(default_root(), engine), server)
+    provider = Provider(default_root(), engine)
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(provider, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
 
     def stop(_signal: int, _frame: object) -> None:
         server.stop(grace=None)
 
+    def interrupt(_signal: int, _frame: object) -> None:
+        # Ctrl-C is the engine's to handle: it cancels operations and lets them clean up. Then the CLI ends this process
+        # with the same signal; were that ignored too, it would wait five seconds and kill, and report that as an error.
+        if provider.cancelled:
+            server.stop(grace=_CLEAN_UP_SECONDS)
+
     signal.signal(signal.SIGTERM, stop)
-    # Ctrl-C is the engine's to handle: it cancels operations, lets them clean up, and then ends this process.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, interrupt)
     print(port, flush=True)
     engine_process = os.getppid()
     while server.wait_for_termination(timeout=_WATCH_SECONDS):

@@ -84,6 +84,11 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         """Send progress and warnings to this engine (see the class)."""
         self._engine = engine
 
+    @property
+    def cancelled(self) -> bool:
+        """Whether the engine wants no further operation: it was cancelled, or is done."""
+        return self._cancelled.is_set()
+
     # --- plugin housekeeping -----------------------------------------------------------------------------
 
     def Handshake(self, request: Any, context: Any = None) -> Any:  # noqa: N802

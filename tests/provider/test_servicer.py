@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -241,6 +243,23 @@ def test_the_executable_is_found_through_links(tmp_path):
         assert int(process.stdout.readline()) > 0
     finally:
         process.terminate()
+        process.wait(10)
+        process.stdout.close()
+
+
+def test_the_plugin_ends_as_the_cli_ends_it_and_not_by_a_ctrl_c_before(tmp_path):
+    """The CLI sends `Cancel`, then SIGINT to the process group; after five seconds it kills and reports a bug."""
+    process = subprocess.Popen([BIN], cwd=tmp_path, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    try:
+        with grpc.insecure_channel(f"127.0.0.1:{int(process.stdout.readline())}") as channel:
+            stub = provider_pb2_grpc.ResourceProviderStub(channel)
+            os.killpg(process.pid, signal.SIGINT)
+            assert stub.GetPluginInfo(empty_pb2.Empty(), timeout=10).version
+            stub.Cancel(empty_pb2.Empty(), timeout=10)
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(4) == 0
+    finally:
+        process.kill()
         process.wait(10)
         process.stdout.close()
 
