@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from mldeploy.cli import main
 from tests.lifecycle.conftest import engines, processes_of
 
 
@@ -113,3 +114,13 @@ def test_a_home_that_cannot_be_used_is_exit_code_2(project):
     assert done.returncode == 2
     assert "cannot be used: Not a directory; set MLDEPLOY_HOME to a folder" in done.stderr
     del project.environment["MLDEPLOY_HOME"]
+
+
+def test_an_interrupt_while_the_command_loads_is_no_traceback(monkeypatch):
+    def interrupted(arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mldeploy.cli.app.run", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130
