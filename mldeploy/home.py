@@ -13,18 +13,28 @@ _PRIVATE = 0o700
 _SOCKET_PATH_LIMIT = 100
 
 
+class HomeError(OSError):
+    """The home cannot be used; the message says which folder, why, and what to do."""
+
+
 def home() -> Path:
     """The folder that holds everything: ``$MLDEPLOY_HOME``, else ``$XDG_DATA_HOME/mldeploy``, else
     ``~/.local/share/mldeploy``. Created with mode 0700.
 
     Raises:
-        OSError: it cannot be created, or it belongs to somebody else.
+        HomeError: it cannot be created, or it belongs to somebody else.
     """
     if named := os.environ.get("MLDEPLOY_HOME"):
         folder = Path(named).expanduser()
     else:
         folder = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "mldeploy"
-    return private_folder(folder.absolute())
+    try:
+        return private_folder(folder.absolute())
+    except OSError as error:
+        raise HomeError(
+            f"the home of the services, {folder}, cannot be used: {error.strerror or error}; "
+            "set MLDEPLOY_HOME to a folder that you can write to"
+        ) from None
 
 
 def store_dir() -> Path:

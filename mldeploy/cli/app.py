@@ -9,6 +9,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
+from mldeploy.home import HomeError
 from mldeploy.session import LOCAL_STACK, Session, UsageError, find_project
 
 EXIT_FAILED = 1
@@ -119,7 +120,7 @@ def run(arguments: list[str]) -> int:
     except ManifestErrors as errors:
         print(str(errors), file=sys.stderr)
         return EXIT_USAGE
-    except UsageError as error:
+    except (UsageError, HomeError) as error:
         print(f"mldeploy: {error}", file=sys.stderr)
         return EXIT_USAGE
     except (OperationError, EngineError) as error:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import socket
 import sys
 from contextlib import suppress
 from pathlib import Path
 
 from mldeploy.provider.runs import Run, runs
 
+HOST = "127.0.0.1"
 _LISTENING = "0A"
 
 
@@ -24,6 +27,33 @@ def previous_holder(port: int, scope: str, service: str) -> Run | None:
         if run.about().get("scope") == scope and listening_port(run) == port and run.alive():
             return run
     return None
+
+
+def refusal(port: int, scope: str) -> str | None:
+    """Why a service of a project and stack would not get a port now.
+
+    What a service of the same stack has is free by then: two of one stack never have one port.
+    """
+    holders = [run for run in runs("listeners") if run.about().get("port") == port]
+    holders += [run for run in runs("replicas") if listening_port(run) == port]
+    if any(run.about().get("scope") == scope and run.alive() for run in holders):
+        return None
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            return refused(port, error.errno or 0, error.strerror or str(error))
+    return None
+
+
+def refused(port: int, code: int, message: str) -> str:
+    """What the system says about a port, in words that help."""
+    if code == errno.EADDRINUSE:
+        return f"port {port} is in use by {owner(port)}: stop that, or give the service another port"
+    if code == errno.EACCES:
+        return f"port {port} needs privileges: allowed are 1024 to 65535"
+    return f"port {port} cannot be bound: {message}"
 
 
 def listening_port(replica: Run) -> int | None:

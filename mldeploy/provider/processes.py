@@ -77,6 +77,20 @@ def alive(pid: int, born: str) -> bool:
     return birth(pid) == born
 
 
+def command_line(pid: int) -> list[str]:
+    """A process's arguments; none when it is not there, or somebody else's."""
+    if sys.platform == "linux":
+        try:
+            written = Path(f"/proc/{pid}/cmdline").read_bytes()
+        except OSError:
+            return []
+        return [os.fsdecode(argument) for argument in written.split(b"\0")[:-1]]
+    shown = subprocess.run(
+        ["ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False
+    ).stdout
+    return shown.split()
+
+
 def wait_gone(pid: int, born: str, seconds: float) -> bool:
     """Wait for a process to end; says whether it did."""
     until = time.monotonic() + seconds

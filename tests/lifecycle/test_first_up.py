@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from mldeploy.cli import main
 from tests.lifecycle.conftest import engines, processes_of
 
 
@@ -102,3 +103,24 @@ def test_a_bad_manifest_is_exit_code_2_and_changes_nothing(project):
     assert 'did you mean "here"?' in done.stderr
     assert 'did you mean "port"?' in done.stderr
     assert project.state_file().read_bytes() == before
+
+
+def test_a_home_that_cannot_be_used_is_exit_code_2(project):
+    project.echo()
+    project.run("up", "--yes")
+    (project.root / "file").touch()
+    project.environment["MLDEPLOY_HOME"] = str(project.root / "file" / "home")
+    done = project.run("status", check=False)
+    assert done.returncode == 2
+    assert "cannot be used: Not a directory; set MLDEPLOY_HOME to a folder" in done.stderr
+    del project.environment["MLDEPLOY_HOME"]
+
+
+def test_an_interrupt_while_the_command_loads_is_no_traceback(monkeypatch):
+    def interrupted(arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mldeploy.cli.app.run", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from mldeploy.provider.runs import Run, runs
+from mldeploy.provider.servicer import ProviderFailure
 
 from .conftest import CheckFailed, Failed, write
 from .test_lifecycle import score
@@ -210,3 +211,15 @@ def test_replicas_answer_503_while_they_are_dead(stack):
     Run("replicas", stack.replica.id).stop(0)
     answer = httpx.get(stack.listener.outputs["url"] + "/", timeout=10)
     assert answer.status_code == 503 and "mldeploy up" in answer.json()["error"]
+
+
+def test_a_change_to_a_port_that_is_taken_leaves_the_service_where_it_is(stack):
+    stack.up()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(ProviderFailure, match=f"port {port} is in use by process "):
+            stack.listener.diff({**stack.listener_inputs(), "port": port})
+    assert stack.listener.diff({**stack.listener_inputs(), "port": port}).replaces == ["port"]
+    assert score(stack).status_code == 200

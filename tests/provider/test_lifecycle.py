@@ -9,8 +9,9 @@ import pytest
 
 from mldeploy.home import short_dir
 from mldeploy.provider.runs import Run, runs
+from mldeploy.provider.servicer import ProviderFailure
 
-from .conftest import Stack, write
+from .conftest import Failed, Stack, write
 
 
 def score(stack, key=None):
@@ -85,6 +86,21 @@ def test_a_home_with_a_long_path_still_has_its_sockets(stack, tmp_path, monkeypa
     forgotten.with_suffix(".sock").touch()
     stack.up()
     assert not forgotten.exists() and not forgotten.with_suffix(".sock").exists()
+
+
+def test_another_home_does_not_take_a_running_service_for_a_removed_one(
+    stack, own_home, tmp_path, monkeypatch
+):
+    stack.up()
+    monkeypatch.setenv("MLDEPLOY_HOME", str(tmp_path / "other"))
+    words = f"runs from {own_home}, not from {tmp_path / 'other'}: .* with MLDEPLOY_HOME={own_home}"
+    with pytest.raises((ProviderFailure, Failed), match=words):
+        stack.listener.delete()
+    with pytest.raises((ProviderFailure, Failed), match=words):
+        stack.listener.read()
+    assert score(stack).status_code == 200
+    monkeypatch.setenv("MLDEPLOY_HOME", str(own_home))
+    stack.down()
 
 
 def test_several_models_have_one_folder_with_all_of_them(stack, project):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import secrets
 import sys
@@ -12,15 +11,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from mldeploy.home import home
 from mldeploy.provider import processes, supervisor
 from mldeploy.provider.claims import write_json
 from mldeploy.provider.control import ControlError
-from mldeploy.provider.ports import listening_port, owner, previous_holder
+from mldeploy.provider.ports import HOST, listening_port, previous_holder, refusal, refused
 from mldeploy.provider.resource import Context, Diff, Field, ProvisionError, Resource
 from mldeploy.provider.runs import Run, runs, sweep
 from mldeploy.provider.values import UNKNOWN
 
-HOST = "127.0.0.1"
+_CONFIG = "listener.json"
 _START_SECONDS = 20.0
 _SWITCH_SECONDS = 90.0
 _POLL_SECONDS = 0.02
@@ -62,8 +62,13 @@ class Listener(Resource):
         olds: Mapping[str, Any],
         news: Mapping[str, Any],
     ) -> Diff:
-        """Besides changed inputs: a dead supervisor is started again, a wrong replica is switched."""
+        """Besides changed inputs: a dead supervisor is started again, a wrong replica is switched.
+
+        A new port is tried here: when it cannot be had, the old one must not be given up.
+        """
         found = super().diff(ctx, ident, state, olds, news)
+        if "port" in found.details and (reason := refusal(int(news["port"]), ctx.scope)):
+            raise ProvisionError(reason)
         if not found.details:
             active = _active(Run("listeners", ident))
             drifted = "pid" if active is None else "replica" if active != olds.get("replica") else None
@@ -101,6 +106,7 @@ class Listener(Resource):
     ) -> tuple[dict[str, Any], dict[str, Any]] | None:
         """A dead supervisor is gone; the replica is the one that really has the socket."""
         run = Run("listeners", ident)
+        _not_elsewhere(run, state)
         active = _active(run)
         if active is None:
             ctx.warn(f"the supervisor of service {state['service']} on port {state['port']} is not running")
@@ -142,6 +148,7 @@ class Listener(Resource):
     def delete(self, ctx: Context, ident: str, state: Mapping[str, Any]) -> None:
         """Close the port: nobody accepts on it afterwards."""
         run = Run("listeners", ident)
+        _not_elsewhere(run, state)
         run.stop(_START_SECONDS)
         run.remove()
         if (replica := Run("replicas", str(state["replica"]))).alive():
@@ -155,6 +162,18 @@ class Listener(Resource):
 def _addresses(inputs: Mapping[str, Any]) -> dict[str, Any]:
     url = f"{'https' if inputs.get('ssl_enabled') else 'http'}://{HOST}:{inputs['port']}"
     return {"url": url, "scoring_uri": f"{url}/score", "swagger_uri": f"{url}/swagger.json"}
+
+
+def _not_elsewhere(run: Run, state: Mapping[str, Any]) -> None:
+    """Stop before a service that another home has is taken for one that is gone."""
+    command = processes.command_line(int(state["pid"])) if not run.path.exists() else []
+    config = Path(command[-1]) if command else Path()
+    if config.parts[-4:] != ("services", run.kind, run.ident, _CONFIG) or run.path == config.parent:
+        return
+    raise ProvisionError(
+        f"service {state['service']} runs from {config.parents[3]}, not from {home()}: "
+        f"run the command again with MLDEPLOY_HOME={config.parents[3]}"
+    )
 
 
 def _active(run: Run) -> str | None:
@@ -181,30 +200,22 @@ def _start(ctx: Context, run: Run, inputs: Mapping[str, Any]) -> int:
         "error_file": str(error_file),
         "active_file": str(run.path / "active.json"),
     }
-    write_json(run.path / "listener.json", config)
+    write_json(run.path / _CONFIG, config)
     # -I and -S: nothing but the standard library, and nothing from the environment or the working directory.
     script = Path(supervisor.__file__)
-    argv = [sys.executable, "-I", "-S", str(script), str(run.path / "listener.json")]
+    argv = [sys.executable, "-I", "-S", str(script), str(run.path / _CONFIG)]
     pid = processes.start_detached(argv, cwd=run.path, env=processes.clean_environment(), log=run.log)
     run.started(pid)
     until = time.monotonic() + _START_SECONDS
     while _active(run) is None:
         if error_file.exists() and not run.alive():
-            raise ProvisionError(_refused(port, error_file))
+            error = json.loads(error_file.read_text())
+            raise ProvisionError(refused(port, error["errno"], error["message"]))
         if not run.alive() or time.monotonic() > until:
             tail = "\n  ".join(run.tail())
             raise ProvisionError(f"the supervisor of port {port} did not start:\n  {tail}")
         time.sleep(_POLL_SECONDS)
     return pid
-
-
-def _refused(port: int, error_file: Path) -> str:
-    error = json.loads(error_file.read_text())
-    if error["errno"] == errno.EADDRINUSE:
-        return f"port {port} is in use by {owner(port)}: stop that, or give the service another port"
-    if error["errno"] == errno.EACCES:
-        return f"port {port} needs privileges: allowed are 1024 to 65535"
-    return f"port {port} cannot be bound: {error['message']}"
 
 
 def _switch(run: Run, inputs: Mapping[str, Any]) -> None:
