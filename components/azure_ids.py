@@ -40,14 +40,16 @@ def parse(text: str, kind: str = "") -> ArmId:
 
 
 def standard_tags(project: str, stack: str, *more: Mapping[str, str]) -> dict[str, str]:
-    """The tags of every taggable resource: who manages it, for which stack, and the given ones.
+    """The tags of every taggable resource: who manages it, for which stack, and the given ones. Azure's tag names
+    do not tell capitals apart: a later `Project` stands in for `project`.
 
     Raises:
         ValueError: a tag that Azure refuses.
     """
     tags = {"managed-by": "mldeploy", "project": project, "stack": stack}
-    for given in more:
-        tags |= given
+    for name, value in (item for given in more for item in given.items()):
+        tags = {key: old for key, old in tags.items() if key == name or key.lower() != name.lower()}
+        tags[name] = value
     if len(tags) > _MOST_TAGS:
         raise ValueError(f"tags: {len(tags)} with the standard ones; Azure allows {_MOST_TAGS}")
     for name, value in tags.items():

@@ -41,7 +41,7 @@ class BatchEndpointArgs:
     workspace: pulumi.Input[str]
     """The workspace's name."""
     location: pulumi.Input[str]
-    """The workspace's region."""
+    """The workspace's region: its endpoints are nowhere else."""
     account_url: pulumi.Input[str]
     """The storage account for the adapter script, `https://<account>.blob.core.windows.net`."""
     storage_id: pulumi.Input[str]
@@ -58,6 +58,8 @@ class BatchEndpointArgs:
     """The endpoint's name: 3-32 letters, digits and hyphens; one a region."""
     compute_name: str
     """The cluster's name."""
+    compute_location: pulumi.Input[str] | None = None
+    """The cluster's region. Default: the workspace's."""
     compute_id: pulumi.Input[str] | None = None
     """The resource id of an existing cluster to use instead."""
     vm_size: str = "Standard_DS3_v2"
@@ -176,13 +178,13 @@ class BatchEndpoint(Component):
             f"{self._name}-compute",
             **self._where,
             compute_name=args.compute_name,
-            location=args.location,
+            location=args.compute_location or args.location,
             identity=ml.ManagedServiceIdentityArgs(
                 type="UserAssigned", user_assigned_identities=[args.identity_id]
             ),
             properties=ml.AmlComputeArgs(
                 compute_type="AmlCompute",
-                compute_location=args.location,
+                compute_location=args.compute_location or args.location,
                 disable_local_auth=True,
                 properties=ml.AmlComputePropertiesArgs(
                     vm_size=args.vm_size,

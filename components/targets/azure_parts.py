@@ -86,6 +86,21 @@ def workspace_group(context: Context) -> pulumi.Input[str]:
     return azure_ids.parse(given).group if given else foundation(context).resource_group
 
 
+def workspace_location(context: Context) -> pulumi.Input[str]:
+    """The workspace's region: that of an existing one is asked from Azure."""
+    given, base = context.manifest.azure.workspace.existing, foundation(context)
+    if given is None:
+        return base.location
+    from pulumi_azure_native import machinelearningservices
+
+    ident = azure_ids.parse(given)
+    found = machinelearningservices.get_workspace_output(
+        resource_group_name=ident.group, workspace_name=ident.name
+    )
+    # As `eastus`, however Azure shows it.
+    return found.location.apply(lambda text: (text or "").replace(" ", "").lower())
+
+
 def register_model(context: Context, name: str) -> AzureModel:
     """The model in the workspace, registered once."""
 

@@ -179,6 +179,44 @@ def test_batch_moves_the_default_before_the_old_deployment_goes(deploy):
     assert stack.store.ids() == []
 
 
+def _regions(stack):
+    """Where each part of the batch service was asked for."""
+    return {
+        kind: entry["body"]["location"]
+        for entry in stack.requests()
+        for kind in ("batchEndpoints", "deployments", "computes")
+        if entry["method"] == "PUT" and entry["url"].split("?")[0].split("/")[-2] == kind
+    }
+
+
+def test_a_batch_cluster_in_another_region_leaves_the_endpoint_at_the_workspace(deploy):
+    stack = deploy(
+        azure={"location": "westeurope"},
+        targets={"devtest": None, "nightly": {"type": "batch", "location": "northeurope"}},
+        services={
+            "diabetes": {"target": "nightly", "cpu_cores": None, "memory_gb": None},
+            "digits": None,
+        },
+    )
+    path = stack.root / "manifest.yaml"
+    shared = yaml.safe_load(path.read_text())
+    del shared["services"]["digits"]
+    for key in ("auth_enabled", "golden"):
+        del shared["services"]["diabetes"][key]
+    path.write_text(yaml.safe_dump(shared))
+    first = stack.run("up")
+    assert first.ok, first.error
+    home = dict.fromkeys(("batchEndpoints", "deployments"), "westeurope")
+    assert _regions(stack) == {**home, "computes": "northeurope"}
+
+    stack.manifest(targets={"nightly": {"location": "uksouth"}})
+    again = changed(stack.run("up"))
+    assert again["diabetes-compute"] == REPLACED
+    assert "diabetes-endpoint" not in again, "the address that clients call"
+    assert _regions(stack) == {**home, "computes": "uksouth"}
+    assert changed(stack.run("up")) == {}
+
+
 def test_a_plan_needs_no_plugin_and_no_login(deploy, monkeypatch):
     stack = deploy()
     for name in stack.cloud.environment():

@@ -58,6 +58,12 @@ def test_ids_and_tags():
     }  # fmt: skip
 
 
+def test_tags_that_differ_by_case_are_one():
+    assert azure_ids.standard_tags("p", "s", {"Project": "q", "env": "x"}, {"Env": "y"}) == {
+        "managed-by": "mldeploy", "stack": "s", "Project": "q", "Env": "y",
+    }  # fmt: skip
+
+
 def test_role_assignments_are_named_by_what_they_say():
     name = assignment_name(programs.REGISTRY, programs.PRINCIPAL, "AcrPull")
     assert name == assignment_name(programs.REGISTRY.upper(), programs.PRINCIPAL, "AcrPull")

@@ -180,7 +180,7 @@ PASSING: dict[str, list[Sample]] = {
     ],
     "probes": [(DEPLOYMENT, DEPLOYMENT_PROPS)],
     "protect-stateful": [(STORAGE, STORAGE_PROPS)],
-    "required-tags": [(GROUP, GROUP_PROPS), (STORAGE, STORAGE_PROPS), (BLOBS, {})],
+    "required-tags": [(GROUP, GROUP_PROPS), (STORAGE, {"tags": {"managed-by": "x", "Project": "x", "Stack": "x"}}), (BLOBS, {})],
     "resource-limits": [(DEPLOYMENT, DEPLOYMENT_PROPS)],
     "restricted-pods": [(DEPLOYMENT, DEPLOYMENT_PROPS)],
     "safe-dns-label": [(GROUP, GROUP_PROPS), (GROUP, {"ipAddress": {"type": "Public"}})],

@@ -10,6 +10,7 @@ from typing import Final
 from mldeploy.manifest.errors import shown
 from mldeploy.manifest.nodes import Path as NodePath
 from mldeploy.manifest.rules.draft import Draft
+from mldeploy.manifest.service import Service
 from mldeploy.manifest.targets import AciTarget, AksTarget, BatchTarget
 from mldeploy.manifest.validation import Fault
 
@@ -26,6 +27,8 @@ _SUBNET: Final = "Microsoft.Network/virtualNetworks/subnets"
 _MONITOR: Final = "Microsoft.Monitor/accounts"
 _COMPUTE: Final = "Microsoft.MachineLearningServices/workspaces/computes"
 _TAG_LIMIT, _NAME_LIMIT, _VALUE_LIMIT = 50, 512, 256
+_STORAGE_NAME_LIMIT: Final = 128
+_STANDARD: Final = frozenset({"managed-by", "project", "stack", "service"})
 _RESERVED = re.compile(r"(microsoft|azure|windows)", re.IGNORECASE)
 
 
@@ -37,7 +40,11 @@ def check(draft: Draft, root: Path) -> Iterator[Fault]:  # noqa: ARG001
         settings = getattr(draft.azure, part).model_fields_set - {"existing"}
         for key in sorted(settings if existing else ()):
             yield Fault(("azure", part, key), "has no effect on an existing one")
-    yield from _tags(("azure", "tags"), draft.azure.tags)
+    yield from _tags(
+        ("azure", "tags"),
+        draft.azure.tags,
+        _NAME_LIMIT if draft.azure.storage.existing else _STORAGE_NAME_LIMIT,
+    )
     for name, target in draft.targets.items():
         path: NodePath = ("targets", name)
         if isinstance(target, AciTarget | BatchTarget):
@@ -57,6 +64,7 @@ def check(draft: Draft, root: Path) -> Iterator[Fault]:  # noqa: ARG001
     for name, service in draft.services.items():
         if draft.type_of(service) in ("aci", "aks", "batch"):
             yield from _tags(("services", name, "tags"), service.tags)
+            yield from _together(draft, name, service)
 
 
 def _typed(path: NodePath, ident: str | None, kind: str) -> Iterator[Fault]:
@@ -76,13 +84,36 @@ def _typed(path: NodePath, ident: str | None, kind: str) -> Iterator[Fault]:
         )
 
 
-def _tags(path: NodePath, tags: Mapping[str, str]) -> Iterator[Fault]:
+def _together(draft: Draft, name: str, service: Service) -> Iterator[Fault]:
+    """A service's resources have the stack's, the target's and its own tags, and four more."""
+    target = draft.targets.get(service.target)
+    if not isinstance(target, AciTarget | BatchTarget):
+        return
+    given = [draft.azure.tags, target.tags, service.tags]
+    names = {tag.lower() for tags in given for tag in tags} | _STANDARD
+    if len(names) > _TAG_LIMIT and all(len(tags) <= _TAG_LIMIT for tags in given):
+        where: NodePath = ("services", name, "tags") if service.tags else ("services", name)
+        yield Fault(
+            where,
+            f"has {len(names)} tags with those of azure, the target and {', '.join(sorted(_STANDARD))}; "
+            f"Azure takes {_TAG_LIMIT}",
+        )
+
+
+def _tags(path: NodePath, tags: Mapping[str, str], longest: int = _NAME_LIMIT) -> Iterator[Fault]:
+    seen: dict[str, str] = {}
+    for name in tags:
+        if (first := seen.setdefault(name.lower(), name)) != name:
+            yield Fault(
+                (*path, name),
+                f"{shown(name)} differs from {shown(first)} only by case, which Azure's tags do not tell apart",
+            )
     if len(tags) > _TAG_LIMIT:
         yield Fault(path, f"has {len(tags)} tags; Azure takes {_TAG_LIMIT}")
     for name, value in tags.items():
-        if not name or len(name) > _NAME_LIMIT or re.search(r"[<>%&\\?/]", name):
+        if not name or len(name) > longest or re.search(r"[<>%&\\?/]", name):
             yield Fault(
-                (*path, name), f"is no name of a tag; allowed: 1 to {_NAME_LIMIT} characters without <>%&\\?/"
+                (*path, name), f"is no name of a tag; allowed: 1 to {longest} characters without <>%&\\?/"
             )
         elif _RESERVED.match(name):
             yield Fault(

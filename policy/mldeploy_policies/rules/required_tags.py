@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from pulumi_policy import ResourceValidationArgs
 
@@ -31,7 +31,10 @@ def check(args: ResourceValidationArgs, settings: Settings) -> Iterator[str]:
     tags = at(args.props, "tags", {})
     if tags is UNKNOWN:
         return
-    missing = [name for name in settings["tags"] if key(tags, name) is None]
+    # Azure's tag names do not tell capitals apart.
+    names = list(tags) if isinstance(tags, Mapping) else []
+    there = {str(name).lower() for name in names if key(tags, name) is not None}
+    missing = [name for name in settings["tags"] if name.lower() not in there]
     if missing:
         yield f"has no tag {', '.join(missing)}"
 

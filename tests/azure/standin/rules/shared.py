@@ -77,13 +77,18 @@ def location(request: Request) -> Iterator[Fault]:
 
 @rule("*", _TAGS)
 def tags(request: Request) -> Iterator[Fault]:
-    """At most 50 tags, with names and values of allowed length and characters."""
+    """At most 50 tags, with names and values of allowed length and characters; names differ by more than case."""
     found = request.one("tags", {})
     if len(found) > 50:
         yield "tags", f"has {len(found)} entries; allowed: 50"
+    longest = 128 if request.arm == "Microsoft.Storage/storageAccounts" else 512
+    seen: set[str] = set()
     for name, value in found.items():
-        if len(name) > 512 or re.search(r"[<>%&\\?/]", name) or not name:
-            yield f"tags.{name}", "is no allowed tag name: 1-512 characters without <>%&\\?/"
+        if name.lower() in seen:
+            yield f"tags.{name}", "is there in other capitals, too; tag names are case-insensitive"
+        seen.add(name.lower())
+        if len(name) > longest or re.search(r"[<>%&\\?/]", name) or not name:
+            yield f"tags.{name}", f"is no allowed tag name: 1-{longest} characters without <>%&\\?/"
         if isinstance(value, str) and len(value) > 256:
             yield f"tags.{name}", f"has {len(value)} characters; allowed: 256"
 
