@@ -77,8 +77,8 @@ def _items(document: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
     for item in cast("list[Any]", found):
         if not isinstance(item, dict) or "name" not in item:
             raise KubeconfigError(f"the kubeconfig's {key} have an entry without a name")
-        body = cast("dict[str, Any]", item).get(key.removesuffix("s")) or {}
-        if not isinstance(body, dict):
+        body: Any = cast("dict[str, Any]", item).get(key.removesuffix("s")) or ()
+        if body and not isinstance(body, dict):
             raise KubeconfigError(
                 f"the kubeconfig's {key}: {key.removesuffix('s')} of {item['name']!r} is no object"
             )
