@@ -17,7 +17,7 @@ from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 from components.base import Component
 from components.kubernetes import objects
 from components.kubernetes.objects import Scaling
-from components.kubernetes.resources import KubernetesGate, Rollout
+from components.kubernetes.resources import KubernetesGate, Rollout, Versions
 from components.kubernetes.tls import Tls, tls_objects
 from components.kubernetes.workload import Workload, version_of
 from components.resources import ServiceKeys
@@ -95,12 +95,16 @@ class AksEndpoint(Component):
         keys = self._keys() if auth else None
         workload = self._workload()
         fixed = self._fixed_objects(keys)
-        versioned = self._versioned_objects(workload, fixed)
-        version = workload.apply(version_of)
-        common = {
+        where = {
             "kubeconfig": pulumi.Output.secret(args.kubeconfig),
             "namespace": args.namespace,
             "service": self._service,
+        }
+        sweep = Versions(f"{name}-versions", inputs=where, opts=self.child())
+        versioned = self._versioned_objects(workload, [*fixed, sweep])
+        version = workload.apply(version_of)
+        common = {
+            **where,
             "version": version,
             "replicas": args.scaling.floor,
             "tls": self._pods_speak_tls,
@@ -220,11 +224,11 @@ class AksEndpoint(Component):
         )
 
     def _versioned_objects(
-        self, workload: pulumi.Output[Workload], fixed: Sequence[pulumi.Resource]
+        self, workload: pulumi.Output[Workload], before: Sequence[pulumi.Resource]
     ) -> list[pulumi.Resource]:
         name, scaling, facts = self._name, self._args.scaling, self._args.facts
-        # Kept on purpose: see the class's docstring. The rollout deletes them.
-        options = self.child(retain_on_delete=True, depends_on=list(fixed))
+        # Kept on purpose: see the class's docstring. The rollout deletes them, and the service's removal.
+        options = self.child(retain_on_delete=True, depends_on=list(before))
         found: list[pulumi.Resource] = [
             Deployment(
                 f"{name}-deployment",

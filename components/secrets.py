@@ -25,7 +25,7 @@ def resolve(context: Context, reference: SecretRef) -> pulumi.Output[str]:
     if isinstance(reference, ConfigRef):
         value = pulumi.Config().get_secret(reference.config)
         if value is None:
-            raise _error(
+            raise fault(
                 context,
                 reference,
                 f"no secret config value {reference.config!r} in stack {context.stack!r}: "
@@ -35,7 +35,7 @@ def resolve(context: Context, reference: SecretRef) -> pulumi.Output[str]:
     if isinstance(reference, EnvRef):
         text = os.environ.get(reference.env)
         if not text:
-            raise _error(context, reference, f"the environment variable {reference.env} is not set")
+            raise fault(context, reference, f"the environment variable {reference.env} is not set")
         return pulumi.Output.secret(text)
     return context.shared(("keyvault", reference.keyvault), lambda: _from_vault(context, reference))
 
@@ -75,7 +75,8 @@ def blocks(text: str, *, key: bool) -> str:
     return "".join(found[key]) if found[True] and found[False] else text
 
 
-def _error(context: Context, reference: SecretRef, message: str) -> pulumi.RunError:
+def fault(context: Context, reference: SecretRef, message: str) -> pulumi.RunError:
+    """An error about what a reference leads to, at the places where the manifest names it."""
     places = secret_places(Path.cwd(), context.stack, reference)
     return pulumi.RunError("\n".join(f"{place}: {message}" for place in places) or message)
 
@@ -96,8 +97,8 @@ def _from_vault(context: Context, reference: KeyVaultRef) -> pulumi.Output[str]:
         if not problem:
             return found["value"]
         if found.get("certain") or not pulumi.runtime.is_dry_run():
-            raise _error(context, reference, str(problem))
-        message = _error(context, reference, f"its value is not known in this preview: {problem}")
+            raise fault(context, reference, str(problem))
+        message = fault(context, reference, f"its value is not known in this preview: {problem}")
         pulumi.log.warn(str(message))
         return pulumi.UNKNOWN
 

@@ -40,9 +40,12 @@ def load(text_or_path: str, context: str | None) -> str:
     for name in filter(None, text_or_path.split(os.pathsep)):
         path = Path(name).expanduser()
         try:
-            documents.append((_parse(path.read_text(encoding="utf-8"), name), path.parent))
+            text = path.read_text(encoding="utf-8")
         except OSError as error:
             raise KubeconfigError(f"kubeconfig {name}: {error.strerror}") from error
+        except ValueError:  # no UTF-8, or a path that no file can have
+            raise KubeconfigError("the kubeconfig is neither a path of a text file nor YAML") from None
+        documents.append((_parse(text, f"kubeconfig {name}"), path.parent))
     if not documents:
         raise KubeconfigError("the kubeconfig is empty: give a file's path or its text")
     merged: dict[str, Any] = {}
@@ -58,14 +61,28 @@ def _parse(text: str, where: str) -> Mapping[str, Any]:
     try:
         found: Any = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise KubeconfigError(f"{where}: no YAML: {error}") from error
+        # Only where, never the text there: it may be a token.
+        mark = getattr(error, "problem_mark", None)
+        line = f": line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
+        raise KubeconfigError(f"{where}: no YAML{line}") from None
     if not isinstance(found, dict):
         raise KubeconfigError(f"{where}: no kubeconfig: expected an object, found {type(found).__name__}")
     return cast("Mapping[str, Any]", found)
 
 
 def _items(document: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
-    return cast("list[dict[str, Any]]", document.get(key) or [])
+    found: Any = document.get(key) or []
+    if not isinstance(found, list):
+        raise KubeconfigError(f"the kubeconfig's {key} are no list")
+    for item in cast("list[Any]", found):
+        if not isinstance(item, dict) or "name" not in item:
+            raise KubeconfigError(f"the kubeconfig's {key} have an entry without a name")
+        body: Any = cast("dict[str, Any]", item).get(key.removesuffix("s")) or ()
+        if body and not isinstance(body, dict):
+            raise KubeconfigError(
+                f"the kubeconfig's {key}: {key.removesuffix('s')} of {item['name']!r} is no object"
+            )
+    return cast("list[dict[str, Any]]", found)
 
 
 def _absolute(item: Mapping[str, Any], folder: Path) -> dict[str, Any]:

@@ -66,3 +66,20 @@ class Rollout(pulumi.CustomResource):
         """
         props: dict[str, Any] = {**inputs, **dict.fromkeys(_OUTPUTS)}
         super().__init__("mldeploy:kubernetes:Rollout", resource_name, props, opts)
+
+
+class Versions(pulumi.CustomResource):
+    """The versions of a service: removed with it, also those that no rollout knows of (see
+    `mldeploy.provider.kubernetes.sweep`)."""
+
+    def __init__(
+        self, resource_name: str, *, inputs: Mapping[str, Any], opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        """Make it before the first version.
+
+        Args:
+            resource_name: the logical name.
+            inputs: kubeconfig, namespace, service.
+            opts: Pulumi's options.
+        """
+        super().__init__("mldeploy:kubernetes:Versions", resource_name, dict(inputs), opts)

@@ -44,17 +44,22 @@ def register_model(context: Context, name: str) -> Registered:
 
 def _kubeconfig(context: Context, name: str, target: KubernetesTarget) -> pulumi.Output[str]:
     reference = target.kubeconfig
-    try:
-        if reference is None:
-            found = os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
+    if reference is None:
+        found = os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
+        try:
             return pulumi.Output.secret(load(found, target.context))
-        if isinstance(reference, EnvRef):
-            return pulumi.Output.secret(load(os.environ.get(reference.env, ""), target.context))
-    except KubeconfigError as error:
-        raise pulumi.RunError(f"targets.{name}.kubeconfig: {error}") from None
-    return pulumi.Output.secret(
-        secrets.resolve(context, reference).apply(lambda text: load(text, target.context))
-    )
+        except KubeconfigError as error:
+            raise pulumi.RunError(f"targets.{name}.kubeconfig: {error}") from None
+
+    def loaded(text: str) -> str:
+        try:
+            return load(text, target.context)
+        except KubeconfigError as error:
+            raise secrets.fault(context, reference, str(error)) from None
+
+    if isinstance(reference, EnvRef) and os.environ.get(reference.env):
+        return pulumi.Output.secret(loaded(os.environ[reference.env]))
+    return pulumi.Output.secret(secrets.resolve(context, reference).apply(loaded))
 
 
 def _extras(context: Context, target: KubernetesTarget, service: Service) -> dict[str, Any]:

@@ -10,7 +10,7 @@ def test_prod_from_nothing_to_nothing(prod, engine):
     prod.engine = engine
     first = prod.run("up")
     assert first.ok, first.error
-    assert first.changes == {"create": 70}
+    assert first.changes == {"create": 72}
     requests = prod.requests()
     _check_golden("prod", [e for e in requests if any(part in e["url"] for part in CLUSTER)])
     policy.check([entry["body"] | {"_type": entry["type"]} for entry in requests])
@@ -61,7 +61,7 @@ def test_prod_from_nothing_to_nothing(prod, engine):
             "diabetes", "diabetes-account", "diabetes-autoscaler", "diabetes-budget", "diabetes-deployment",
             "diabetes-environment-secret", "diabetes-federation", "diabetes-gate", "diabetes-image",
             "diabetes-image-build", "diabetes-image-presence", "diabetes-image-source", "diabetes-keys",
-            "diabetes-keys-secret", "diabetes-network", "diabetes-rollout", "diabetes-service",
+            "diabetes-keys-secret", "diabetes-network", "diabetes-rollout", "diabetes-service", "diabetes-versions",
             # No service writes collected data any more; what was collected stays.
             "azure-collect",
         ),

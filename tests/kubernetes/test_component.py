@@ -65,6 +65,7 @@ def test_the_objects_of_a_service():
         "diabetes-account": "kubernetes:core/v1:ServiceAccount",
         "diabetes-network": "kubernetes:networking.k8s.io/v1:NetworkPolicy",
         "diabetes-keys-secret": "kubernetes:core/v1:Secret",
+        "diabetes-versions": "mldeploy:kubernetes:Versions",
         "diabetes-deployment": "kubernetes:apps/v1:Deployment",
         "diabetes-service": "kubernetes:core/v1:Service",
         "diabetes-budget": "kubernetes:policy/v1:PodDisruptionBudget",
@@ -100,7 +101,7 @@ def secret_value(value):
 
 def test_the_kubeconfig_is_a_secret_input():
     inputs, _, _ = deploy()
-    for role in ("gate", "rollout"):
+    for role in ("gate", "rollout", "versions"):
         assert secret_value(inputs[f"diabetes-{role}"]["kubeconfig"]) == KUBECONFIG
 
 
@@ -120,7 +121,7 @@ def test_rotated_keys_change_no_version():
 
 def test_two_services_share_no_name():
     _, made, _ = deploy("diabetes", "digits")
-    assert len(made) == 20
+    assert len(made) == 22
 
 
 @pytest.mark.parametrize("gateway", [True, False])

@@ -134,6 +134,17 @@ def test_a_missing_priority_class_is_the_cause(project):
     assert project.up() == {}
 
 
+def test_a_service_whose_first_version_failed_leaves_nothing(project):
+    project.space["keep"] = True
+    project.service(workload={"priority_class": "nowhere"})
+    project.failing_up()
+    assert project.deployments()
+    project.services.clear()
+    project.up()
+    assert project.deployments() == {}
+    assert project.api.list("Service", project.namespace) == []
+
+
 def test_a_finalizer_that_nobody_removes(project, cluster):
     project.space["delete_timeout"] = "20s"
     project.service()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 
 import pytest
+import urllib3
 import yaml
 
 from components.kubernetes.kubeconfig import KubeconfigError, load, with_kubelogin
@@ -84,11 +86,28 @@ def test_several_files_are_merged_like_kubectl_does(file, tmp_path):
         ("a: [\n", "no YAML"),
         ("- a\n- b\n", "expected an object, found list"),
         ("clusters: []\nkind: Config\n", "no context ''; it has: none"),
+        ("contexts: foo\n", "contexts are no list"),
+        ("contexts:\n- foo\n", "contexts have an entry without a name"),
+        ("contexts:\n- context: {}\n", "contexts have an entry without a name"),
+        ("contexts:\n- {name: c, context: foo}\n", "context of 'c' is no object"),
+        ("\0", "neither a path of a text file nor YAML"),
     ],
 )
 def test_what_cannot_be_used_is_said(text, message):
     with pytest.raises(KubeconfigError, match=message):
         load(text, None)
+
+
+def test_a_text_that_is_no_yaml_is_not_repeated():
+    with pytest.raises(KubeconfigError, match="line 2, column 27") as caught:
+        load("users:\n- user: {token: the-secret: x\n", None)
+    assert "the-secret" not in str(caught.value)
+
+
+def test_a_file_that_is_no_text(tmp_path):
+    (tmp_path / "config").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(KubeconfigError, match="neither a path of a text file nor YAML"):
+        load(str(tmp_path / "config"), None)
 
 
 def test_a_missing_context_names_those_there_are(file):
@@ -118,6 +137,23 @@ def test_local_accounts_keep_their_certificate():
 def test_a_client_says_what_is_wrong_with_its_kubeconfig():
     with pytest.raises(ClusterError, match="cannot be used"):
         Cluster("kind: Config\n")
+
+
+def test_credentials_of_a_program_that_is_not_there_name_it():
+    plugin = {"apiVersion": "client.authentication.k8s.io/v1beta1", "command": "no-such-login"}
+    plugin["installHint"] = "install it from there"
+    text = yaml.safe_dump(
+        {**TWO, "current-context": "two", "users": [{"name": "u2", "user": {"exec": plugin}}]}
+    )
+    with pytest.raises(ClusterError, match="'no-such-login', which is not on PATH; install it from there"):
+        Cluster(text)
+
+
+def test_a_certificate_that_is_no_base64():
+    cluster = {"server": "https://two:6443", "certificate-authority-data": "!!!notbase64"}
+    text = yaml.safe_dump({**TWO, "current-context": "two", "clusters": [{"name": "c2", "cluster": cluster}]})
+    with pytest.raises(ClusterError, match="cannot be used"):
+        Cluster(text)
 
 
 def test_an_api_server_that_is_away_is_named(monkeypatch):
@@ -203,3 +239,40 @@ def one_user(url, user):
         "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x"}}],
     }
     return yaml.safe_dump(document)
+
+
+class TestAnswersOfOtherServers:
+    """A proxy, a wrong port, a login that ran out."""
+
+    @pytest.fixture
+    def answers(self, monkeypatch):
+        monkeypatch.setattr("mldeploy.provider.kubernetes.client._RETRIES", 0)
+        cluster = Cluster(one_user("http://127.0.0.1:1", {"token": "fixed"}))
+
+        def script(status, body):
+            reply = SimpleNamespace(
+                status=status, data=body, headers={}, stream=breaks, release_conn=lambda: None
+            )
+            monkeypatch.setattr(cluster, "_send", lambda *_args, **_options: reply)
+            return cluster
+
+        def breaks(size):
+            yield b"a line\nhalf"
+            raise urllib3.exceptions.ProtocolError("Connection broken")
+
+        return script
+
+    def test_a_page_is_no_api(self, answers):
+        with pytest.raises(ClusterError, match="does not answer /version as a Kubernetes API server"):
+            answers(200, b"<html>sign in</html>").request("GET", "/version")
+
+    def test_refused_credentials_say_what_to_do(self, answers):
+        body = b'{"kind": "Status", "reason": "Unauthorized", "message": "Unauthorized"}'
+        with pytest.raises(ClusterError, match="credentials are not accepted: expired"):
+            answers(401, body).request("GET", "/version")
+
+    def test_a_log_that_breaks_off(self, answers):
+        lines = answers(200, b"").logs("models", "pod-1", follow=True)
+        assert next(lines) == "a line"
+        with pytest.raises(ClusterError, match="the log of pod-1 ended: the connection was lost"):
+            next(lines)

@@ -63,8 +63,22 @@ class TestUpdate:
         state = first(cluster, ctx)
         cluster.objects["Deployment", "s-old"]["spec"]["replicas"] = 7  # the autoscaler's doing
         cluster.add_version("s", "new")
-        Rollout().update(ctx, "models/s", state, {**CANARY, "version": "old"}, CANARY)
+        inputs = {**CANARY, "autoscaled": True}
+        Rollout().update(ctx, "models/s", state, {**inputs, "version": "old"}, inputs)
         assert cluster.objects["Deployment", "s-new"]["spec"]["replicas"] == 7
+
+    def test_a_smaller_fixed_number_holds_once_the_traffic_has_moved(self, cluster, ctx):
+        state = first(cluster, ctx)
+        cluster.objects["Deployment", "s-old"]["spec"]["replicas"] = 7
+        cluster.add_version("s", "new")
+        wanted: list[int] = []
+        cluster.metrics["new"] = lambda look: (
+            wanted.append(cluster.objects["Deployment", "s-new"]["spec"]["replicas"]) or (look * 50, 0, 0.02)
+        )
+        inputs = {**CANARY, "replicas": 2}
+        Rollout().update(ctx, "models/s", state, {**CANARY, "version": "old"}, inputs)
+        assert set(wanted) == {7}
+        assert cluster.objects["Deployment", "s-new"]["spec"]["replicas"] == 2
 
     def test_100_percent_is_always_the_last_step(self, cluster, ctx):
         state = first(cluster, ctx)
@@ -101,6 +115,14 @@ class TestUpdate:
         state = first(cluster, ctx)
         with pytest.raises(ProvisionError, match="no version ghost in namespace models; there are: old"):
             Rollout().update(ctx, "models/s", state, CANARY, {**CANARY, "version": "old", "promote": "ghost"})
+
+    def test_a_gateway_that_comes_with_a_version_goes_through_the_steps(self, cluster, ctx):
+        cluster.add_version("s", "old")
+        plain = {**BASE, "version": "old", "strategy": "blue_green"}
+        _, state = Rollout().create(ctx, plain)
+        cluster.add_version("s", "new")
+        Rollout().update(ctx, "models/s", state, plain, CANARY)
+        assert cluster.history[0] == {"new": 5, "old": 95}
 
     def test_removes_the_route_when_the_gateway_goes(self, cluster, ctx):
         state = first(cluster, ctx)
@@ -191,6 +213,43 @@ class TestReturn:
             return (0, 0, 0.0)
 
         self.fail(cluster, ctx, "started again", metrics=crashes)
+
+
+class TestAfterAKill:
+    """A rollout from `old` to `new` that ended without a word: the route is still shared."""
+
+    def killed(self, cluster, ctx, old, new):
+        state = first(cluster, ctx)
+        cluster.add_version("s", "new")
+        backends = [{"name": "s-old", "weight": old}, {"name": "s-new", "weight": new}]
+        cluster.objects["HTTPRoute", "s"]["spec"]["rules"][0]["backendRefs"] = backends
+        return state
+
+    @pytest.mark.parametrize("share", [25, 75])
+    def test_going_back_gives_the_unproven_version_nothing_more(self, cluster, ctx, share):
+        state = self.killed(cluster, ctx, 100 - share, share)
+        inputs = {**CANARY, "version": "old"}
+        Rollout().update(ctx, "models/s", state, inputs, inputs)
+        assert cluster.history == [{"old": 100}]
+        assert cluster.versions() == {"old"}
+
+    @pytest.mark.parametrize("share", [25, 75])
+    def test_a_third_version_is_compared_with_and_falls_back_to_the_proven_one(self, cluster, ctx, share):
+        state = self.killed(cluster, ctx, 100 - share, share)
+        cluster.add_version("s", "third")
+        cluster.metrics["third"] = lambda look: (look * 50, look * 40, 0.02)
+        inputs = {**CANARY, "version": "third"}
+        with pytest.raises(ProvisionError, match="all traffic is with version old"):
+            Rollout().update(ctx, "models/s", state, {**CANARY, "version": "old"}, inputs)
+        assert cluster.history == [{"third": 5, "old": 95}, {"old": 100}]
+
+    def test_the_same_version_begins_again(self, cluster, ctx):
+        state = self.killed(cluster, ctx, 75, 25)
+        cluster.metrics["new"] = lambda look: (look * 50, look * 40, 0.02)
+        with pytest.raises(ProvisionError, match="all traffic is with version old") as caught:
+            Rollout().update(ctx, "models/s", state, {**CANARY, "version": "old"}, CANARY)
+        assert "new 25 %" not in str(caught.value)
+        assert cluster.history == [{"new": 5, "old": 95}, {"old": 100}]
 
 
 class TestDiff:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from mldeploy.provider.kubernetes.rollout import Rollout
+from mldeploy.provider.kubernetes.sweep import Versions
 from mldeploy.provider.kubernetes.versions import Service, ensure_ready, versions
 from mldeploy.provider.resource import ProvisionError
-from tests.kubernetes.fake_cluster import CANARY
+from tests.kubernetes.fake_cluster import CANARY, KUBECONFIG
 
 
 def test_a_version_that_a_finalizer_holds_is_none(fake_cluster):
@@ -33,3 +34,22 @@ def test_a_refresh_forgets_a_kept_version_that_is_gone(fake_cluster, ctx):
 def test_a_version_that_was_deleted_says_how_to_get_it_back(fake_cluster, ctx):
     with pytest.raises(ProvisionError, match=r"there are: none\. If it was deleted by hand"):
         ensure_ready(ctx, Service(fake_cluster, "models", "s"), "new", 1, None)
+
+
+def test_a_service_that_was_never_routed_to_leaves_nothing(fake_cluster, ctx):
+    fake_cluster.add_version("s", "failed")
+    fake_cluster.add_version("other", "v")
+    place = {"kubeconfig": KUBECONFIG, "namespace": "models", "service": "s"}
+    ident, state = Versions().create(ctx, place)
+    Versions().delete(ctx, ident, {**place, **state})
+    assert {name for _, name in fake_cluster.objects} == {"other-v"}
+    Versions().delete(ctx, ident, {**place, **state})
+
+
+def test_a_renewed_token_is_no_change_and_another_cluster_replaces(ctx):
+    place = {"kubeconfig": KUBECONFIG, "namespace": "models", "service": "s"}
+    renewed, moved = KUBECONFIG + "\n", KUBECONFIG.replace("one", "two")
+    assert Versions().diff(ctx, "models/s", {}, place, {**place, "kubeconfig": renewed}).details == {}
+    assert Versions().diff(ctx, "models/s", {}, place, {**place, "kubeconfig": moved}).replaces == {
+        "kubeconfig"
+    }

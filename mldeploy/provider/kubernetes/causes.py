@@ -68,7 +68,7 @@ def service_account(facts: Facts) -> Cause | None:
             return Cause(
                 "service-account-missing",
                 f"the service account {found[1]!r} does not exist",
-                "run the update again: it creates the account; if it stays away, something deletes it",
+                "`mldeploy refresh`, then `up` makes it again; if it stays away, something deletes it",
             )
     return None
 
@@ -187,7 +187,7 @@ def volume(facts: Facts) -> Cause | None:
             return Cause(
                 "configuration-missing",
                 f"the container's configuration is incomplete: {container.waiting_message[:300]}",
-                "run the update again: it creates what is missing; if it stays away, something deletes it",
+                "`mldeploy refresh`, then `up` makes it again; if it stays away, something deletes it",
             )
     if any(container.ready or container.terminated for container in facts.containers()):
         return None
@@ -195,7 +195,7 @@ def volume(facts: Facts) -> Cause | None:
         if found := re.search(r'((?:secret|configmap) "[^"]+" not found)', message):
             return Cause(
                 "configuration-missing", f"{found[1]}, which the pod mounts",
-                "run the update again: it creates what is missing; if it stays away, something deletes it",
+                "`mldeploy refresh`, then `up` makes it again; if it stays away, something deletes it",
             )  # fmt: skip
         return Cause(
             "mount-failed", f"a volume cannot be mounted: {message[:300]}", "see the message", final=False

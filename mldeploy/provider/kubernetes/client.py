@@ -4,6 +4,7 @@ work)."""
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -14,6 +15,7 @@ from urllib.parse import quote, urlencode
 
 import yaml
 
+from mldeploy.provider.kubernetes.tree import obj
 from mldeploy.provider.resource import ProvisionError
 
 FIELD_MANAGER = "mldeploy-rollout"
@@ -101,12 +103,15 @@ class Cluster:
         the_client, the_config = cast("Any", client), cast("Any", config)
         try:
             document: Any = yaml.safe_load(kubeconfig)
+            _find_program(document)
             configuration = the_client.Configuration()
             configuration.connection_pool_maxsize = _POOL
             self._api: Any = the_config.new_client_from_config_dict(
                 document, client_configuration=configuration, persist_config=False
             )
-        except (the_config.ConfigException, yaml.YAMLError, AttributeError, TypeError, KeyError) as error:
+        except yaml.YAMLError:
+            raise ClusterError("the kubeconfig cannot be used: it is no YAML") from None
+        except (the_config.ConfigException, AttributeError, TypeError, KeyError, ValueError) as error:
             raise ClusterError(f"the kubeconfig cannot be used: {error}") from None
         self.server: str = self._api.configuration.host
         self._lock = threading.Lock()
@@ -160,7 +165,7 @@ class Cluster:
             try:
                 response = self._send(method, path, **options)
                 if response.status < 400:
-                    return cast("dict[str, Any]", json.loads(response.data or b"{}"))
+                    return self._json(path, response.data)
                 raise _refusal(method, path, response)
             except ClusterError as error:
                 passing = error.status == 0 or error.status in _CONNECTION_STATES
@@ -169,6 +174,15 @@ class Cluster:
             time.sleep(pause)
             pause *= 2
         raise AssertionError("unreachable")
+
+    def _json(self, path: str, data: bytes) -> dict[str, Any]:
+        try:
+            return cast("dict[str, Any]", json.loads(data or b"{}"))
+        except ValueError:
+            raise ClusterError(
+                f"{self.server} does not answer {path} as a Kubernetes API server: check the kubeconfig's server",
+                200,
+            ) from None
 
     def get(self, kind: str, namespace: str | None, name: str) -> dict[str, Any] | None:
         """The object, or None when there is none."""
@@ -280,8 +294,10 @@ class Cluster:
         """A container's log, line by line.
 
         Raises:
-            ClusterError: there is no log (not started, node away).
+            ClusterError: there is no log (not started, node away), or the connection ended in the middle of it.
         """
+        import urllib3
+
         query: dict[str, Any] = {
             "tailLines": lines,
             "previous": str(previous).lower(),
@@ -302,8 +318,22 @@ class Cluster:
                 yield from (line.decode(errors="replace") for line in whole)
             if rest:
                 yield rest.decode(errors="replace")
+        except urllib3.exceptions.HTTPError as error:
+            raise ClusterError(f"the log of {pod} ended: the connection was lost: {error}") from None
         finally:
             response.release_conn()
+
+
+def _find_program(kubeconfig: Any) -> None:
+    """The official client goes on without credentials when their program is missing: say it instead."""
+    for item in cast("list[dict[str, Any]]", kubeconfig.get("users") or []):
+        plugin = obj(item, "user", "exec")
+        command = plugin.get("command")
+        if command and shutil.which(str(command)) is None:
+            hint = f"; {plugin['installHint']}" if plugin.get("installHint") else ""
+            raise ClusterError(
+                f"the kubeconfig's credentials come from {command!r}, which is not on PATH{hint}"
+            )
 
 
 def _renews(kubeconfig: Any) -> bool:
@@ -327,6 +357,8 @@ def _refusal(method: str, path: str, response: Any) -> ClusterError:
         message, reason = str(status.get("message", "")), str(status.get("reason", ""))
     except (ValueError, AttributeError):
         message, reason = data.decode(errors="replace")[:500], ""
+    if response.status == 401:
+        message += " (the kubeconfig's credentials are not accepted: expired? log in again)"
     return ClusterError(
         f"{method} {path}: {response.status} {reason}: {message}", int(response.status), reason
     )

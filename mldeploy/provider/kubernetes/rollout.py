@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any, cast
 
@@ -18,6 +18,7 @@ from mldeploy.provider.kubernetes.versions import (
     prune,
     remove,
     restarts,
+    shrink,
     versions,
 )
 from mldeploy.provider.kubernetes.watched_pods import WatchedPods
@@ -201,7 +202,7 @@ class Rollout(Resource):
     ) -> dict[str, Any]:
         """Move the traffic."""
         before = route_of(olds)
-        outputs = _roll(ctx, news)
+        outputs = _roll(ctx, news, before)
         if before.gateway is not None and not news.get("gateway"):
             before.service.cluster.delete("HTTPRoute", before.service.namespace, before.service.name)
         return outputs
@@ -240,26 +241,27 @@ def _drift(service: Service, route: Route, inputs: Mapping[str, Any], state: Map
     return found
 
 
-class _BreachError(ProvisionError):
-    pass
-
-
-def _roll(ctx: Context, inputs: Mapping[str, Any]) -> dict[str, Any]:
+def _roll(ctx: Context, inputs: Mapping[str, Any], former: Route | None = None) -> dict[str, Any]:
     service, route, target = place(inputs), route_of(inputs), _target(inputs)
-    before = route.weights()
+    # A gateway that came or went: what serves is said by the route there was until now.
+    before = route.weights() or (former.weights() if former else {})
     there = versions(service)
     # A backend that is gone gets no traffic back.
     before = {name: weight for name, weight in before.items() if name in there}
     others = {name: weight for name, weight in before.items() if name != target}
     floor = _floor(inputs, there, others)
     ensure_ready(ctx, service, target, floor, ctx.timeout)
-    if others:
-        _shift(ctx, inputs, service, route, before)
+    # What a rollout that was killed had begun to replace takes everything back at once: no trial, no small share.
+    if others and target != _proven(there):
+        _shift(ctx, inputs, service, route, before, _origin(there, others))
     route.apply({target: 100})
     if others or not there[target].served_at:
         mark_served(service, target)
     if inputs.get("autoscaled"):
         _check_metrics(ctx, service)
+    if others and not inputs.get("autoscaled"):
+        # It had got as many pods as the version before it.
+        shrink(service, target, int(inputs["replicas"]))
     kept = prune(service, {target, str(inputs["version"])}, int(inputs.get("keep_previous") or 0))
     if kept:
         ctx.info(f"kept to go back to, by `rollout: {{promote: <version>}}`: {', '.join(kept)}")
@@ -276,6 +278,18 @@ def _roll(ctx: Context, inputs: Mapping[str, Any]) -> dict[str, Any]:
         "scoring_uri": f"{uri}/score",
         "swagger_uri": f"{uri}/swagger.json",
     }
+
+
+def _proven(there: Mapping[str, Version]) -> str | None:
+    """The version that took all traffic last; None before there was one."""
+    served = [item for item in there.values() if item.served_at]
+    return max(served, key=lambda item: item.served_at).name if served else None
+
+
+def _origin(there: Mapping[str, Version], others: Mapping[str, int]) -> str:
+    """The version to go back to: the one that took all traffic last, even if a killed rollout left it little."""
+    proven = _proven({name: there[name] for name in others})
+    return proven or max(others, key=lambda name: others[name])
 
 
 def _check_metrics(ctx: Context, service: Service) -> None:
@@ -296,49 +310,41 @@ def _floor(inputs: Mapping[str, Any], there: Mapping[str, Version], others: Mapp
 
 
 def _shift(
-    ctx: Context, inputs: Mapping[str, Any], service: Service, route: Route, before: Mapping[str, int]
+    ctx: Context,
+    inputs: Mapping[str, Any],
+    service: Service,
+    route: Route,
+    before: Mapping[str, int],
+    serving: str,
 ) -> None:
-    """Through the steps; on a breach, a fault or a cancellation the weights go back to ``before``."""
+    """Through the steps; on a breach, a fault or a cancellation all traffic goes back to ``serving``."""
     target = _target(inputs)
-    serving = max((name for name in before if name != target), key=lambda name: before[name])
-    back = _restorer(route, before, serving, target)
     canary = inputs["strategy"] == "canary"
     steps = cast("list[int]", inputs.get("steps") or list(DEFAULT_STEPS)) if canary else [100]
     steps = [step for step in steps if step < 100] + [100]
+    returned = _returned(before, serving)
     try:
         for step in steps:
             ctx.check_cancelled()
             ctx.status(f"version {target} gets {step} % of the traffic")
             route.apply({target: step, serving: 100 - step} if step < 100 else {target: 100})
             _bake(ctx, inputs, service, serving, step)
-    except _BreachError as breach:
-        back()
-        raise ProvisionError(f"{breach}\n  {_returned(before)}") from None
     except BaseException as error:
         try:
-            back()
+            route.apply({serving: 100})
         except ProvisionError as second:
             raise ProvisionError(
                 f"{error}\n  and the route could not be put back: {second}\n  the next update puts it right"
             ) from error
         if isinstance(error, ProvisionError):
-            raise ProvisionError(f"{error}\n  {_returned(before)}") from error
+            raise ProvisionError(f"{error}\n  {returned}") from error
         raise
 
 
-def _restorer(route: Route, before: Mapping[str, int], serving: str, target: str) -> Callable[[], None]:
-    # An interrupted rollout left a split: what it came from is what we go back to.
-    weights = {serving: 100} if target in before else dict(before)
-
-    def back() -> None:
-        route.apply(weights)
-
-    return back
-
-
-def _returned(before: Mapping[str, int]) -> str:
-    shares = ", ".join(f"{name} {weight} %" for name, weight in sorted(before.items()))
-    return f"the traffic is back where it was: {shares}"
+def _returned(before: Mapping[str, int], serving: str) -> str:
+    if before == {serving: 100}:
+        return f"the traffic is back where it was: {serving} 100 %"
+    return f"all traffic is with version {serving}, where it was before the rollout that was interrupted"
 
 
 def _bake(ctx: Context, inputs: Mapping[str, Any], service: Service, serving: str, step: int) -> None:
@@ -361,7 +367,7 @@ def _bake(ctx: Context, inputs: Mapping[str, Any], service: Service, serving: st
 
     verdict = bake.bake(new, old, limits, seconds, progress=progress)
     if verdict.breach:
-        raise _BreachError(
+        raise ProvisionError(
             f"service {service.name}: version {target} failed at {step} % of the traffic: {verdict.breach}\n"
             f"  its pods are still there to look at"
         )

@@ -105,6 +105,13 @@ def scale(service: Service, version: str, replicas: int) -> None:
     _disown(service, name)
 
 
+def shrink(service: Service, version: str, replicas: int) -> None:
+    """Scale a version down to ``replicas`` when it has more."""
+    deployment = service.cluster.get("Deployment", service.namespace, service.object_name(version))
+    if deployment is not None and number(deployment, "spec", "replicas", default=1) > replicas:
+        scale(service, version, replicas)
+
+
 def mark_served(service: Service, version: str) -> None:
     """Note when a version began to take all traffic: what is kept and pruned is decided by that."""
     stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

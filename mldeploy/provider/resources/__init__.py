@@ -7,6 +7,7 @@ from mldeploy.provider.edge.deployment import EdgeDeployment
 from mldeploy.provider.functions import Function
 from mldeploy.provider.kubernetes.gate import KubernetesGate
 from mldeploy.provider.kubernetes.rollout import Rollout
+from mldeploy.provider.kubernetes.sweep import Versions
 from mldeploy.provider.resource import Resource
 from mldeploy.provider.resources.environment import Environment
 from mldeploy.provider.resources.gate import Gate
@@ -29,6 +30,7 @@ RESOURCES: dict[str, Resource] = {
         EdgeDeployment(),
         KubernetesGate(),
         Rollout(),
+        Versions(),
         *AZURE_RESOURCES,
     )
 }
