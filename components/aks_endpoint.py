@@ -113,7 +113,7 @@ class AksEndpoint(Component):
         ratio = args.rollout.get("max_latency_ratio")
         gate = KubernetesGate(
             f"{name}-gate",
-            inputs={**common, "max_latency_ratio": ratio},
+            inputs={**common, "max_latency_ratio": ratio, "promote": args.rollout.get("promote")},
             golden=[dict(request) for request in args.golden],
             opts=self.child(depends_on=versioned),
         )

@@ -200,13 +200,16 @@ def network_policy(workload: Workload, callers: Sequence[str]) -> dict[str, Any]
 
     Args:
         workload: the pods.
-        callers: namespaces whose pods may score; empty means every namespace of the cluster.
+        callers: namespaces whose pods may score. Empty means everybody: no selector knows the addresses of a
+            load balancer's clients or of an API server on a host's network.
     """
     spaces = [
         {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}}
         for name in sorted({*callers, workload.namespace, "kube-system"})
     ]
-    everywhere: list[dict[str, Any]] = [{"namespaceSelector": {}}]
+    scoring: dict[str, Any] = {"ports": [{"protocol": "TCP", "port": PORT}]}
+    if callers:
+        scoring["from"] = spaces
     dns = {
         "to": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}}],
         "ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}],
@@ -214,9 +217,7 @@ def network_policy(workload: Workload, callers: Sequence[str]) -> dict[str, Any]
     spec: dict[str, Any] = {
         "podSelector": {"matchLabels": {SERVICE_LABEL: workload.service}},
         "policyTypes": ["Ingress", "Egress"],
-        "ingress": [
-            {"from": spaces if callers else everywhere, "ports": [{"protocol": "TCP", "port": PORT}]},
-        ],
+        "ingress": [scoring],
         # Telemetry and collected data go to Azure over TLS.
         "egress": [dns, {"ports": [{"protocol": "TCP", "port": 443}]}],
     }

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Annotated, Any, cast
 
 from pydantic import BeforeValidator
+from pydantic_core import PydanticCustomError
 
 from mldeploy.manifest.base import LooseText, Section, Text, as_written, fail
 from mldeploy.manifest.errors import hint, shown
@@ -92,7 +94,10 @@ def written_secrets(raw: Any, kind: str, path: Path = ()) -> Iterator[tuple[Path
             yield from written_secrets(item, kind, (*path, index))
     elif isinstance(raw, dict):
         given = cast("dict[str, Any]", raw)
-        name = as_written(given.get(kind)) if list(given) == [kind] else None
+        name = None
+        if list(given) == [kind]:
+            with suppress(PydanticCustomError):  # what is no text is reported where the reference is read
+                name = as_written(given[kind])
         if isinstance(name, str):
             yield path, name
             return

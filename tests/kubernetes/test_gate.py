@@ -48,6 +48,18 @@ class TestGate:
         assert "a line of the log" in str(caught.value)
         assert "traffic was not moved" in str(caught.value)
 
+    def test_does_not_score_a_version_that_gets_no_traffic(self, cluster, ctx):
+        """The way back from a version that cannot be scored must not go through scoring it."""
+        cluster.add_version("s", "new")
+        cluster.answers["new"] = b"[2.0]"
+        inputs = self.inputs(promote="old")
+        ident, outputs = KubernetesGate().create(ctx, inputs)
+        assert outputs["passed"] == 0
+        with pytest.raises(ProvisionError, match="not the answer"):
+            KubernetesGate().update(ctx, ident, outputs, inputs, self.inputs())
+        with pytest.raises(ProvisionError, match="not the answer"):
+            KubernetesGate().create(ctx, self.inputs(promote="new"))
+
     def test_compares_latency_with_what_serves(self, cluster, ctx):
         first(cluster, ctx)
         cluster.add_version("s", "new")

@@ -255,10 +255,9 @@ class TestNetworkPolicy:
         assert spaces == ["kube-system", "models", "web"]
         assert rule["ports"] == [{"protocol": "TCP", "port": 5001}]
 
-    def test_everybody_in_the_cluster_by_default(self):
-        assert objects.network_policy(workload(), [])["spec"]["ingress"][0]["from"] == [
-            {"namespaceSelector": {}}
-        ]
+    def test_a_load_balancers_clients_and_the_api_server_are_no_pods(self):
+        rule = objects.network_policy(workload(), [])["spec"]["ingress"][0]
+        assert rule == {"ports": [{"protocol": "TCP", "port": 5001}]}
 
     def test_out_to_names_and_tls_only(self):
         ports = {

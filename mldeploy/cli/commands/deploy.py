@@ -35,7 +35,10 @@ MarkdownOption = Annotated[
         "--markdown", help="Write a comment for a pull request to this file; '-' for standard output."
     ),
 ]
-PackOption = Annotated[list[Path] | None, typer.Option("--policy-pack", help="Run this policy pack.")]
+PackOption = Annotated[
+    list[Path] | None,
+    typer.Option("--policy-pack", exists=True, file_okay=False, help="Run this policy pack (a folder)."),
+]
 
 
 def up(

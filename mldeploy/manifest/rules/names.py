@@ -65,6 +65,10 @@ _RULES_OF_TYPE: Final = {**_SERVICES, "kubernetes": _SERVICES["aks"]}
 # https://learn.microsoft.com/windows/win32/fileio/naming-a-file
 _WINDOWS: Final = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
 _SYSTEM_MODULES: Final = ("edgeagent", "edgehub")
+_OBJECTS: Final = {
+    "default": "the service account of every namespace",
+    "kubernetes": "the API server's own service",
+}
 
 
 def check(draft: Draft, root: Path) -> Iterator[Fault]:  # noqa: ARG001
@@ -93,6 +97,10 @@ def check(draft: Draft, root: Path) -> Iterator[Fault]:  # noqa: ARG001
             yield Fault(
                 ("services", name),
                 f"{shown(name)} is no name of a service on {kind}; allowed: {rule.allowed}",
+            )
+        if kind in ("aks", "kubernetes") and name in _OBJECTS:
+            yield Fault(
+                ("services", name), f"{shown(name)} is the name of {_OBJECTS[name]}; choose another name"
             )
         if kind == "edge" and name.lower() in _SYSTEM_MODULES:
             yield Fault(

@@ -54,6 +54,11 @@ class KubernetesGate(GoldenGate):
             replaces=False,
             description="How many times as long as the serving version's a golden answer may take.",
         ),
+        "promote": Field(
+            kind="string",
+            replaces=False,
+            description="Another version that the route goes back to: this one gets no traffic and is not scored.",
+        ),
         **GOLDEN_INPUTS,
     }
 
@@ -75,6 +80,8 @@ class KubernetesGate(GoldenGate):
     def score(self, ctx: Context, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """Wait until the version is ready, score it, compare its latency with the serving one's."""
         service, version, started = place(inputs), str(inputs["version"]), time.monotonic()
+        if inputs.get("promote") not in (None, version):
+            return {"passed": 0, "seconds": 0.0}
         ensure_ready(ctx, service, version, int(inputs["replicas"]), ctx.timeout)
         golden = golden_requests(inputs)
         for number, item in enumerate(golden, 1):
