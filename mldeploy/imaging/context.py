@@ -12,10 +12,10 @@ from typing import Final
 
 from packaging.specifiers import SpecifierSet
 
+from mldeploy import conda
 from mldeploy.content import Entry, SqliteHashCache, digest, entries, source_ignore
 from mldeploy.home import cache_dir
 from mldeploy.imaging import dockerfile
-from mldeploy.provider import conda
 from mldeploy.provider.environments import serving_package, serving_requirements
 from mldeploy.provider.store import model_entries
 from mldeploy.sources import inside, locate

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from mldeploy.conda import PYTHONS, read
 from mldeploy.migrate.findings import MigrateError
-from mldeploy.provider.conda import PYTHONS, read
 
 _NAME = re.compile(r"^([A-Za-z0-9_.-]+)")
 _PIN = re.compile(r"==?\s*([0-9][0-9A-Za-z.]*)")

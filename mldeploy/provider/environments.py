@@ -20,10 +20,10 @@ from typing import Any
 from packaging.specifiers import SpecifierSet
 
 import mldeploy
+from mldeploy.conda import Entry
 from mldeploy.content import ContentError, Ignore, digest, entries, text_digest
 from mldeploy.home import environments_dir, private_folder, serving_dir
 from mldeploy.provider.claims import Claims, write_json
-from mldeploy.provider.conda import Entry
 from mldeploy.provider.resource import Context, ProvisionError
 from mldeploy.provider.store import remove_tree
 

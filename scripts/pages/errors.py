@@ -62,7 +62,7 @@ SECTIONS = (
     ("mldeploy/sources.py", "models-and-their-versions"),
     ("mldeploy/provider/store.py", "models-and-their-versions"),
     ("mldeploy/provider/resources/stored_model.py", "models-and-their-versions"),
-    ("mldeploy/provider/conda.py", "the-environment-cannot-be-built"),
+    ("mldeploy/conda.py", "the-environment-cannot-be-built"),
     ("mldeploy/provider/environments.py", "the-environment-cannot-be-built"),
     ("mldeploy/provider/resources/environment.py", "the-environment-cannot-be-built"),
     ("mldeploy/imaging/", "the-image-cannot-be-built"),

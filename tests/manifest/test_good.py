@@ -115,7 +115,7 @@ def test_the_example(tmp_path: Path) -> None:
     for name in EXAMPLE_FILES:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
+        path.write_text("{}")
     (tmp_path / "manifest.yaml").write_text(EXAMPLE, encoding="utf-8")
     manifest = load(tmp_path, "local")
     service = manifest.services["diabetes"]

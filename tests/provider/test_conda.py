@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mldeploy.provider import conda
+from mldeploy import conda
 
 from .conftest import write
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mldeploy import conda
 from mldeploy.content import ContentError, SqliteHashCache, digest, source_ignore, text_digest
 from mldeploy.home import cache_dir
-from mldeploy.provider import conda
 from mldeploy.provider.environments import Environments, Plan, serving_digest
 from mldeploy.provider.resource import CheckError, Context, Diff, Field, ProvisionError, Resource
 from mldeploy.provider.values import has_unknown

@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 
-from mldeploy.provider.conda_names import CONDA_ONLY, INTERPRETER_PARTS, SERVED, WHEEL_NAMES
+from mldeploy.conda_names import CONDA_ONLY, INTERPRETER_PARTS, SERVED, WHEEL_NAMES
 
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 DEFAULT_PYTHON = f">={PYTHONS[0]},<3.14"

@@ -1,0 +1,33 @@
+"""Conda files of local processes: what `up` would refuse to install is refused before anything is made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from mldeploy import conda
+from mldeploy.manifest.rules.draft import Draft
+from mldeploy.manifest.targets import LocalTarget
+from mldeploy.manifest.validation import Fault
+
+
+def check(draft: Draft, root: Path) -> Iterator[Fault]:
+    """Images that a service runs as a process. Container images may take from conda what pip cannot install."""
+    targets = {
+        name
+        for name, one in draft.targets.items()
+        if isinstance(one, LocalTarget) and one.runtime == "process"
+    }
+    known: dict[Path, list[str]] = {}
+    for name in sorted({one.image for one in draft.services.values() if one.target in targets and one.image}):
+        image = draft.images.get(name)
+        if image is None or image.conda_file is None:
+            continue
+        file = root / image.source_directory / image.conda_file
+        if not file.is_file():
+            continue  # reported as a path
+        if file not in known:
+            shown = f"{image.source_directory.rstrip('/')}/{image.conda_file}"
+            known[file] = conda.read(file, shown).errors
+        for error in known[file]:
+            yield Fault(("images", name, "conda_file"), error)
