@@ -61,6 +61,14 @@ def workspace(project: str, stack: str, scope: str) -> str:
     return f"mlw-{dns_label(project, stack, limit=22)}-{short_hash(project, stack, scope)}"
 
 
+def namespace(project: str, stack: str, target: str) -> str:
+    """The Kubernetes namespace of a target that names none.
+
+    Two targets never share it, so that what is removed with one of them, or with its old name, is not the other's.
+    """
+    return dns_label(project, stack, target, limit=63)
+
+
 def resource_group(project: str, stack: str) -> str:
     """A resource group: 1-90 characters."""
     return dns_label("rg", project, stack, limit=90)

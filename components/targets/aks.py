@@ -53,7 +53,7 @@ def deploy(
     except ValueError as error:
         raise pulumi.RunError(f"targets.{name}: {error}") from None
     region = None if target.attach else _region(context, name, target)
-    space = target.namespace or naming.dns_label(context.project, context.stack, limit=63)
+    space = target.namespace or naming.namespace(context.project, context.stack, name)
     extras = {
         key: _extras(context, key, service, cluster, service.namespace or space)
         for key, service in services.items()

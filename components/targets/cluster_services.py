@@ -77,7 +77,7 @@ def deploy_on(context: Context, place: Place, services: Mapping[str, Service]) -
 
 def _namespace(context: Context, place: Place, service: Service | None = None) -> str:
     own = (service.namespace if service else None) or place.target.namespace
-    return own or naming.dns_label(context.project, context.stack, limit=63)
+    return own or naming.namespace(context.project, context.stack, place.target_name)
 
 
 def _namespaces(
@@ -85,7 +85,7 @@ def _namespaces(
 ) -> dict[str, ServingNamespace]:
     default = _namespace(context, place)
     names = {default, *(_namespace(context, place, service) for service in services.values())}
-    own = naming.dns_label(context.project, context.stack, limit=63)
+    own = naming.namespace(context.project, context.stack, place.target_name)
     gateway = place.target.gateway
     found: dict[str, ServingNamespace] = {}
     for name in sorted(names):

@@ -75,7 +75,7 @@ class AksTarget(_Target):
     attach: AksAttach | None = None
     """An existing cluster, which the stack never creates, changes or deletes."""
     namespace: Namespace | None = None
-    """The namespace of its services. Default: the project's and stack's names."""
+    """The namespace of its services. Default: the names of project, stack and target."""
     quota: Quota | None = None
     """A quota for that namespace."""
     gateway: Gateway | None = None
@@ -94,7 +94,7 @@ class KubernetesTarget(_Target):
     context: Text | None = None
     """The context in it. Default: its current one."""
     namespace: Namespace | None = None
-    """The namespace of its services. Default: the project's and stack's names."""
+    """The namespace of its services. Default: the names of project, stack and target."""
     quota: Quota | None = None
     """A quota for that namespace."""
     gateway: Gateway | None = None

@@ -66,8 +66,8 @@ def test_defaults_are_v1s(compose):
     assert (requests["cpu"], requests["memory"]) == ("100m", "512Mi")
     assert made["diabetes-autoscaler"]["spec"]["minReplicas"] == 1
     assert made["diabetes-autoscaler"]["spec"]["maxReplicas"] == 10
-    assert made["prod-namespace"]["metadata"]["name"] == "ml-prod"
-    assert made["diabetes-deployment"]["metadata"]["namespace"] == "ml-prod"
+    assert made["prod-namespace"]["metadata"]["name"] == "ml-prod-prod"
+    assert made["diabetes-deployment"]["metadata"]["namespace"] == "ml-prod-prod"
     assert made["diabetes-rollout"]["strategy"] == "blue_green"
     assert "diabetes-keys" in made, "auth is on by default on a cluster"
 
