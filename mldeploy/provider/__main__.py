@@ -21,6 +21,7 @@ _MAX_MESSAGE = 400 * 1024 * 1024
 
 def main(arguments: list[str]) -> int:
     """Serve until the engine ends the process."""
+    engine_process = os.getppid()  # before it hears of us: it may be gone right after that
     address = next((argument for argument in arguments if not argument.startswith("-")), None)
     engine = engine_pb2_grpc.EngineStub(grpc.insecure_channel(address)) if address else None
     options = [
@@ -45,7 +46,6 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, interrupt)
     print(port, flush=True)
-    engine_process = os.getppid()
     while server.wait_for_termination(timeout=_WATCH_SECONDS):
         if os.getppid() != engine_process:  # it died without ending us
             server.stop(grace=None).wait()
