@@ -196,7 +196,7 @@ class App:
             return _text("Alive")
         if path == "/metrics":
             if request.connection is not None:
-                self._counters.row[metrics.CONNECTIONS] = len(request.connection.server.connections)
+                self._counters.row[metrics.CONNECTIONS] = request.connection.neighbours
             body = metrics.render(self._counters.board, self.config.service, self.config.models)
             return Response(200, body, [("Content-Type", "text/plain; version=0.0.4; charset=utf-8")])
         if path in docs_ui.PATHS:

@@ -11,14 +11,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from serving import messages, metrics
+from serving.execution import Execution, ScoringTimeout, Slot, render
 from serving.messages import Request, Response
 from serving.script import InputError, Script, ScriptError, Style
-
-if TYPE_CHECKING:
-    from serving.execution import Execution, Slot
 
 DEFAULT_LIMIT = 32
 
@@ -76,8 +74,6 @@ def work_batch(execution: Execution, slot: Slot, requests: list[Request]) -> lis
 
 def _run_joined(execution: Execution, slot: Slot, values: list[Any]) -> list[Response] | None:
     """The answers, or None when the values cannot go together."""
-    from serving.execution import ScoringTimeout, render
-
     script = execution.script
     sizes: list[int] | None = None
     arguments: dict[str, Any]
@@ -101,7 +97,7 @@ def _run_joined(execution: Execution, slot: Slot, values: list[Any]) -> list[Res
         taken = (time.perf_counter() - start) * 1000
         row[metrics.RUNS] += 1
         row[metrics.RUN_SECONDS] += taken / 1000
-        return None if parts is None else [_answer(execution, part, taken, render) for part in parts]
+        return None if parts is None else [_answer(execution, part, taken) for part in parts]
     except ScoringTimeout:
         return [execution.timed_out() for _ in values]
     except BaseException as problem:
@@ -130,7 +126,7 @@ def _parts(result: object, sizes: list[int] | None, count: int) -> list[Any] | N
     return parts
 
 
-def _answer(execution: Execution, part: Any, taken: float, render: Any) -> Response:
+def _answer(execution: Execution, part: Any, taken: float) -> Response:
     if isinstance(part, BaseException):
         return execution.script_failed(part)
     return render(part, taken)

@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Set as AbstractSet
 from socket import socket
-from typing import TYPE_CHECKING
 
 import httptools
 
 from serving import messages
 from serving.loop import READ, WRITE
 from serving.messages import Request, Response
+from serving.roles import Hub
 from serving.transport import BODY, CLOSED, HEADERS, IDLE, LINGER, RUNNING, Transport
-
-if TYPE_CHECKING:
-    from serving.server import Server
 
 _DISCARD = 64 * 1024
 _MAX_HEADERS = 100
@@ -37,7 +34,7 @@ class Connection(Transport):
         "_repeated", "_scheme", "_size", "_url", "current", "eof", "peer", "private", "queue", "refusal",
     )  # fmt: skip
 
-    def __init__(self, server: Server, sock: socket, peer: str, *, private: bool) -> None:
+    def __init__(self, server: Hub, sock: socket, peer: str, *, private: bool) -> None:
         super().__init__(server, sock)
         self.peer = peer
         self.private = private
@@ -214,6 +211,11 @@ class Connection(Transport):
 
     # -- answers ----
 
+    @property
+    def neighbours(self) -> int:
+        """How many connections are open in this process."""
+        return self.server.open_connections
+
     def _start(self, request: Request) -> None:
         self.current = request
         # Waiting for one's own earlier answers is not waiting for a place.
@@ -302,4 +304,4 @@ class Connection(Transport):
         if self.current is not None:
             self._app.abandoned(self.current)
             self.current = None
-        self.server.closed(self)
+        self.server.closed(self.fd)

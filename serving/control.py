@@ -7,12 +7,11 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from serving import channel
-
-if TYPE_CHECKING:
-    from serving.master import Master
+from serving.roles import Supervisor
+from serving.workers import Workers
 
 _PATIENCE = 30.0
 COMMANDS = ("status", "accept", "release", "give", "stop")
@@ -32,8 +31,9 @@ class _Pending:
 class Control:
     """Serves the protocol."""
 
-    def __init__(self, master: Master, listener: socket.socket) -> None:
+    def __init__(self, master: Supervisor, workers: Workers, listener: socket.socket) -> None:
         self._master = master
+        self._workers = workers
         self._listener = listener
         self._peers: list[channel.Receiver] = []
         self._pending: list[_Pending] = []
@@ -100,7 +100,7 @@ class Control:
             "pid": os.getpid(),
             "accepting": master.public is not None,
             "models": dict(master.config.models),
-            "workers": master.workers.pids,
+            "workers": self._workers.pids,
         }
 
     def _take(self, receiver: channel.Receiver) -> None:
@@ -130,14 +130,14 @@ class Control:
         done: Callable[[], None],
         fds: list[int] | None = None,
     ) -> None:
-        number, keys = self._master.workers.tell_all(message, fds)
+        number, keys = self._workers.tell_all(message, fds)
         self._pending.append(_Pending(receiver, number, keys, time.monotonic() + _PATIENCE, done))
         self.tick()
 
     def tick(self) -> None:
         """Send the replies whose workers have all done their part."""
         for pending in list(self._pending):
-            missing = self._master.workers.missing(pending.number, pending.keys)
+            missing = self._workers.missing(pending.number, pending.keys)
             if missing and time.monotonic() < pending.deadline:
                 continue
             self._pending.remove(pending)

@@ -6,6 +6,7 @@ import ctypes
 import signal
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from serving import messages, metrics
@@ -36,15 +37,22 @@ class Slot:
         self.interrupted = False
 
 
+BatchWork = Callable[["Execution", Slot, list[Request]], list[Response]]
+"""Answers to several requests from one call (`serving.batching.work_batch`)."""
+
+
 class Execution:
     """Runs the script for requests and makes their answers."""
 
-    def __init__(self, script: Script, log: Log, counters: metrics.Counters, timeout_ms: int) -> None:
+    def __init__(
+        self, script: Script, log: Log, counters: metrics.Counters, timeout_ms: int, work_batch: BatchWork
+    ) -> None:
         self.script = script
         self.log = log
         self._row = counters.row
         self.counters = counters
         self._timeout_ms = timeout_ms
+        self._work_batch = work_batch
         self.telemetry: Telemetry | None = None
         self._main: Slot | None = None
         self._lock = threading.Lock()
@@ -80,9 +88,7 @@ class Execution:
     def work(self, slot: Slot, requests: list[Request]) -> list[Response]:
         """The answers to requests: one call of `run()`, or one of `run_batch()` for several."""
         if len(requests) > 1:
-            from serving.batching import work_batch
-
-            return work_batch(self, slot, requests)
+            return self._work_batch(self, slot, requests)
         request = requests[0]
         current.request_id = request.request_id
         try:

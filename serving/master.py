@@ -25,7 +25,7 @@ from serving.server import bind_tcp, bind_unix
 from serving.telemetry import CONNECTION, TelemetryError, exporters
 from serving.tls import Certificates
 from serving.worker import SCRIPT_FAILED
-from serving.workers import Handle, Status, Workers
+from serving.workers import Status, Workers
 
 _TICK = 0.25
 
@@ -50,7 +50,9 @@ class Master:
             self.collection = CollectorProcess(self, found, board)
             self.config = replace(settings, collector=self.collection.address)
         self.workers = Workers(self, board)
-        self.control = Control(self, bind_unix(settings.control_socket)) if settings.control_socket else None
+        self.control: Control | None = None
+        if settings.control_socket:
+            self.control = Control(self, self.workers, bind_unix(settings.control_socket))
         self._deadline = 0.0
         self._signals = self._watch_signals()
 
@@ -158,14 +160,14 @@ class Master:
         if self.collection is not None:
             self.collection.ended(pid, code)
 
-    def failed(self, handle: Handle, code: int) -> None:
+    def failed(self, pid: int, code: int) -> None:
         """A worker ended before it was ready, and none ever was."""
         if code == SCRIPT_FAILED:
             self.sink.event(
                 "error", "the entry script did not start; see its traceback above", exit_code=code
             )
         else:
-            self.sink.event("error", "a worker ended while starting", exit_code=code, worker=handle.pid)
+            self.sink.event("error", "a worker ended while starting", exit_code=code, worker=pid)
         self.fail(code if code > 0 else 1)
 
     def _clean(self) -> None:

@@ -7,16 +7,26 @@ import time
 from collections.abc import Set as AbstractSet
 from email.utils import formatdate
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from serving import __version__
-
-if TYPE_CHECKING:
-    from serving.connection import Connection
 
 SERVER_VERSION = f"mldeploy-serving/{__version__}"
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 JSON_TYPE = "application/json"
+
+
+class Replier(Protocol):
+    """Who takes an answer to the client (`serving.connection.Connection`)."""
+
+    @property
+    def neighbours(self) -> int:
+        """How many connections are open in this process."""
+        ...
+
+    def respond(self, request: Request, response: Response) -> None:
+        """Send the answer to `request`."""
+        ...
 
 
 class Request:
@@ -45,7 +55,7 @@ class Request:
     spans: tuple[Any, Any] | None = None
 
     def __init__(
-        self, connection: Connection | None, method: str, target: bytes, headers: dict[bytes, bytes]
+        self, connection: Replier | None, method: str, target: bytes, headers: dict[bytes, bytes]
     ) -> None:
         self.connection = connection
         self.method = method

@@ -9,16 +9,13 @@ import select
 import socket
 import ssl
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
+from serving.app import App
 from serving.config import Config
 from serving.connection import Connection
 from serving.logs import Log
 from serving.loop import READ, Loop
-
-if TYPE_CHECKING:
-    from serving.app import App
-    from serving.tls import Certificates
+from serving.tls import Certificates
 
 SWEEP_SECONDS = 0.5
 _ACCEPTS_A_ROUND = 16
@@ -139,9 +136,14 @@ class Server:
                 connection.close()
                 return
 
-    def closed(self, connection: Connection) -> None:
-        """A connection is gone."""
-        self.connections.pop(connection.fd, None)
+    @property
+    def open_connections(self) -> int:
+        """How many connections are open."""
+        return len(self.connections)
+
+    def closed(self, fd: int) -> None:
+        """The connection on this descriptor is gone."""
+        self.connections.pop(fd, None)
 
     # -- time ----
 

@@ -8,14 +8,11 @@ import socket
 import sys
 import traceback
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from serving import channel, metrics, template, worker
 from serving.logsink import Source
+from serving.roles import Supervisor
 from serving.worker import Inherited
-
-if TYPE_CHECKING:
-    from serving.master import Master
 
 _PATIENCE = 5.0
 
@@ -36,7 +33,7 @@ class Wires:
         ours.settimeout(_PATIENCE)
         return Wires(ours, theirs, [os.pipe() for _ in range(3)])
 
-    def keep_ours(self, master: Master) -> list[Source]:
+    def keep_ours(self, master: Supervisor) -> list[Source]:
         """Close the worker's ends; the sources of its log lines."""
         self.theirs.close()
         for pipe in self.pipes:
@@ -46,7 +43,7 @@ class Wires:
 
 
 def fork(
-    master: Master, board: metrics.Board, wires: Wires, index: int, *, paused: bool, as_template: bool
+    master: Supervisor, board: metrics.Board, wires: Wires, index: int, *, paused: bool, as_template: bool
 ) -> int:
     """Fork a worker or a template; its process id."""
     sys.stdout.flush()
@@ -57,7 +54,7 @@ def fork(
     return pid
 
 
-def ask_template(master: Master, link: socket.socket, wires: Wires, index: int, *, paused: bool) -> None:
+def ask_template(master: Supervisor, link: socket.socket, wires: Wires, index: int, *, paused: bool) -> None:
     """Have the template fork a worker, which says hello over its channel.
 
     Raises:
@@ -76,7 +73,7 @@ def ask_template(master: Master, link: socket.socket, wires: Wires, index: int, 
 
 
 def _child(
-    master: Master, board: metrics.Board, wires: Wires, index: int, *, paused: bool, as_template: bool
+    master: Supervisor, board: metrics.Board, wires: Wires, index: int, *, paused: bool, as_template: bool
 ) -> None:
     """Never returns."""
     code = 1

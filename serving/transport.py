@@ -5,12 +5,9 @@ from __future__ import annotations
 import ssl
 from enum import Enum
 from socket import SHUT_WR, socket
-from typing import TYPE_CHECKING
 
 from serving.loop import READ, WRITE
-
-if TYPE_CHECKING:
-    from serving.server import Server
+from serving.roles import Hub
 
 _LINGER_SECONDS = 2.0
 _NOTHING = memoryview(b"")
@@ -38,7 +35,7 @@ class Transport:
 
     __slots__ = ("_config", "_events", "_loop", "_out", "_tls", "deadline", "fd", "phase", "server", "sock")
 
-    def __init__(self, server: Server, sock: socket) -> None:
+    def __init__(self, server: Hub, sock: socket) -> None:
         self.server = server
         self.sock = sock
         self.fd = sock.fileno()

@@ -17,7 +17,7 @@ from typing import Any
 from serving import channel, config, measure, metrics, monitoring
 from serving.app import App, State
 from serving.auth import Keys
-from serving.batching import limit
+from serving.batching import limit, work_batch
 from serving.collection.recorder import Recorder
 from serving.collection.settings import settings as collection_settings
 from serving.config import Config
@@ -101,7 +101,7 @@ class Worker:
 
     def serve(self, script: Script) -> int:
         """Serve a script whose `init()` is done until told to stop; the process's exit code."""
-        execution = Execution(script, self.log, self.counters, self.config.scoring_timeout_ms)
+        execution = Execution(script, self.log, self.counters, self.config.scoring_timeout_ms, work_batch)
         if self._exporters:
             telemetry = Telemetry(self.config, self._exporters, self.counters.row, self.log)
             self.app.telemetry = execution.telemetry = telemetry

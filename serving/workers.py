@@ -8,14 +8,12 @@ import signal
 import time
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from serving import channel, metrics, spawn
 from serving.logsink import Source
+from serving.roles import Supervisor
 from serving.worker import SCRIPT_FAILED
-
-if TYPE_CHECKING:
-    from serving.master import Master
 
 _BACK_OFF = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 _CALM_SECONDS = 60.0
@@ -51,7 +49,7 @@ class Handle:
 class Workers:
     """All of them."""
 
-    def __init__(self, master: Master, board: metrics.Board) -> None:
+    def __init__(self, master: Supervisor, board: metrics.Board) -> None:
         self.handles: dict[int, Handle] = {}
         self.complete = False
         self._master = master
@@ -208,7 +206,7 @@ class Workers:
         if self._master.stopping or handle.status is Status.RETIRING:
             return
         if not self.complete:
-            self._master.failed(handle, 1 if code is None else code)
+            self._master.failed(handle.pid, 1 if code is None else code)
             return
         self._back_off(handle, code)
 

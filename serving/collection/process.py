@@ -9,17 +9,14 @@ import socket
 import sys
 import time
 import traceback
-from typing import TYPE_CHECKING
 
 from serving.collection import collector
 from serving.collection.settings import Settings
 from serving.logs import Log
 from serving.logsink import Source
+from serving.metrics import Board
+from serving.roles import Supervisor
 from serving.spawn import die_with_parent
-
-if TYPE_CHECKING:
-    from serving.master import Master
-    from serving.metrics import Board
 
 _RESTART_SECONDS = 1.0
 _STOP_SECONDS = 10.0
@@ -28,7 +25,7 @@ _STOP_SECONDS = 10.0
 class CollectorProcess:
     """One a replica. The socket is the supervisor's, so that a new collector takes up where a crashed one ended."""
 
-    def __init__(self, master: Master, settings: Settings, board: Board) -> None:
+    def __init__(self, master: Supervisor, settings: Settings, board: Board) -> None:
         self._master = master
         self._settings = settings
         self._board = board
