@@ -56,8 +56,8 @@ def write(root: Path, count: int) -> None:
 
 def child(folder: str) -> None:
     """Plan once; print what it took."""
-    from mldeploy.engine.engine import Engine
-    from mldeploy.engine.options import Options
+    from mldeploy.engine.base.options import Options
+    from mldeploy.engine.core.engine import Engine
 
     (Path(folder) / "state").mkdir(exist_ok=True)
     start, cpu = time.perf_counter(), time.process_time()

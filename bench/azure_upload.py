@@ -34,7 +34,7 @@ def child(kind: str, path: str, account: str, concurrency: int, block: int) -> N
     """One upload; prints seconds and peak memory."""
     from mldeploy.provider.azure import arm
     from mldeploy.provider.azure.model_files import ModelFiles
-    from mldeploy.provider.resource import Context
+    from mldeploy.provider.framework.resource import Context
 
     source = Path(path)
     start, cpu = time.perf_counter(), time.process_time()

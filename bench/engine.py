@@ -53,7 +53,7 @@ class InstantMonitor:
     """Answers every registration at once with its own inputs."""
 
     def __init__(self) -> None:
-        from mldeploy.engine.proto import EMPTY, resource
+        from mldeploy.engine.base.proto import EMPTY, resource
 
         self._resource, self._empty = resource, EMPTY
 
@@ -85,7 +85,7 @@ class InstantEngine:
     """The SDK logs here and says which resource is the root."""
 
     def __init__(self) -> None:
-        from mldeploy.engine.proto import EMPTY, engine
+        from mldeploy.engine.base.proto import EMPTY, engine
 
         self._empty, self._engine = EMPTY, engine
 
@@ -100,7 +100,7 @@ class InstantProvider:
     """A provider without an outside, to measure the engine and nothing else."""
 
     def __init__(self) -> None:
-        from mldeploy.engine.proto import EMPTY, provider
+        from mldeploy.engine.base.proto import EMPTY, provider
 
         self._p, self._empty = provider, EMPTY
 
@@ -166,11 +166,11 @@ def measure_bare(folder: Path) -> dict:
 
 
 def measure_tuned(folder: Path) -> dict:
-    """The SDK as the engine runs it (see `mldeploy.engine.sdk_tuning`)."""
+    """The SDK as the engine runs it (see `mldeploy.engine.program.sdk_tuning`)."""
     import pulumi  # noqa: F401 - not part of the measurement
 
-    from mldeploy.engine.program import ProgramSettings, run_program
-    from mldeploy.engine.project import StackConfig
+    from mldeploy.engine.program.program import ProgramSettings, run_program
+    from mldeploy.engine.program.project import StackConfig
 
     settings = ProgramSettings("bench", "dev", folder, folder, StackConfig(folder / "x"), False, 16)
     monitor, engine = InstantMonitor(), InstantEngine()
@@ -193,7 +193,7 @@ def measure_engine(folder: Path, command: str) -> dict:
         providers={"tp": InstantProvider},
     )
     # Deriving the key from the passphrase takes a fixed half second, once for each process.
-    from mldeploy.engine.stack import open_stack
+    from mldeploy.engine.state.stack import open_stack
 
     opened = open_stack(engine.backend, engine.reference, engine.project, "bench")
     if opened.manager is not None:

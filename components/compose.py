@@ -7,16 +7,16 @@ from typing import Any
 
 import pulumi
 
-from components.targets.context import Context, Endpoint
+from components.context import Context, Endpoint
 from mldeploy.manifest import LocalTarget, Manifest
 
 _TARGET_MODULES = {
-    "local": "components.targets.local",
-    "aci": "components.targets.aci",
-    "aks": "components.targets.aks",
-    "kubernetes": "components.targets.kubernetes",
-    "batch": "components.targets.batch",
-    "edge": "components.targets.edge",
+    "local": "components.targets.local.graph",
+    "aci": "components.targets.aci.graph",
+    "aks": "components.targets.aks.graph",
+    "kubernetes": "components.targets.kubernetes.graph",
+    "batch": "components.targets.batch.graph",
+    "edge": "components.targets.edge.graph",
 }
 
 

@@ -9,8 +9,8 @@ from typing import Any, cast
 
 import pulumi
 
-from components import azure_ids
-from components.targets.context import Context
+from components.context import Context
+from components.foundation import ids as azure_ids
 from mldeploy.manifest import ConfigRef, EnvRef, KeyVaultRef, SecretRef, Ssl, makes_foundation, secret_places
 
 _GET = "mldeploy:azure:getVaultSecret"
@@ -107,7 +107,7 @@ def _from_vault(context: Context, reference: KeyVaultRef) -> pulumi.Output[str]:
 
 def _own_vault(context: Context) -> pulumi.Input[str]:
     """The address of the stack's vault: of the one that the manifest names, else of the foundation's."""
-    from components.targets import azure_parts  # which itself needs secrets
+    from components.foundation import shared as azure_parts
 
     kinds = (target.type for target in context.manifest.targets.values())
     if makes_foundation(context.manifest.azure, kinds):

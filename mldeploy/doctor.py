@@ -151,7 +151,7 @@ def _local_containers(session: Session) -> Iterator[Finding]:
     used = {service.target for service in manifest.services.values()}
     for name, target in manifest.targets.items():
         if name in used and target.type == "local" and target.runtime == "docker":
-            from mldeploy.provider import containers
+            from mldeploy.provider.local import containers
 
             fault = containers.fault()
             if fault is None:

@@ -105,7 +105,7 @@ def print_json(value: object) -> None:
 def run(arguments: list[str]) -> int:
     """Run the command line and return its exit code; every expected error is one message on stderr."""
     from mldeploy.cli import commands
-    from mldeploy.engine.errors import EngineError
+    from mldeploy.engine.base.errors import EngineError
     from mldeploy.manifest import ManifestErrors
     from mldeploy.operations import OperationError
 

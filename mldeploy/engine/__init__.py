@@ -9,21 +9,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mldeploy.engine.engine import Engine
-    from mldeploy.engine.errors import EngineError
-    from mldeploy.engine.options import Options, Result
-    from mldeploy.engine.stack import read_stack
-    from mldeploy.engine.state import ResourceState
+    from mldeploy.engine.base.errors import EngineError
+    from mldeploy.engine.base.options import Options, Result
+    from mldeploy.engine.base.state import ResourceState
+    from mldeploy.engine.core.engine import Engine
+    from mldeploy.engine.state.stack import read_stack
 
 __all__ = ["Engine", "EngineError", "Options", "ResourceState", "Result", "read_stack"]
 
 _HOMES = {
-    "Engine": "engine",
-    "EngineError": "errors",
-    "Options": "options",
-    "ResourceState": "state",
-    "Result": "options",
-    "read_stack": "stack",
+    "Engine": "core.engine",
+    "EngineError": "base.errors",
+    "Options": "base.options",
+    "ResourceState": "base.state",
+    "Result": "base.options",
+    "read_stack": "state.stack",
 }
 
 

@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from mldeploy.content import ContentError, text_digest
+from mldeploy.artifacts.content import ContentError, text_digest
+from mldeploy.artifacts.sources import mlflow_client, mlflow_error, tracking_uri
 from mldeploy.home import cache_dir, private_folder
-from mldeploy.sources import mlflow_client, mlflow_error, tracking_uri
 
 PREFIX: Final = "runs:/"
 PROPERTIES: Final = ("AzureML.DerivedImageName", "mlflow.docker.image.uri")
@@ -83,7 +83,7 @@ def _mlflow_tags(tracking: str, run: str) -> Mapping[str, str]:
 
 def _azure_properties(tracking: str, run: str) -> Mapping[str, str]:
     from mldeploy.provider.azure import arm
-    from mldeploy.provider.resource import ProvisionError
+    from mldeploy.provider.framework.resource import ProvisionError
 
     address = urlsplit(tracking)
     workspace = _WORKSPACE.search(address.path)

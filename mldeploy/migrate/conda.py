@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from mldeploy.conda import PYTHONS, read
+from mldeploy.artifacts.conda import PYTHONS, read
 from mldeploy.migrate.findings import MigrateError
 
 _NAME = re.compile(r"^([A-Za-z0-9_.-]+)")

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Final, NoReturn, cast
 
 from mldeploy.engine import ResourceState
-from mldeploy.engine.property_value import Secret
 from mldeploy.operations import http
 from mldeploy.operations.model import Answer, Keys, OperationError, ServiceStatus, State
+from mldeploy.values.property_value import Secret
 
 _GROUP: Final = "azure-native:containerinstance:ContainerGroup"
 _ENDPOINT: Final = "azure-native:machinelearningservices:BatchEndpoint"
@@ -39,7 +39,7 @@ def _ask(ident: str, version: str, query: str = "") -> dict[str, Any] | None:
     """
     # Importing httpx takes a while: only a stack on Azure pays.
     from mldeploy.provider.azure import arm
-    from mldeploy.provider.resource import Context, ProvisionError
+    from mldeploy.provider.framework.resource import Context, ProvisionError
 
     try:
         return arm.call(Context(root=Path.cwd()), "GET", ident, version, missing_ok=True, query=query)

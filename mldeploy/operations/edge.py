@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, cast
 
-from mldeploy.engine.property_value import Secret
-from mldeploy.engine.state import ResourceState
+from mldeploy.engine.base.state import ResourceState
 from mldeploy.operations.model import Answer, Keys, OperationError, ServiceStatus, State
+from mldeploy.values.property_value import Secret
 
 _DEPLOYMENT = "mldeploy:edge:EdgeDeployment"
 _PORT = "5001/tcp"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from mldeploy.engine import ResourceState
-from mldeploy.engine.property_value import Secret
 from mldeploy.operations.model import Answer, Keys, OperationError, ServiceStatus, State
+from mldeploy.values.property_value import Secret
 
 _ROLLOUT = "mldeploy:kubernetes:Rollout"
 _KEYS = "mldeploy:service:ServiceKeys"

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from mldeploy.engine.property_value import Secret
-from mldeploy.engine.state import ResourceState
+from mldeploy.engine.base.state import ResourceState
 from mldeploy.operations import http
 from mldeploy.operations.model import Answer, Keys, OperationError, ServiceStatus, State
-from mldeploy.provider import local_status
+from mldeploy.provider.local import status as local_status
+from mldeploy.values.property_value import Secret
 
 _LISTENER = "mldeploy:service:Listener"
 _REPLICA = "mldeploy:service:Replica"

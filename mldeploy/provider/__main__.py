@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import grpc
 from pulumi.runtime.proto import engine_pb2_grpc, provider_pb2_grpc
 
-from mldeploy.provider.servicer import Provider, default_root
+from mldeploy.provider.framework.servicer import Provider, default_root
 
 # Operations wait for processes, so threads are cheap; the engine itself limits how many run.
 _THREADS = 64

@@ -22,7 +22,7 @@ _USE = """\
 Import it with
 
 ```python
-from components.{module} import {name}, {name}Args
+from {module} import {name}, {name}Args
 ```
 """
 
@@ -53,12 +53,16 @@ class Component:
     @property
     def path(self) -> str:
         """Its page in the site."""
-        return f"reference/components/{self.module.replace('_', '-')}.md"
+        return f"reference/components/{_kebab(self.name)}.md"
+
+
+def _kebab(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
 
 
 def find() -> list[Component]:
     """Every component, by name."""
-    found = [one for file in sorted((ROOT / "components").glob("*.py")) for one in _components(file)]
+    found = [one for file in sorted((ROOT / "components").rglob("*.py")) for one in _components(file)]
     return sorted(found, key=lambda one: one.name)
 
 
@@ -79,7 +83,7 @@ def _components(file: Path) -> list[Component]:
         helpers = {n: _fields(c, constants) for n, c in classes.items() if n in wanted and _is_data(c)}
         found.append(
             Component(
-                file.stem,
+                ".".join(file.relative_to(ROOT).with_suffix("").parts),
                 name,
                 _group(node),
                 ast.get_docstring(node) or "",

@@ -12,8 +12,8 @@ from typing import Any
 
 import yaml
 
-from mldeploy.engine.engine import Engine
-from mldeploy.engine.options import Options, Result
+from mldeploy.engine.base.options import Options, Result
+from mldeploy.engine.core.engine import Engine
 from tests.azure.cloud import Cloud
 from tests.azure.standin.servicer import StandIn
 from tests.azure.standin.store import Store

@@ -8,8 +8,8 @@ from typing import Any
 
 from mldeploy.provider.azure import image_presence
 from mldeploy.provider.azure.registry_login import DOCKER_HUB
+from mldeploy.provider.catalog import RESOURCES
 from mldeploy.provider.kubernetes import rollout
-from mldeploy.provider.resources import RESOURCES
 
 BASE_DIGEST = f"sha256:{'b' * 64}"
 # A file of this name in the fake cloud's folder: somebody deleted all images.

@@ -13,9 +13,9 @@ import pulumi
 from pulumi.runtime.mocks import MockMonitor, Mocks
 from pulumi.runtime.proto import provider_pb2, resource_pb2
 
-from mldeploy.provider.resources import RESOURCES
-from mldeploy.provider.servicer import Provider
-from mldeploy.provider.values import UNKNOWN, decode, encode, has_secret, reveal
+from mldeploy.provider.catalog import RESOURCES
+from mldeploy.provider.framework.servicer import Provider
+from mldeploy.provider.framework.values import UNKNOWN, decode, encode, has_secret, reveal
 from tests.azure.standin import invokes
 from tests.azure.standin.arm import Service, ServiceError, echoed, faults_of, path_faults
 from tests.azure.standin.outputs import computed

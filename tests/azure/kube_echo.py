@@ -12,7 +12,7 @@ from typing import Any
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2
 
-from mldeploy.provider.values import decode, difference, encode, reveal
+from mldeploy.provider.framework.values import decode, difference, encode, reveal
 from tests.standin import Plugin
 
 

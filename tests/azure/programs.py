@@ -6,12 +6,12 @@ from typing import Any
 
 import pulumi
 
-from components.aci_endpoint import AciEndpoint, AciEndpointArgs
-from components.aks_cluster import AksCluster, AksClusterArgs, NodePool
-from components.azure_model import AzureModel, AzureModelArgs
-from components.batch_endpoint import BatchEndpoint, BatchEndpointArgs
-from components.container_image import ContainerImage, ContainerImageArgs
-from components.foundation import Foundation, FoundationArgs
+from components.foundation.foundation import Foundation, FoundationArgs
+from components.images.container_image import ContainerImage, ContainerImageArgs
+from components.models.azure_model import AzureModel, AzureModelArgs
+from components.targets.aci.endpoint import AciEndpoint, AciEndpointArgs
+from components.targets.aks.cluster import AksCluster, AksClusterArgs, NodePool
+from components.targets.batch.endpoint import BatchEndpoint, BatchEndpointArgs
 from tests.azure.standin.arm import SUBSCRIPTION
 
 GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg"

@@ -8,7 +8,7 @@ import pytest
 
 from mldeploy.provider.azure import blobs
 from mldeploy.provider.azure.model_files import ModelFiles
-from mldeploy.provider.resource import Context, ProvisionError
+from mldeploy.provider.framework.resource import Context, ProvisionError
 from tests.azure import azurite
 
 pytestmark = [pytest.mark.skipif(bool(azurite.why_not()), reason=azurite.why_not()), pytest.mark.timeout(240)]

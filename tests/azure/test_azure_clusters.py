@@ -4,7 +4,7 @@ import pytest
 import yaml
 from pulumi_azure_native import operationalinsights, resources
 
-from components.aks_cluster import Attach
+from components.targets.aks.cluster import Attach
 from mldeploy.manifest import ManifestErrors, load
 from tests.azure import harness, programs
 from tests.azure.standin.store import Store

@@ -7,7 +7,7 @@ import pytest
 
 from mldeploy.provider.azure import blobs
 from mldeploy.provider.azure.model_files import ModelFiles
-from mldeploy.provider.resource import CancelledError, CheckError, Context, ProvisionError
+from mldeploy.provider.framework.resource import CancelledError, CheckError, Context, ProvisionError
 
 FILES = ModelFiles()
 BLOCK = 1 << 20

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mldeploy.engine.engine import Engine
-from mldeploy.engine.options import Options
+from mldeploy.engine.base.options import Options
+from mldeploy.engine.core.engine import Engine
 from tests.azure import fakes, policy
 from tests.azure.standin import arm_types
 

@@ -4,8 +4,8 @@ import copy
 
 import pytest
 
-from components.aks_cluster import NodePool
-from mldeploy.provider.values import Secret, reveal
+from components.targets.aks.cluster import NodePool
+from mldeploy.provider.framework.values import Secret, reveal
 from tests.azure import harness, programs
 from tests.azure.standin import arm_types
 from tests.azure.standin.arm import faults_of

@@ -8,10 +8,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from mldeploy.engine import ResourceState, read_stack
-from mldeploy.engine.property_value import Secret
 from mldeploy.operations import azure
 from mldeploy.operations.model import OperationError, State
 from mldeploy.provider.azure import arm
+from mldeploy.values.property_value import Secret
 
 GROUP = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.ContainerInstance/containerGroups/diabetes"
 BATCH = (

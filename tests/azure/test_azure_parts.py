@@ -6,15 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from components import azure_ids, naming
-from components.aks_cluster import Attach
-from components.azure_roles import assignment_name, role_definition
-from components.vm_sizes import check_vcpus, vcpus
+from components import naming
+from components.foundation import ids as azure_ids
+from components.foundation.roles import assignment_name, role_definition
+from components.targets.aks.cluster import Attach
+from components.targets.aks.vm_sizes import check_vcpus, vcpus
 from mldeploy.imaging import ContextModel, ContextSpec, render
 from mldeploy.imaging.context import ImageError
 from mldeploy.provider.azure.build_source import pack
 from mldeploy.provider.azure.registry import find_manifest
-from mldeploy.provider.resource import ProvisionError
+from mldeploy.provider.framework.resource import ProvisionError
 from tests.azure import harness, programs
 from tests.azure.standin.rules import RULES
 from tests.azure.standin.store import Store

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from mldeploy.operations.local import handles
-from mldeploy.provider.containers import Engine
+from mldeploy.provider.local.containers import Engine
 from tests.docker import daemon
 from tests.docker.samples import REPOSITORY, SOURCES, copy_sample
 from tests.stack import ENGINES, Stack, only

@@ -11,7 +11,7 @@ import pytest
 
 from mldeploy.provider.edge import client as client_module
 from mldeploy.provider.edge.deployment import EdgeDeployment
-from mldeploy.provider.resource import CheckError, Context
+from mldeploy.provider.framework.resource import CheckError, Context
 from tests.edge.standin import Device, Hub, HubServer, serve
 
 IMAGE = "cr.example.azurecr.io/diabetes@sha256:" + "a" * 64

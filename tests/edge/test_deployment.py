@@ -8,8 +8,8 @@ import pytest
 
 from mldeploy.provider.edge import rollout
 from mldeploy.provider.edge.client import HubError
-from mldeploy.provider.resource import CheckError, ProvisionError
-from mldeploy.provider.values import UNKNOWN
+from mldeploy.provider.framework.resource import CheckError, ProvisionError
+from mldeploy.provider.framework.values import UNKNOWN
 from tests.edge.conftest import IMAGE, OTHER, Driver
 from tests.edge.standin import Device
 

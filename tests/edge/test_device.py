@@ -20,7 +20,7 @@ from cryptography.x509.oid import NameOID
 
 from mldeploy.edge import Mount, ScoringOptions, create_options
 from mldeploy.edge.options import environment
-from mldeploy.provider.resource import UnhealthyError
+from mldeploy.provider.framework.resource import UnhealthyError
 from tests.docker import daemon
 from tests.docker.samples import REPOSITORY, Sample
 from tests.edge.conftest import Driver

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from pulumi_azure_native import resources
 
-from components.edge_hub import EdgeHub, EdgeHubArgs
-from components.edge_module import EdgeModule, EdgeModuleArgs, ScoringModule
+from components.targets.edge.hub import EdgeHub, EdgeHubArgs
+from components.targets.edge.module import EdgeModule, EdgeModuleArgs, ScoringModule
 from mldeploy.edge import ScoringOptions
-from mldeploy.provider.values import Secret
+from mldeploy.provider.framework.values import Secret
 from tests.azure.harness import run
 from tests.edge.conftest import IMAGE
 

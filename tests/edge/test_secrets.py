@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from pulumi.runtime.proto import provider_pb2
 
-from mldeploy.provider.servicer import Provider, ProviderFailure
-from mldeploy.provider.values import Secret, decode, encode, reveal
+from mldeploy.provider.framework.servicer import Provider, ProviderFailure
+from mldeploy.provider.framework.values import Secret, decode, encode, reveal
 from tests.edge.conftest import OTHER, Driver
 
 URN = "urn:pulumi:prod::acme::mldeploy:edge:EdgeDeployment::devices"

@@ -14,7 +14,8 @@ import pytest
 import yaml
 
 from components.compose import compose
-from components.targets import azure_parts, local
+from components.foundation import shared as azure_parts
+from components.targets.local import graph as local
 from mldeploy.manifest import load
 
 DIGEST = "sha256:" + "c" * 64

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mldeploy.provider.resource import ProvisionError, UnhealthyError
+from mldeploy.provider.framework.resource import ProvisionError, UnhealthyError
 from tests.edge.conftest import OTHER, Driver
 
 NEW = {"modules": {"diabetes": {"image": OTHER}}}

@@ -22,9 +22,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mldeploy.engine import Engine, Options
-from mldeploy.engine.checkpoint import load_deployment, parse
-from mldeploy.engine.serde import Serializer
-from mldeploy.engine.stack import Secrets
+from mldeploy.engine.state.checkpoint import load_deployment, parse
+from mldeploy.engine.state.serde import Serializer
+from mldeploy.engine.state.stack import Secrets
 from tests.engine.testprovider import TestProvider
 
 HERE = Path(__file__).parent
@@ -37,7 +37,7 @@ _salt: list[str] = []
 
 def salt() -> str:
     if not _salt:
-        from mldeploy.engine.secrets import new_salt
+        from mldeploy.engine.state.secrets import new_salt
 
         _salt.append(new_salt(PASSPHRASE))
     return _salt[0]

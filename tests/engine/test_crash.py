@@ -15,8 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from mldeploy.engine import Engine, Options, files, snapshot
-from mldeploy.engine.errors import StateError
+from mldeploy.engine import Engine, Options
+from mldeploy.engine.base import files
+from mldeploy.engine.base.errors import StateError
+from mldeploy.engine.state import snapshot
 from tests.engine.conformance import PASSPHRASE, Workspace
 from tests.engine.testprovider import TestProvider
 

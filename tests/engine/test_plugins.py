@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mldeploy.engine.errors import MissingPluginError, PluginError, UnsupportedError
-from mldeploy.engine.plugin import PluginProcess, find_plugin
+from mldeploy.engine.base.errors import MissingPluginError, PluginError, UnsupportedError
+from mldeploy.engine.plugins.plugin import PluginProcess, find_plugin
 from tests.engine.conformance import HERE, EmbeddedRunner, Workspace
 
 PROGRAM = "from tp import Res\na = Res('a', value=1)\nRes('b', value=a.computed)\n"

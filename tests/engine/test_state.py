@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from mldeploy.engine import Engine, EngineError, Options, read_stack
-from mldeploy.engine import stack as stacks
-from mldeploy.engine.errors import LockedError, PassphraseError, StateError
-from mldeploy.engine.lock import StackLock
-from mldeploy.engine.secrets import Crypter, SecretsManager, new_salt
+from mldeploy.engine.base.errors import LockedError, PassphraseError, StateError
+from mldeploy.engine.state import stack as stacks
+from mldeploy.engine.state.lock import StackLock
+from mldeploy.engine.state.secrets import Crypter, SecretsManager, new_salt
 from tests.engine.conformance import PASSPHRASE, EmbeddedRunner, Workspace
 from tests.engine.testprovider import TestProvider
 
@@ -203,7 +203,7 @@ def lock_folder(workspace: Workspace) -> Path:
 def test_a_lock_keeps_others_out(deployed: Workspace):
     raw = stack_file(deployed).read_bytes()
     code = (
-        "import sys, time; from pathlib import Path; from mldeploy.engine.lock import StackLock\n"
+        "import sys, time; from pathlib import Path; from mldeploy.engine.state.lock import StackLock\n"
         f"with StackLock(Path({str(lock_folder(deployed))!r})):\n    print('held', flush=True); time.sleep(60)\n"
     )
     owner = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)

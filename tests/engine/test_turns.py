@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mldeploy.engine import stack as stacks
+from mldeploy.engine.state import stack as stacks
 from tests.engine.conformance import PASSPHRASE, CliRunner, EmbeddedRunner, StepSpec, Workspace
 
 pytestmark = [
@@ -141,7 +141,7 @@ def test_export_import_and_locks(workspace: Workspace, both, tmp_path: Path):
     assert json.loads(outputs.stdout) == ours
     listed = cli._pulumi("stack", "ls", "--json")
     assert [s["name"] for s in json.loads(listed.stdout)] == ["dev"]
-    from mldeploy.engine.lock import StackLock
+    from mldeploy.engine.state.lock import StackLock
 
     with StackLock(workspace.folder / "state/.pulumi/locks/organization/conf/dev"):
         refused = cli.run("up", [])

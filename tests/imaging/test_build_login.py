@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from mldeploy.provider.resources.local_image import _log_in
+from mldeploy.provider.local.local_image import _log_in
 
 LOGIN = {"address": "base.example.org", "username": "puller", "password": "pull3r-password"}
 

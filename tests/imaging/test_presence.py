@@ -3,7 +3,7 @@
 import pytest
 
 from mldeploy.provider.azure.image_presence import ImagePresence
-from mldeploy.provider.resource import Context, ProvisionError
+from mldeploy.provider.framework.resource import Context, ProvisionError
 from tests.imaging import registry as registries
 
 TAG = "c" * 32

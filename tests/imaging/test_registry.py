@@ -8,7 +8,7 @@ import pytest
 from mldeploy.provider.azure import arm, registry_login
 from mldeploy.provider.azure.registry import Reference, find_manifest
 from mldeploy.provider.azure.registry_login import Login
-from mldeploy.provider.resource import ProvisionError
+from mldeploy.provider.framework.resource import ProvisionError
 from tests.imaging import registry as registries
 
 

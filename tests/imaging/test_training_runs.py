@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from mldeploy.content import ContentError
+from mldeploy.artifacts.content import ContentError
 from mldeploy.imaging.training_runs import base_image
 from mldeploy.provider.azure import arm
 

@@ -6,8 +6,8 @@ import itertools
 
 import pytest
 
+from mldeploy.provider.framework.resource import Context
 from mldeploy.provider.kubernetes import fields
-from mldeploy.provider.resource import Context
 from tests.kubernetes.controlplane import build
 from tests.kubernetes.fake_cluster import FakeCluster
 from tests.lifecycle.conftest import engines

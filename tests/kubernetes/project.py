@@ -24,9 +24,9 @@ from pathlib import Path
 import pulumi
 from pulumi_kubernetes import Provider
 
-from components.aks_endpoint import AksEndpoint, AksEndpointArgs
+from components.kubernetes.endpoint import AksEndpoint, AksEndpointArgs
 from components.kubernetes.objects import Scaling
-from components.serving_namespace import ServingNamespace, ServingNamespaceArgs
+from components.kubernetes.namespace import ServingNamespace, ServingNamespaceArgs
 
 wanted = json.loads(Path("services.json").read_text())
 kubeconfig = pulumi.Output.secret(Path(os.environ["TEST_KUBECONFIG"]).read_text())

@@ -7,10 +7,10 @@ import json
 import pulumi
 import pytest
 
-from components.aks_endpoint import AksEndpoint, AksEndpointArgs
+from components.kubernetes.endpoint import AksEndpoint, AksEndpointArgs
+from components.kubernetes.namespace import ServingNamespace, ServingNamespaceArgs
 from components.kubernetes.objects import Scaling, TlsListener
 from components.kubernetes.tls import Tls
-from components.serving_namespace import ServingNamespace, ServingNamespaceArgs
 from tests.kubernetes.samples import IMAGE
 
 KUBECONFIG = "apiVersion: v1\nkind: Config\n"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from mldeploy.provider.framework.resource import CancelledError, CheckError, ProvisionError
 from mldeploy.provider.kubernetes.client import Reply
 from mldeploy.provider.kubernetes.gate import KubernetesGate
-from mldeploy.provider.resource import CancelledError, CheckError, ProvisionError
 from tests.kubernetes.fake_cluster import BASE, first
 
 GOLDEN = {"request": "in.json", "response": "out.json", "tolerance": 1e-6}

@@ -6,8 +6,8 @@ import pulumi
 import pytest
 import yaml
 
-from components.targets import kubernetes
-from components.targets.context import Context
+from components.context import Context
+from components.targets.kubernetes import graph as kubernetes
 from mldeploy.manifest import load
 
 _MANIFEST = """version: 1

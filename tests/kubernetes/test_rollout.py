@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
+from mldeploy.provider.framework.resource import CheckError, Context, ProvisionError
 from mldeploy.provider.kubernetes.rollout import Rollout
-from mldeploy.provider.resource import CheckError, Context, ProvisionError
 from tests.kubernetes.fake_cluster import BASE, CANARY, KUBECONFIG, first
 
 

@@ -8,9 +8,9 @@ import pulumi
 import pytest
 import yaml
 
-from components.targets import cluster_services
-from components.targets.cluster_services import Place, deploy_on, scaling
-from components.targets.context import Context
+from components.context import Context
+from components.kubernetes import services as cluster_services
+from components.kubernetes.services import Place, deploy_on, scaling
 from mldeploy.manifest import load
 from tests.kubernetes.samples import IMAGE
 from tests.kubernetes.test_component import KUBECONFIG, Recorder

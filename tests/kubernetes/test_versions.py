@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from mldeploy.provider.framework.resource import ProvisionError
 from mldeploy.provider.kubernetes.rollout import Rollout
 from mldeploy.provider.kubernetes.sweep import Versions
 from mldeploy.provider.kubernetes.versions import Service, ensure_ready, versions
-from mldeploy.provider.resource import ProvisionError
 from tests.kubernetes.fake_cluster import CANARY, KUBECONFIG
 
 

@@ -14,10 +14,10 @@ import pytest
 from google.protobuf import struct_pb2
 from pulumi.runtime.proto import provider_pb2
 
-from mldeploy.provider import environments, processes
-from mldeploy.provider.runs import runs
-from mldeploy.provider.servicer import Provider, ProviderFailure
-from mldeploy.provider.values import decode, encode
+from mldeploy.provider.framework.servicer import Provider, ProviderFailure
+from mldeploy.provider.framework.values import decode, encode
+from mldeploy.provider.local import environments, processes
+from mldeploy.provider.local.runs import runs
 
 FAKE = Path(__file__).parent / "fake" / "serving"
 
@@ -201,7 +201,7 @@ class Stack:
         self.listener.create(**self.listener_inputs())
 
     def replica_inputs(self, **changed: Any) -> dict[str, Any]:
-        from mldeploy.provider.values import reveal
+        from mldeploy.provider.framework.values import reveal
 
         model, image, keys = self.model.outputs, self.image.outputs, reveal(self.keys.outputs)
         return {

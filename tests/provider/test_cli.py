@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from mldeploy.provider.runs import Run, runs
+from mldeploy.provider.local.runs import Run, runs
 
 from .conftest import kill, write
 
@@ -42,7 +42,7 @@ def pulumi(project, port, tmp_path, own_home):
         f"""
         import sys; sys.path.insert(0, {str(ROOT)!r})
         import pulumi
-        from components.resources import Environment, Gate, Listener, Replica, ServiceKeys, StoredModel
+        from components.sdk.local import Environment, Gate, Listener, Replica, ServiceKeys, StoredModel
 
         m = StoredModel("m", model_name="m", source="models/m.txt")
         i = Environment("i", image="i", source_directory="scripts", entry_script="score.py")

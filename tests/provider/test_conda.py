@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mldeploy import conda
+from mldeploy.artifacts import conda
 
 from .conftest import write
 

@@ -10,8 +10,8 @@ import yaml
 
 from components.compose import compose
 from mldeploy.manifest import load
-from mldeploy.provider import containers
-from mldeploy.provider.resource import ProvisionError
+from mldeploy.provider.framework.resource import ProvisionError
+from mldeploy.provider.local import containers
 
 
 @pytest.fixture

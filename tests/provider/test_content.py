@@ -12,7 +12,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mldeploy.content import ContentError, Ignore, SqliteHashCache, digest, entries, file_hash, source_ignore
+from mldeploy.artifacts.content import (
+    ContentError,
+    Ignore,
+    SqliteHashCache,
+    digest,
+    entries,
+    file_hash,
+    source_ignore,
+)
 
 from .conftest import write
 
@@ -140,7 +148,7 @@ def test_a_big_file_is_never_loaded(tmp_path):
     with (tmp_path / "big").open("wb") as file:
         file.truncate(300 << 20)
     code = (
-        "import sys, resource; from pathlib import Path; from mldeploy.content import digest;"
+        "import sys, resource; from pathlib import Path; from mldeploy.artifacts.content import digest;"
         "resource.setrlimit(resource.RLIMIT_AS, (150 << 20, 150 << 20)); print(digest(Path(sys.argv[1])))"
     )
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "big")], capture_output=True, text=True)

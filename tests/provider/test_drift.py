@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from mldeploy.provider import local_status, processes
-from mldeploy.provider.claims import write_json
-from mldeploy.provider.runs import Run, runs
-from mldeploy.provider.store import Store, remove_tree
+from mldeploy.provider.local import processes
+from mldeploy.provider.local import status as local_status
+from mldeploy.provider.local.claims import write_json
+from mldeploy.provider.local.runs import Run, runs
+from mldeploy.provider.local.store import Store, remove_tree
 
 from .conftest import kill
 from .test_lifecycle import score
@@ -152,7 +153,7 @@ def test_a_reused_process_id_is_not_ours(stack):
 def test_another_checkout_with_the_same_state_manages_the_same_services(stack, project, tmp_path):
     import shutil
 
-    from mldeploy.provider.servicer import Provider
+    from mldeploy.provider.framework.servicer import Provider
 
     stack.up()
     shutil.copytree(project, tmp_path / "copy")

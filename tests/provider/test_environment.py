@@ -10,8 +10,8 @@ import zipfile
 
 import pytest
 
-from mldeploy.provider import environments
-from mldeploy.provider.environments import Environments
+from mldeploy.provider.local import environments
+from mldeploy.provider.local.environments import Environments
 
 from .conftest import CheckFailed, Failed, write
 

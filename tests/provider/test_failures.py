@@ -7,8 +7,8 @@ import socket
 import httpx
 import pytest
 
-from mldeploy.provider.runs import Run, runs
-from mldeploy.provider.servicer import ProviderFailure
+from mldeploy.provider.framework.servicer import ProviderFailure
+from mldeploy.provider.local.runs import Run, runs
 
 from .conftest import CheckFailed, Failed, write
 from .test_lifecycle import score
@@ -56,7 +56,7 @@ def test_a_script_that_does_not_start(stack, project, text, first_line):
 
 
 def test_a_replica_that_never_gets_ready(stack, project, monkeypatch):
-    monkeypatch.setattr("mldeploy.provider.resources.replica._READY_SECONDS", 1.0)
+    monkeypatch.setattr("mldeploy.provider.local.replica._READY_SECONDS", 1.0)
     stack.up()
     message = failing_replica(stack, project, "import time\ndef init(): time.sleep(60)\ndef run(d): pass\n")
     assert "not ready after 1 seconds (init() still runs?)" in message

@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pulumi.runtime.proto import provider_pb2
 
-from mldeploy.provider.resources import RESOURCES
-from mldeploy.provider.values import UNKNOWN, Secret, decode, encode
+from mldeploy.provider.catalog import RESOURCES
+from mldeploy.provider.framework.values import UNKNOWN, Secret, decode, encode
 
 texts = st.sampled_from(
     ["", ".", "..", "/", "models", "models/m.txt", "scripts", "score.py", "runs:/a", "x\0y", "ü"]

@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from mldeploy.home import short_dir
-from mldeploy.provider.runs import Run, runs
-from mldeploy.provider.servicer import ProviderFailure
+from mldeploy.provider.framework.servicer import ProviderFailure
+from mldeploy.provider.local.runs import Run, runs
 
 from .conftest import Failed, Stack, write
 

@@ -15,11 +15,11 @@ import pytest
 from google.protobuf import empty_pb2, struct_pb2
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc, status_pb2
 
-from mldeploy.provider import processes
-from mldeploy.provider.resource import CancelledError, Diff, Resource, UnhealthyError
-from mldeploy.provider.resources import RESOURCES
-from mldeploy.provider.servicer import Provider, ProviderFailure
-from mldeploy.provider.values import UNKNOWN, Secret, decode, encode
+from mldeploy.provider.catalog import RESOURCES
+from mldeploy.provider.framework.resource import CancelledError, Diff, Resource, UnhealthyError
+from mldeploy.provider.framework.servicer import Provider, ProviderFailure
+from mldeploy.provider.framework.values import UNKNOWN, Secret, decode, encode
+from mldeploy.provider.local import processes
 
 from .conftest import CheckFailed
 
@@ -61,7 +61,7 @@ def test_the_schema_describes_every_resource(provider):
 def test_the_typed_resources_have_exactly_the_properties_of_the_provider():
     import inspect
 
-    from components import resources
+    from components.sdk import local as resources
 
     for token in TOKENS:
         kind = getattr(resources, token.rsplit(":", 1)[1])
@@ -282,5 +282,5 @@ def test_the_plugin_ends_with_its_engine(tmp_path):
 
 
 def test_starting_the_provider_does_not_import_mlflow():
-    code = "import sys, mldeploy.provider.servicer; print('mlflow' in sys.modules)"
+    code = "import sys, mldeploy.provider.framework.servicer; print('mlflow' in sys.modules)"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "False"

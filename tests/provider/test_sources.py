@@ -6,8 +6,8 @@ import builtins
 
 import pytest
 
-from mldeploy.content import ContentError
-from mldeploy.sources import inside, locate
+from mldeploy.artifacts.content import ContentError
+from mldeploy.artifacts.sources import inside, locate
 
 from .conftest import write
 
@@ -71,7 +71,7 @@ class TestRuns:
 
     def test_a_run_is_looked_up_once(self, project, run_id, monkeypatch):
         locate(f"runs:/{run_id}/outputs", project)
-        monkeypatch.setattr("mldeploy.sources._ask_mlflow", None)
+        monkeypatch.setattr("mldeploy.artifacts.sources._ask_mlflow", None)
         assert locate(f"runs:/{run_id}/outputs", project).is_dir()
 
     def test_what_is_not_there_is_named(self, project, run_id):

@@ -7,9 +7,9 @@ import threading
 
 import pytest
 
-from mldeploy.content import digest_entries
-from mldeploy.provider.resource import ProvisionError
-from mldeploy.provider.store import Claim, Store, link_tree, model_entries, remove_tree
+from mldeploy.artifacts.content import digest_entries
+from mldeploy.provider.framework.resource import ProvisionError
+from mldeploy.provider.local.store import Claim, Store, link_tree, model_entries, remove_tree
 
 from .conftest import write
 

@@ -7,7 +7,7 @@ from google.protobuf import struct_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mldeploy.provider.values import (
+from mldeploy.provider.framework.values import (
     UNKNOWN,
     Secret,
     decode,

@@ -5,7 +5,7 @@ import subprocess
 import pytest
 import yaml
 
-from mldeploy import changes
+from mldeploy.edits import changes
 from mldeploy.engine import ResourceState
 from mldeploy.operations import OperationError
 from mldeploy.session import Session

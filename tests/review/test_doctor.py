@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mldeploy.cli.app import run as command
 from mldeploy.doctor import examine
-from mldeploy.provider import containers
+from mldeploy.provider.local import containers
 from mldeploy.session import Session
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -5,7 +5,7 @@ import difflib
 import pytest
 import yaml
 
-from mldeploy.edits import edit
+from mldeploy.edits.yaml_edits import edit
 
 PATH = ("services", "churn", "rollout", "promote")
 FILES = {

@@ -13,9 +13,9 @@ from pulumi.runtime.proto import provider_pb2
 
 from components import secrets
 from mldeploy.provider.azure import arm, vault
-from mldeploy.provider.resource import Context
-from mldeploy.provider.servicer import Provider
-from mldeploy.provider.values import Secret, decode, encode
+from mldeploy.provider.framework.resource import Context
+from mldeploy.provider.framework.servicer import Provider
+from mldeploy.provider.framework.values import Secret, decode, encode
 
 KV = "https://kv-team.vault.azure.net/"
 VALUE = "th3-value-in-the-vault"

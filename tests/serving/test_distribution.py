@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from mldeploy.content import entries
+from mldeploy.artifacts.content import entries
 from mldeploy.imaging import ContextSpec, render
-from mldeploy.provider.environments import Environments, serving_digest
+from mldeploy.provider.local.environments import Environments, serving_digest
 from tests.serving.replica import ROOT
 
 SOURCE = ROOT / "serving"

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from mldeploy.changes import uncommitted
 from mldeploy.cli.app import DEFAULT_STACK, EXIT_FAILED, ProjectOption, ServiceArgument, StackOption
 from mldeploy.cli.app import session as open_session
 from mldeploy.cli.commands.deploy import EngineOption, PackOption, YesOption
 from mldeploy.cli.runner import EngineChoice, Operation, RunOptions, choose
-from mldeploy.edits import Edit
+from mldeploy.edits.changes import uncommitted
+from mldeploy.edits.yaml_edits import Edit
 from mldeploy.manifest import load
 from mldeploy.session import Session
 
@@ -30,7 +30,7 @@ def rollback(
     dry_run: DryRunOption = False,
 ) -> None:
     """Let a kept version of a service on Kubernetes or AKS serve again."""
-    from mldeploy.changes import rollback as edit
+    from mldeploy.edits.changes import rollback as edit
 
     session = open_session(project, stack)
     _carry_out(session, edit(session, service, to), engine, RunOptions(), yes=yes, dry_run=dry_run)
@@ -46,7 +46,7 @@ def promote(
     dry_run: DryRunOption = False,
 ) -> None:
     """Deploy the models that one stack serves to another: the same content, pinned by version."""
-    from mldeploy.changes import promote as edit
+    from mldeploy.edits.changes import promote as edit
 
     session = open_session(project, target)
     found = edit(open_session(project, source), session)

@@ -21,7 +21,7 @@ stack_app = typer.Typer(help="Look at and move the state of stacks.", no_args_is
 
 def list_stacks(project: ProjectOption = None, as_json: JsonOption = False) -> None:
     """List the project's stacks."""
-    from mldeploy.engine.stack import list_stacks as engine_list
+    from mldeploy.engine.state.stack import list_stacks as engine_list
 
     session = open_session(project, DEFAULT_STACK)
     names = [reference.name for reference in engine_list(session.project, backend_url=session.backend_url)]
@@ -40,7 +40,7 @@ def output(
 ) -> None:
     """Print the stack's outputs as JSON."""
     del as_json
-    from mldeploy.engine.stack import output as engine_output
+    from mldeploy.engine.state.stack import output as engine_output
 
     session = open_session(project, stack)
     values = engine_output(
@@ -67,7 +67,7 @@ def export(
     show_secrets: SecretsOption = False,
 ) -> None:
     """Write the stack's state, as `pulumi stack export` does."""
-    from mldeploy.engine.stack import export_stack
+    from mldeploy.engine.state.stack import export_stack
 
     session = open_session(project, stack)
     exported = export_stack(
@@ -91,7 +91,7 @@ def import_(
     force: ForceOption = False,
 ) -> None:
     """Replace the stack's state by an exported one."""
-    from mldeploy.engine.stack import import_stack
+    from mldeploy.engine.state.stack import import_stack
 
     session = open_session(project, stack)
     try:
@@ -121,7 +121,7 @@ def remove(
     ] = False,
 ) -> None:
     """Forget a stack that has no resources."""
-    from mldeploy.engine.stack import remove_stack
+    from mldeploy.engine.state.stack import remove_stack
 
     session = open_session(project, name)
     if not yes and sys.stdin.isatty() and not typer.confirm(f"remove stack {name!r}?"):
@@ -134,7 +134,7 @@ def remove(
 
 def cancel(project: ProjectOption = None, stack: StackOption = DEFAULT_STACK) -> None:
     """Remove the stack's lock, whoever holds it. Only when no engine works on the stack any more."""
-    from mldeploy.engine.stack import cancel as engine_cancel
+    from mldeploy.engine.state.stack import cancel as engine_cancel
 
     session = open_session(project, stack)
     done = engine_cancel(session.project, stack, backend_url=session.backend_url)

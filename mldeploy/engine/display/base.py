@@ -7,8 +7,8 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from mldeploy.engine.options import Result
-from mldeploy.engine.property_value import SECRET_SIG, SIG_KEY, UNKNOWN_STRING, is_list, is_map
+from mldeploy.engine.base.options import Result
+from mldeploy.values.property_value import SECRET_SIG, SIG_KEY, UNKNOWN_STRING, is_list, is_map
 
 SIGNS = {
     "same": " ",

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any, TextIO
 
+from mldeploy.engine.base.options import Result
+from mldeploy.engine.base.urn import ROOT_STACK_TYPE
 from mldeploy.engine.display.base import Display
-from mldeploy.engine.options import Result
-from mldeploy.engine.urn import ROOT_STACK_TYPE
 
 
 class EventStream(Display):

@@ -6,11 +6,11 @@ import re
 import time
 from typing import TextIO
 
+from mldeploy.engine.base.options import Result
+from mldeploy.engine.base.urn import ROOT_STACK_TYPE
 from mldeploy.engine.display.base import SIGNS, Display, Row, finished, plural, show, summary_lines
 from mldeploy.engine.display.properties import diff_lines
-from mldeploy.engine.options import Result
-from mldeploy.engine.serde import properties
-from mldeploy.engine.urn import ROOT_STACK_TYPE
+from mldeploy.engine.state.serde import properties
 
 _REPEAT_SECONDS = 15.0
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from mldeploy.engine.display.base import Row, show
-from mldeploy.engine.property_path import parse_path
-from mldeploy.engine.property_value import SECRET_SIG, SIG_KEY, is_list, is_map
+from mldeploy.values.property_path import parse_path
+from mldeploy.values.property_value import SECRET_SIG, SIG_KEY, is_list, is_map
 
 _MISSING = object()
 

@@ -12,6 +12,8 @@ from rich.markup import escape
 from rich.text import Text
 from rich.tree import Tree
 
+from mldeploy.engine.base.options import Result
+from mldeploy.engine.base.urn import ROOT_STACK_TYPE, is_provider_type
 from mldeploy.engine.display.base import (
     SIGNS,
     STYLES,
@@ -24,9 +26,7 @@ from mldeploy.engine.display.base import (
     summary_lines,
 )
 from mldeploy.engine.display.properties import diff_lines
-from mldeploy.engine.options import Result
-from mldeploy.engine.serde import properties
-from mldeploy.engine.urn import ROOT_STACK_TYPE, is_provider_type
+from mldeploy.engine.state.serde import properties
 
 _MAX_DIFF_LINES = 6
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from mldeploy import conda
+from mldeploy.artifacts import conda
 from mldeploy.manifest.rules.draft import Draft
 from mldeploy.manifest.targets import LocalTarget
 from mldeploy.manifest.validation import Fault

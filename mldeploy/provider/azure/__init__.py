@@ -11,8 +11,8 @@ from mldeploy.provider.azure.group_shape import GroupShape
 from mldeploy.provider.azure.image_presence import ImagePresence
 from mldeploy.provider.azure.model_files import ModelFiles
 from mldeploy.provider.azure.vault import GetVaultSecret
-from mldeploy.provider.functions import Function
-from mldeploy.provider.resource import Resource
+from mldeploy.provider.framework.functions import Function
+from mldeploy.provider.framework.resource import Resource
 
 AZURE_RESOURCES: tuple[Resource, ...] = (
     ModelFiles(),

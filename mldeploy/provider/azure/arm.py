@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 import httpx
 
 from mldeploy.provider.azure.http import reason, send
-from mldeploy.provider.resource import Context, ProvisionError
+from mldeploy.provider.framework.resource import Context, ProvisionError
 
 # Other clouds have their own: https://learn.microsoft.com/azure/azure-government/compare-azure-government-global-azure
 _DEFAULT_ENDPOINT: Final = "https://management.azure.com"

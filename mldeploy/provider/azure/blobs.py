@@ -12,10 +12,10 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-from mldeploy.content import Entry, SqliteHashCache, file_hash, open_regular
+from mldeploy.artifacts.content import Entry, SqliteHashCache, file_hash, open_regular
 from mldeploy.home import cache_dir
 from mldeploy.provider.azure import arm
-from mldeploy.provider.resource import Context, ProvisionError
+from mldeploy.provider.framework.resource import Context, ProvisionError
 
 # Few requests matter more than small ones: blocks are read from the disk while they are sent, so their size is not
 # memory. Measured in bench/results/azure_upload.json.

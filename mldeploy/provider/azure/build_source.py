@@ -11,10 +11,10 @@ from typing import Any, Final
 
 import httpx
 
-from mldeploy.content import ContentError, SqliteHashCache, digest, entries
+from mldeploy.artifacts.content import ContentError, SqliteHashCache, digest, entries
 from mldeploy.home import cache_dir
 from mldeploy.provider.azure import arm
-from mldeploy.provider.resource import CheckError, Context, Field, ProvisionError, Resource
+from mldeploy.provider.framework.resource import CheckError, Context, Field, ProvisionError, Resource
 
 _API: Final = "2019-06-01-preview"
 _TIMEOUT: Final = 600

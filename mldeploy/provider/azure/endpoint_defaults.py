@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from mldeploy.provider.azure import arm
-from mldeploy.provider.resource import CheckError, Context, Field, Resource
+from mldeploy.provider.framework.resource import CheckError, Context, Field, Resource
 
 _API = "2025-12-01"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mldeploy.provider.resource import Context, Diff, Field, Resource
+from mldeploy.provider.framework.resource import Context, Diff, Field, Resource
 
 _MINUTES = 3
 

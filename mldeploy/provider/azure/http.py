@@ -8,7 +8,7 @@ from typing import Any, Final, cast
 
 import httpx
 
-from mldeploy.provider.resource import Context
+from mldeploy.provider.framework.resource import Context
 
 _RETRIED: Final = frozenset({408, 429, 500, 502, 503, 504})
 _ATTEMPTS: Final = 5

@@ -12,7 +12,7 @@ from typing import Any
 
 from mldeploy.provider.azure.registry import Reference, find_manifest
 from mldeploy.provider.azure.registry_login import Login
-from mldeploy.provider.resource import Context, Diff, Field, ProvisionError, Resource, known
+from mldeploy.provider.framework.resource import Context, Diff, Field, ProvisionError, Resource, known
 
 _TAG_LENGTH = 32
 

@@ -6,12 +6,12 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from mldeploy.content import ContentError, Entry, SqliteHashCache, digest_entries
+from mldeploy.artifacts.content import ContentError, Entry, SqliteHashCache, digest_entries
+from mldeploy.artifacts.sources import locate
 from mldeploy.home import cache_dir
 from mldeploy.provider.azure import blobs
-from mldeploy.provider.resource import CheckError, Context, Field, ProvisionError, Resource
-from mldeploy.provider.store import model_entries, pinned_message
-from mldeploy.sources import locate
+from mldeploy.provider.framework.resource import CheckError, Context, Field, ProvisionError, Resource
+from mldeploy.provider.local.store import model_entries, pinned_message
 
 _SHORT = 12
 

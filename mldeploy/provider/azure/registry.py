@@ -8,7 +8,7 @@ from typing import Final
 import httpx
 
 from mldeploy.provider.azure.registry_login import DOCKER_HUB, TIMEOUT, Login, authorization, scheme
-from mldeploy.provider.resource import ProvisionError
+from mldeploy.provider.framework.resource import ProvisionError
 
 _ACCEPT: Final = ", ".join(
     (

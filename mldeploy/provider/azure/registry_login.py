@@ -20,7 +20,7 @@ from typing import Any, Final, cast
 import httpx
 
 from mldeploy.provider.azure import arm
-from mldeploy.provider.resource import ProvisionError
+from mldeploy.provider.framework.resource import ProvisionError
 
 TIMEOUT: Final = httpx.Timeout(30.0, connect=10.0)
 DOCKER_HUB: Final = "registry-1.docker.io"

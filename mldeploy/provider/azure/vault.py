@@ -22,9 +22,9 @@ import httpx
 
 from mldeploy.provider.azure import arm
 from mldeploy.provider.azure.http import reason, send
-from mldeploy.provider.functions import Function
-from mldeploy.provider.resource import Context, Field, ProvisionError
-from mldeploy.provider.values import Secret
+from mldeploy.provider.framework.functions import Function
+from mldeploy.provider.framework.resource import Context, Field, ProvisionError
+from mldeploy.provider.framework.values import Secret
 
 ROLE: Final = "Key Vault Secrets User"
 ENDPOINT_VARIABLE: Final = "MLDEPLOY_KEYVAULT_ENDPOINT"

@@ -18,7 +18,7 @@ from urllib.parse import quote
 import httpx
 
 from mldeploy.provider.edge.auth import HubCredential
-from mldeploy.provider.resource import CancelledError, ProvisionError
+from mldeploy.provider.framework.resource import CancelledError, ProvisionError
 
 API_VERSION = "2021-04-12"
 _ATTEMPTS = 7

@@ -17,8 +17,15 @@ from mldeploy.provider.edge.auth import credential
 from mldeploy.provider.edge.client import HubClient, HubError
 from mldeploy.provider.edge.fields import DEPLOYMENT, INPUTS, OUTPUTS
 from mldeploy.provider.edge.rollout import CLAIM, Counts, NotRolledOutError, Wait, Wanted
-from mldeploy.provider.resource import CheckError, Context, Diff, ProvisionError, Resource, UnhealthyError
-from mldeploy.provider.values import UNKNOWN, Unknown, has_unknown
+from mldeploy.provider.framework.resource import (
+    CheckError,
+    Context,
+    Diff,
+    ProvisionError,
+    Resource,
+    UnhealthyError,
+)
+from mldeploy.provider.framework.values import UNKNOWN, Unknown, has_unknown
 
 CONNECTION_VARIABLE = "MLDEPLOY_IOTHUB_CONNECTION_STRING"
 """Where an import, which has no inputs, finds a connection string. Without it: Microsoft Entra ID."""

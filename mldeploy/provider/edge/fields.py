@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mldeploy.provider.resource import Field
+from mldeploy.provider.framework.resource import Field
 
 _TEXT = Field(kind="string", description="A text.")
 _CONTAINER = {

@@ -15,8 +15,8 @@ from urllib.parse import quote, urlencode
 
 import yaml
 
+from mldeploy.provider.framework.resource import ProvisionError
 from mldeploy.provider.kubernetes.tree import obj
-from mldeploy.provider.resource import ProvisionError
 
 FIELD_MANAGER = "mldeploy-rollout"
 KEY_HEADER = "X-Mldeploy-Key"

@@ -10,7 +10,7 @@ from mldeploy.provider.kubernetes.causes import RULES
 from mldeploy.provider.kubernetes.client import Cluster, ClusterError
 from mldeploy.provider.kubernetes.facts import Cause, Container, Facts
 from mldeploy.provider.kubernetes.tree import at, is_ready, obj, text
-from mldeploy.provider.startup import readable
+from mldeploy.provider.local.startup import readable
 
 __all__ = ["Cause", "Facts", "causes", "gather", "report"]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mldeploy.provider.kubernetes.tree import Json, condition, items, obj, text
-from mldeploy.provider.startup import readable
+from mldeploy.provider.local.startup import readable
 
 _RAISED = re.compile(r"[A-Za-z_.]*(Error|Exception|Interrupt|Exit)\b(:|$)")
 _SHOWN = 300

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from mldeploy.provider.framework.resource import Diff, Field
 from mldeploy.provider.kubernetes.client import Cluster, cluster, server_of
 from mldeploy.provider.kubernetes.versions import Service
-from mldeploy.provider.resource import Diff, Field
 
 PLACE = {
     "kubeconfig": Field(

@@ -8,16 +8,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mldeploy.provider.golden import mismatch
-from mldeploy.provider.golden_requests import DEFAULT_TOLERANCE, GOLDEN_INPUTS, GoldenGate, golden_requests
+from mldeploy.artifacts.sources import inside
+from mldeploy.provider.common.golden import mismatch
+from mldeploy.provider.common.golden_requests import (
+    DEFAULT_TOLERANCE,
+    GOLDEN_INPUTS,
+    GoldenGate,
+    golden_requests,
+)
+from mldeploy.provider.framework.resource import Context, Diff, Field, ProvisionError
 from mldeploy.provider.kubernetes import explain
 from mldeploy.provider.kubernetes.client import ClusterError, Reply
 from mldeploy.provider.kubernetes.fields import KEY, PLACE, place, without_credentials
 from mldeploy.provider.kubernetes.route import Route
 from mldeploy.provider.kubernetes.versions import VERSION_LABEL, Service, ensure_ready
-from mldeploy.provider.resource import Context, Diff, Field, ProvisionError
-from mldeploy.provider.startup import readable
-from mldeploy.sources import inside
+from mldeploy.provider.local.startup import readable
 
 _REQUEST_SECONDS = 120.0
 _LATENCY_ROUNDS = 15

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any, cast
 
+from mldeploy.provider.framework.resource import CheckError, Context, Diff, Field, ProvisionError, Resource
 from mldeploy.provider.kubernetes import bake
 from mldeploy.provider.kubernetes.client import ClusterError
 from mldeploy.provider.kubernetes.fields import KEY, PLACE, place, without_credentials
@@ -22,7 +23,6 @@ from mldeploy.provider.kubernetes.versions import (
     versions,
 )
 from mldeploy.provider.kubernetes.watched_pods import WatchedPods
-from mldeploy.provider.resource import CheckError, Context, Diff, Field, ProvisionError, Resource
 
 _METRICS_API = "/apis/metrics.k8s.io/v1beta1"
 _STRATEGIES = ("blue_green", "canary")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from mldeploy.provider.framework.resource import Context, Diff, Field, Resource
 from mldeploy.provider.kubernetes.fields import PLACE, place, without_credentials
 from mldeploy.provider.kubernetes.versions import remove, versions
-from mldeploy.provider.resource import Context, Diff, Field, Resource
 
 
 class Versions(Resource):

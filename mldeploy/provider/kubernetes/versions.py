@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from mldeploy.provider.framework.resource import Context, ProvisionError
 from mldeploy.provider.kubernetes import explain
 from mldeploy.provider.kubernetes.client import FIELD_MANAGER, Cluster, ClusterError, until
 from mldeploy.provider.kubernetes.tree import at, condition, is_ready, items, number, obj, text
-from mldeploy.provider.resource import Context, ProvisionError
 
 SERVICE_LABEL = "mldeploy.dev/service"
 VERSION_LABEL = "mldeploy.dev/version"

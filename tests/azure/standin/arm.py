@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from mldeploy.provider.values import UNKNOWN, Secret, has_unknown, reveal
+from mldeploy.provider.framework.values import UNKNOWN, Secret, has_unknown, reveal
 from tests.azure.standin import outputs, rules
 from tests.azure.standin.store import Store, is_mask, masked
 from tests.azure.standin.tokens import Token, pick

@@ -14,7 +14,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from mldeploy.provider.values import UNKNOWN, Secret, Unknown, has_unknown, reveal
+from mldeploy.provider.framework.values import UNKNOWN, Secret, Unknown, has_unknown, reveal
 
 REQUIRED, READ_ONLY = 1, 2
 _ENVELOPE = frozenset({"id", "name", "type", "apiVersion", "systemData"})

@@ -10,7 +10,7 @@ import grpc
 from google.protobuf import any_pb2, empty_pb2
 from pulumi.runtime.proto import provider_pb2, status_pb2
 
-from mldeploy.provider.values import UNKNOWN, Secret, decode, difference, encode, has_secret, reveal
+from mldeploy.provider.framework.values import UNKNOWN, Secret, decode, difference, encode, has_secret, reveal
 from tests.azure.standin import invokes
 from tests.azure.standin.arm import (
     PartialError,

@@ -15,7 +15,7 @@ import grpc
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2
 
-from mldeploy.provider.values import UNKNOWN, decode, difference, encode, has_unknown, reveal
+from mldeploy.provider.framework.values import UNKNOWN, decode, difference, encode, has_unknown, reveal
 from tests.docker.daemon import DOCKER
 from tests.standin import Plugin, diff_response, serve
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pulumi
 
-from components.edge_module import EdgeModule, EdgeModuleArgs, ScoringModule
+from components.targets.edge.module import EdgeModule, EdgeModuleArgs, ScoringModule
 from mldeploy.edge import ScoringOptions
 
 wanted = json.loads(Path("wanted.json").read_text())

@@ -16,8 +16,8 @@ import grpc
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2
 
+from mldeploy.provider.framework.values import Secret, decode, difference, encode, has_unknown, reveal
 from mldeploy.provider.kubernetes.client import Cluster, ClusterError
-from mldeploy.provider.values import Secret, decode, difference, encode, has_unknown, reveal
 from tests.standin import Plugin, diff_response
 
 _CLUSTER_WIDE = {

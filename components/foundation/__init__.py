@@ -1,0 +1,1 @@
+"""What the Azure services of a stack share."""

@@ -1,0 +1,219 @@
+"""`ContainerImage`: the scoring image of the container targets, built and pushed, deployed by digest."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import pulumi
+
+from components.base import Component
+from components.foundation import outputs
+from components.sdk.azure import BuildSource, ImagePresence
+from mldeploy.imaging.dockerfile import BASE_ARGUMENT
+
+BUILDERS = ("acr", "docker")
+_REPOSITORY = re.compile(r"[a-z0-9]+([._/-][a-z0-9]+)*")
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+_TIMEOUT_SECONDS = 3600
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContainerImageArgs:
+    """Arguments of :class:`ContainerImage`."""
+
+    context: str
+    """The build context's folder, relative to the project (see `mldeploy.imaging`)."""
+    tag: str
+    """The context's digest, so that an unchanged context builds nothing."""
+    base_image: str | None = None
+    """The base image, whose digest is part of the tag where it can be asked. Default: the tag is `tag`."""
+    repository: str
+    """The repository in the registry, `mldeploy/diabetes`."""
+    server: pulumi.Input[str]
+    """The registry's host name."""
+    builder: str = "acr"
+    """`acr`: an ACR task builds it, no Docker needed. `docker`: the local Docker engine does."""
+    platform: str = "linux/amd64"
+    """Operating system and processor."""
+    registry_id: pulumi.Input[str] | None = None
+    """The registry's resource id (`acr`)."""
+    registry_name: pulumi.Input[str] | None = None
+    """The registry's name (`acr`)."""
+    resource_group: pulumi.Input[str] | None = None
+    """The registry's resource group (`acr`)."""
+    base_registry: Mapping[str, pulumi.Input[str]] | None = None
+    """`address`, `username` and `password` of a private registry with the base image (`acr`; with `docker`, log in
+    to it)."""
+    build_secrets: Mapping[str, pulumi.Input[str]] = field(default_factory=dict[str, pulumi.Input[str]])
+    """Secret build arguments, `PIP_INDEX_URL` for instance (`acr`). Only the first stage of the build sees them."""
+
+
+class ContainerImage(Component):
+    """A built image. Its tag is a digest over build context, Dockerfile and base image, so an unchanged `up` builds
+    nothing and a base image that moved is built on; a refresh that finds the image gone from the registry makes the
+    next `up` build and push it again.
+    """
+
+    group: ClassVar[str] = "image"
+
+    reference: pulumi.Output[str]
+    digest: pulumi.Output[str]
+
+    def __init__(
+        self, name: str, args: ContainerImageArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        validate(name, args)
+        super().__init__(name, opts)
+        presence = ImagePresence(
+            f"{name}-presence",
+            server=args.server,
+            repository=args.repository,
+            tag=args.tag,
+            base_image=args.base_image,
+            base_login=args.base_registry if args.base_image else None,
+            opts=self.child(),
+        )
+        build = self._by_task if args.builder == "acr" else self._by_docker
+        digest = build(name, args, presence)
+        reference = pulumi.Output.concat(args.server, "/", args.repository, "@", digest)
+        self.publish({"reference": reference, "digest": digest})
+
+    def _by_task(self, name: str, args: ContainerImageArgs, presence: ImagePresence) -> pulumi.Output[str]:
+        from pulumi_azure_native import containerregistry as acr
+
+        assert args.registry_id is not None
+        assert args.registry_name is not None
+        assert args.resource_group is not None
+        source = BuildSource(
+            f"{name}-source",
+            registry_id=args.registry_id,
+            context=args.context,
+            epoch=presence.epoch,
+            opts=self.child(),
+        )
+        os_name, architecture = args.platform.split("/")
+        run = acr.TaskRun(
+            f"{name}-build",
+            resource_group_name=args.resource_group,
+            registry_name=args.registry_name,
+            task_run_name=re.sub(r"[^a-zA-Z0-9-]", "-", f"build-{name}")[:50],
+            # Runs once for each value: when the context or what the registry holds changed.
+            force_update_tag=pulumi.Output.concat(presence.image_tag, "-", presence.epoch),
+            run_request=acr.DockerBuildRequestArgs(
+                type="DockerBuildRequest",
+                source_location=source.location,
+                docker_file_path="Dockerfile",
+                image_names=[pulumi.Output.concat(args.repository, ":", presence.image_tag)],
+                is_push_enabled=True,
+                no_cache=False,
+                timeout=_TIMEOUT_SECONDS,
+                platform=acr.PlatformPropertiesArgs(os=os_name.capitalize(), architecture=architecture),
+                arguments=[
+                    *(
+                        [acr.ArgumentArgs(name=BASE_ARGUMENT, value=presence.base, is_secret=False)]
+                        if args.base_image
+                        else []
+                    ),
+                    *(
+                        acr.ArgumentArgs(name=key, value=pulumi.Output.secret(value), is_secret=True)
+                        for key, value in sorted(args.build_secrets.items())
+                    ),
+                ]
+                or None,
+                credentials=_credentials(args.base_registry),
+            ),
+            opts=self.child(),
+        )
+        return run.run_result.apply(lambda result: _built(name, result))
+
+    def _by_docker(self, name: str, args: ContainerImageArgs, presence: ImagePresence) -> pulumi.Output[str]:
+        import pulumi_docker as docker
+
+        image = docker.Image(
+            f"{name}-build",
+            image_name=pulumi.Output.concat(args.server, "/", args.repository, ":", presence.image_tag),
+            build=docker.DockerBuildArgs(
+                # Relative: an absolute path would be a change on every other machine.
+                context=args.context,
+                dockerfile=f"{args.context}/Dockerfile",
+                platform=args.platform,
+                builder_version=docker.BuilderVersion.BUILDER_BUILD_KIT,
+                # No stage declares it, so it changes no layer; a new value makes the plugin build and push again.
+                args={
+                    "MLDEPLOY_EPOCH": presence.epoch,
+                    **({BASE_ARGUMENT: presence.base} if args.base_image else {}),
+                },
+            ),
+            skip_push=False,
+            opts=self.child(),
+        )
+        return image.repo_digest.apply(lambda text: text.rsplit("@", 1)[-1])
+
+
+def _credentials(base: Mapping[str, pulumi.Input[str]] | None) -> Any:
+    from pulumi_azure_native import containerregistry as acr
+
+    if base is None:
+        return None
+
+    def secret(value: pulumi.Input[str]) -> acr.SecretObjectArgs:
+        return acr.SecretObjectArgs(type="Opaque", value=pulumi.Output.secret(value))
+
+    address = base["address"]
+    custom = acr.CustomRegistryCredentialsArgs(
+        user_name=secret(base["username"]), password=secret(base["password"])
+    )
+    registries = pulumi.Output.from_input(address).apply(lambda text: {str(text): custom})
+    return acr.CredentialsArgs(custom_registries=registries)
+
+
+def _built(name: str, result: Any) -> str:
+    """The digest that the task pushed.
+
+    Raises:
+        ValueError: it pushed nothing; the message says where its log is.
+    """
+    images: list[Any] = list(outputs.field(result, "output_images") or [])
+    digest = outputs.field(images[0], "digest") if images else None
+    if not digest:
+        run = outputs.field(result, "run_id")
+        raise ValueError(
+            f"image {name!r}: the build {run} ended as {outputs.field(result, 'status')} and pushed no image; its "
+            f"log: `az acr task logs --run-id {run}`"
+        )
+    return str(digest)
+
+
+def validate(name: str, args: ContainerImageArgs) -> None:
+    """Everything that can be known before the first resource.
+
+    Raises:
+        ValueError: what is wrong, and what is allowed.
+    """
+    if args.builder not in BUILDERS:
+        raise ValueError(f"image {name!r}: builder {args.builder!r}; allowed: {', '.join(BUILDERS)}")
+    if not _REPOSITORY.fullmatch(args.repository):
+        raise ValueError(
+            f"image {name!r}: repository {args.repository!r}; allowed: lowercase letters, digits, . _ - /"
+        )
+    if not _TAG.fullmatch(args.tag):
+        raise ValueError(
+            f"image {name!r}: tag {args.tag!r}; allowed: 1-128 letters, digits, '.', '_' and '-'"
+        )
+    if args.platform not in ("linux/amd64", "linux/arm64"):
+        raise ValueError(f"image {name!r}: platform {args.platform!r}; allowed: linux/amd64, linux/arm64")
+    if args.context.startswith(("/", "..")):
+        raise ValueError(f"image {name!r}: context {args.context!r} must be a folder of the project")
+    needed = (args.registry_id, args.registry_name, args.resource_group)
+    if args.builder == "acr" and any(value is None for value in needed):
+        raise ValueError(
+            f"image {name!r}: the builder acr needs registry_id, registry_name and resource_group"
+        )
+    if args.builder == "docker" and (args.base_registry or args.build_secrets):
+        raise ValueError(
+            f"image {name!r}: the builder docker takes no registry login and no build secrets: `docker login` to the "
+            "base image's registry, or use the builder acr"
+        )

@@ -1,0 +1,155 @@
+"""What every target with containers makes of an image in the manifest: its build context, and its package index."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import quote
+
+import pulumi
+
+from components import secrets
+from components.context import Context
+from components.images.serving_extras import serving_extras
+from mldeploy.artifacts.content import ContentError, SqliteHashCache, digest_entries
+from mldeploy.artifacts.sources import locate
+from mldeploy.home import cache_dir
+from mldeploy.imaging import BuildContext, ContextModel, ContextSpec, render, training_runs
+from mldeploy.imaging.context import ImageError
+from mldeploy.manifest import Image, Model
+from mldeploy.provider.local.store import model_entries
+
+# What Azure ML's batch driver imports in the environment that it runs a deployment in.
+BATCH_PACKAGES = ("azureml-core", "azureml-dataset-runtime[fuse]")
+
+
+def model_version(root: Path, name: str, model: Model) -> str:
+    """The version that a model gets: the pinned one, or what follows from its content.
+
+    Raises:
+        pulumi.RunError: its source cannot be read here.
+    """
+    if model.version:
+        return model.version
+    try:
+        listed = model_entries(locate(model.source, root))
+        return digest_entries(listed, SqliteHashCache(cache_dir() / "hashes.sqlite"))[:12]
+    except ContentError as error:
+        raise pulumi.RunError(f"models.{name}.source: {error}") from None
+
+
+def model_versions(context: Context, image: str) -> dict[str, str]:
+    """The versions of an image's models: they are in the image too; in a service's settings a diff and `status` show
+    them.
+
+    Raises:
+        pulumi.RunError: a source cannot be read here.
+    """
+    models = [(name, context.manifest.models[name]) for name in context.manifest.images[image].models]
+    _check_models(image, models, batch=False)
+    return {name: model_version(Path.cwd(), name, model) for name, model in models}
+
+
+def build_context(context: Context, name: str, *, batch: bool = False, local: bool = False) -> BuildContext:
+    """The build context of an image, written under `build/images`.
+
+    Args:
+        context: the manifest.
+        name: the image's name in it.
+        batch: the variant for Azure ML's batch nodes, which get models from the workspace.
+        local: the variant for this machine's own engine, which can mount build secrets.
+
+    Raises:
+        pulumi.RunError: the image cannot be built from what the manifest says.
+    """
+    root, image = Path.cwd(), context.manifest.images[name]
+    models = [(key, context.manifest.models[key]) for key in image.models]
+    _check_models(name, models, batch=batch)
+    spec = ContextSpec(
+        image=f"{name}-batch" if batch else name,
+        source_directory=image.source_directory,
+        entry_script=image.entry_script,
+        conda_file=image.conda_file,
+        base_image=_base_image(root, name, image),
+        # Batch nodes get the model from the workspace.
+        models=[]
+        if batch
+        else [ContextModel(name=k, version=model_version(root, k, m), source=m.source) for k, m in models],
+        build_secrets=local or context.manifest.azure.builder == "docker",
+        extra_requirements=BATCH_PACKAGES if batch else (),
+        serving_extras=() if batch else serving_extras(context, name),
+        # Secret ones would stay readable in the image: targets hand them to the container when it starts.
+        environment_variables={
+            key: value for key, value in image.environment_variables.items() if isinstance(value, str)
+        },
+    )
+    try:
+        return render(root, spec)
+    except (ContentError, ImageError) as error:
+        raise pulumi.RunError(f"images.{name}: {error}") from None
+
+
+def _base_image(root: Path, name: str, image: Image) -> str | None:
+    """The base image's name; that of a training run is looked up."""
+    if image.base_image is None or not image.base_image.startswith(training_runs.PREFIX):
+        return image.base_image
+    registry = image.base_image_registry.address if image.base_image_registry else None
+    try:
+        return training_runs.base_image(image.base_image, root, registry)
+    except ContentError as error:
+        raise pulumi.RunError(f"images.{name}.base_image: {error}") from None
+
+
+def _check_models(name: str, models: list[tuple[str, Model]], *, batch: bool) -> None:
+    """Files that are only in Azure cannot get into an image that is described here."""
+    for key, model in models:
+        if not batch and model.source.startswith("azureml:"):
+            raise pulumi.RunError(
+                f"images.{name}.models: {key} is {model.source}, which is in Azure ML and not on this machine; a "
+                "container image needs the files: fetch them with `az ml job download` and give their path, give "
+                "runs:/<run id>/<path>, or put the service on a target of type batch"
+            )
+
+
+def secret_variables(context: Context, image: Image) -> dict[str, pulumi.Output[str]]:
+    """The image's secret environment variables, which its containers get when they start."""
+    variables = image.environment_variables.items()
+    return {key: secrets.resolve(context, value) for key, value in variables if not isinstance(value, str)}
+
+
+def refuse_secret_variables(name: str, image: Image, instead: str) -> None:
+    """For targets that cannot keep a variable secret.
+
+    Raises:
+        pulumi.RunError: the image has one; the message says what to do instead.
+    """
+    for key, value in image.environment_variables.items():
+        if not isinstance(value, str):
+            raise pulumi.RunError(f"images.{name}.environment_variables.{key}: is a secret; {instead}")
+
+
+def package_index(context: Context, image: Image) -> pulumi.Input[str] | None:
+    """The address of the image's private package index, secret when it has a password."""
+    index = image.package_index
+    if index is None:
+        return None
+    if index.password is None:
+        return index.url
+    scheme, rest = index.url.split("://", 1)
+    # In an address, `@`, `/`, `#` and `%` of a password mean something else.
+    user = quote(index.username or "token", safe="")
+    password = secrets.resolve(context, index.password).apply(lambda text: quote(text, safe=""))
+    address = pulumi.Output.concat(scheme, "://", user, ":", password, "@", rest)
+    return pulumi.Output.secret(address)
+
+
+def base_registry(context: Context, image: Image) -> Mapping[str, pulumi.Input[str]] | None:
+    """How to log in to the private registry of the base image."""
+    registry = image.base_image_registry
+    if registry is None or registry.username is None or registry.password is None:
+        return None
+    return {
+        "address": registry.address,
+        "username": registry.username,
+        "password": secrets.resolve(context, registry.password),
+    }

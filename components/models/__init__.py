@@ -1,0 +1,1 @@
+"""Registered models, in the local store and in Azure ML."""

@@ -1,0 +1,1 @@
+"""The typed Pulumi resources of the mldeploy provider."""

@@ -1,0 +1,286 @@
+"""`AciEndpoint`: a service on Azure Container Instances, for development and tests."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import pulumi
+from pulumi_azure_native import containerinstance as aci
+
+from components.base import Component
+from components.foundation import outputs
+from components.images import serving_settings
+from components.sdk.azure import GroupShape
+from components.sdk.local import ServiceKeys
+from components.targets.aci.rules import validate
+
+PORT = 5001
+# What the service refuses to change in place. Paths are those of azure-native's inputs.
+_RECREATED_FOR = [
+    "containers[0].resources",
+    "osType",
+    "restartPolicy",
+    "sku",
+    "priority",
+    "subnetIds",
+    "zones",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AciEndpointArgs:
+    """Arguments of :class:`AciEndpoint`. Names and defaults are those of v1's ACI web service."""
+
+    image: pulumi.Input[str]
+    """The image, by digest: `<registry>/<repository>@sha256:…`."""
+    registry_server: pulumi.Input[str]
+    """The registry's host name."""
+    identity_id: pulumi.Input[str]
+    """The user-assigned identity that pulls the image and that the script runs as."""
+    identity_client_id: pulumi.Input[str]
+    """Its client id, for `DefaultAzureCredential` in the script."""
+    resource_group: pulumi.Input[str]
+    """Where the group is created."""
+    location: pulumi.Input[str]
+    """The Azure region."""
+    group_name: str | None = None
+    """The container group's name. Default: the service's."""
+    cpu_cores: float = 1.0
+    """CPUs, 1 to 4; a change recreates the group."""
+    memory_gb: float = 1.0
+    """Memory in GB, to 16; a change recreates the group."""
+    port: int = PORT
+    """The TCP port."""
+    dns_label: str | None = None
+    """The first part of the public host name. Default: none, only an address."""
+    auth_enabled: bool = False
+    """Whether requests need `Authorization: Bearer <key>`."""
+    primary_key: pulumi.Input[str] | None = None
+    """Your own primary key. Default: a generated one."""
+    secondary_key: pulumi.Input[str] | None = None
+    """Your own secondary key. Default: a generated one."""
+    key_generation: tuple[int, int] = (1, 1)
+    """Generation of the primary and the secondary key; raising one rotates that key."""
+    ssl: Mapping[str, pulumi.Input[str]] | None = None
+    """PEM `cert` and `key`: the server speaks TLS."""
+    ssl_host: str | None = None
+    """The host name in the certificate, for the URIs. Default: the group's own name."""
+    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """The server's limits and options, by their names in the manifest (`scoring_timeout_ms`, …)."""
+    environment_variables: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Variables for the script."""
+    secret_environment: Mapping[str, pulumi.Input[str]] = field(default_factory=dict[str, pulumi.Input[str]])
+    """Secret variables for the script: nobody can read them back from Azure."""
+    collect_model_data: Mapping[str, Any] | None = None
+    """Data collection settings, as in the manifest."""
+    collect_destination: pulumi.Input[str] | None = None
+    """The blob container that collected data goes to."""
+    app_insights_connection: pulumi.Input[str] | None = None
+    """Where telemetry goes. Default: nowhere."""
+    log_analytics_id: pulumi.Input[str] | None = None
+    """The customer id of a Log Analytics workspace for the container's output."""
+    log_analytics_key: pulumi.Input[str] | None = None
+    """Its key."""
+    subnet_id: pulumi.Input[str] | None = None
+    """A subnet delegated to Container Instances: the service then has a private address only."""
+    zone: str | None = None
+    """An availability zone."""
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Tags of the group."""
+
+
+class AciEndpoint(Component):
+    """A service in one container group: no replicas and no switch without a gap, as in v1. A new model or script
+    restarts the container in place; other CPUs or memory recreate the group, and a preview says so.
+    """
+
+    group: ClassVar[str] = "service"
+
+    scoring_uri: pulumi.Output[str]
+    swagger_uri: pulumi.Output[str]
+    primary_key: pulumi.Output[str | None]
+    secondary_key: pulumi.Output[str | None]
+    group_id: pulumi.Output[str]
+    state: pulumi.Output[str]
+
+    def __init__(self, name: str, args: AciEndpointArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        validate(name, args)
+        super().__init__(name, opts)
+        keys = self._keys(name, args) if args.auth_enabled else None
+        GroupShape(
+            f"{name}-shape",
+            service=name,
+            cpu_cores=args.cpu_cores,
+            memory_gb=args.memory_gb,
+            network=args.subnet_id or "",
+            zone=args.zone or "",
+            opts=self.child(),
+        )
+        group = aci.ContainerGroup(
+            f"{name}-group",
+            resource_group_name=args.resource_group,
+            container_group_name=args.group_name or name,
+            location=args.location,
+            os_type=aci.OperatingSystemTypes.LINUX,
+            restart_policy=aci.ContainerGroupRestartPolicy.ALWAYS,
+            sku=aci.ContainerGroupSku.STANDARD,
+            identity=aci.ContainerGroupIdentityArgs(
+                type=aci.ResourceIdentityType.USER_ASSIGNED, user_assigned_identities=[args.identity_id]
+            ),
+            image_registry_credentials=[
+                aci.ImageRegistryCredentialArgs(server=args.registry_server, identity=args.identity_id)
+            ],
+            ip_address=self._address(args),
+            subnet_ids=[aci.ContainerGroupSubnetIdArgs(id=args.subnet_id)] if args.subnet_id else None,
+            zones=[args.zone] if args.zone else None,
+            containers=[self._container(name, args, keys)],
+            volumes=self._volumes(args, keys) or None,
+            diagnostics=self._diagnostics(args),
+            tags=dict(args.tags),
+            opts=self.child(replace_on_changes=list(_RECREATED_FOR), delete_before_replace=True),
+        )
+        base = outputs.answered(group, group.ip_address).apply(lambda address: _base(args, address))
+        self.publish(
+            {
+                "scoring_uri": base.apply(lambda text: f"{text}/score"),
+                "swagger_uri": base.apply(lambda text: f"{text}/swagger.json"),
+                "primary_key": keys.primary if keys else None,
+                "secondary_key": keys.secondary if keys else None,
+                "group_id": group.id,
+                "state": group.instance_view.apply(lambda view: str(outputs.field(view, "state") or "")),
+            }
+        )
+
+    def _keys(self, name: str, args: AciEndpointArgs) -> ServiceKeys:
+        primary, secondary = args.key_generation
+        return ServiceKeys(
+            f"{name}-keys",
+            primary=args.primary_key,
+            secondary=args.secondary_key,
+            generation_primary=primary,
+            generation_secondary=secondary,
+            opts=self.child(),
+        )
+
+    @staticmethod
+    def _address(args: AciEndpointArgs) -> aci.IpAddressArgs:
+        ports = [aci.PortArgs(port=args.port, protocol=aci.ContainerGroupNetworkProtocol.TCP)]
+        if args.subnet_id is not None:
+            return aci.IpAddressArgs(type=aci.ContainerGroupIpAddressType.PRIVATE, ports=ports)
+        return aci.IpAddressArgs(
+            type=aci.ContainerGroupIpAddressType.PUBLIC,
+            ports=ports,
+            dns_name_label=args.dns_label,
+            # The default, Unsecure, lets strangers take the name over once the group is gone.
+            auto_generated_domain_name_label_scope=aci.DnsNameLabelReusePolicy.TENANT_REUSE
+            if args.dns_label
+            else None,
+        )
+
+    @staticmethod
+    def _container(name: str, args: AciEndpointArgs, keys: ServiceKeys | None) -> aci.ContainerArgs:
+        plain = serving_settings.environment(
+            name, args.settings, auth=keys is not None, tls=args.ssl is not None, port=args.port
+        )
+        plain |= args.environment_variables
+        variables = [
+            aci.EnvironmentVariableArgs(name=key, value=value) for key, value in sorted(plain.items())
+        ]
+        variables += [
+            aci.EnvironmentVariableArgs(name=key, secure_value=pulumi.Output.secret(value))
+            for key, value in sorted(args.secret_environment.items())
+        ]
+        variables.append(aci.EnvironmentVariableArgs(name="AZURE_CLIENT_ID", value=args.identity_client_id))
+        if args.collect_model_data is not None:
+            collect = pulumi.Output.from_input(args.collect_destination).apply(
+                lambda where: json.dumps(
+                    {**(args.collect_model_data or {}), "destination": where}, sort_keys=True
+                )
+            )
+            variables.append(aci.EnvironmentVariableArgs(name="SERVING_COLLECT_MODEL_DATA", value=collect))
+        if args.app_insights_connection is not None:
+            connection = pulumi.Output.secret(args.app_insights_connection)
+            variables.append(
+                aci.EnvironmentVariableArgs(
+                    name="APPLICATIONINSIGHTS_CONNECTION_STRING", secure_value=connection
+                )
+            )
+        folder = serving_settings.SECRETS_FOLDER
+        mounts = [("keys", keys is not None), ("tls", args.ssl is not None)]
+        return aci.ContainerArgs(
+            name=args.group_name or name,
+            image=args.image,
+            ports=[aci.ContainerPortArgs(port=args.port, protocol=aci.ContainerNetworkProtocol.TCP)],
+            resources=aci.ResourceRequirementsArgs(
+                requests=aci.ResourceRequestsArgs(cpu=args.cpu_cores, memory_in_gb=args.memory_gb)
+            ),
+            environment_variables=variables,
+            volume_mounts=[
+                aci.VolumeMountArgs(name=key, mount_path=f"{folder}/{key}", read_only=True)
+                for key, wanted in mounts
+                if wanted
+            ]
+            or None,
+            liveness_probe=_probe(args, "/livez", failures=6),
+            readiness_probe=_probe(args, "/readyz", failures=3),
+        )
+
+    @staticmethod
+    def _volumes(args: AciEndpointArgs, keys: ServiceKeys | None) -> list[aci.VolumeArgs]:
+        volumes: list[aci.VolumeArgs] = []
+        if keys is not None:
+            text = pulumi.Output.all(keys.primary, keys.secondary).apply(_keys_file)
+            volumes.append(aci.VolumeArgs(name="keys", secret={"keys.json": pulumi.Output.secret(text)}))
+        if args.ssl is not None:
+            files = {"cert.pem": args.ssl["cert"], "key.pem": args.ssl["key"]}
+            volumes.append(
+                aci.VolumeArgs(
+                    name="tls",
+                    secret={
+                        key: pulumi.Output.secret(pulumi.Output.from_input(value).apply(_base64))
+                        for key, value in files.items()
+                    },
+                )
+            )
+        return volumes
+
+    @staticmethod
+    def _diagnostics(args: AciEndpointArgs) -> aci.ContainerGroupDiagnosticsArgs | None:
+        if args.log_analytics_id is None or args.log_analytics_key is None:
+            return None
+        return aci.ContainerGroupDiagnosticsArgs(
+            log_analytics=aci.LogAnalyticsArgs(
+                workspace_id=args.log_analytics_id,
+                workspace_key=pulumi.Output.secret(args.log_analytics_key),
+                log_type=aci.LogAnalyticsLogType.CONTAINER_INSTANCE_LOGS,
+            )
+        )
+
+
+def _probe(args: AciEndpointArgs, path: str, *, failures: int) -> aci.ContainerProbeArgs:
+    scheme = aci.Scheme.HTTPS if args.ssl is not None else aci.Scheme.HTTP
+    return aci.ContainerProbeArgs(
+        http_get=aci.ContainerHttpGetArgs(path=path, port=args.port, scheme=scheme),
+        initial_delay_seconds=10,
+        period_seconds=10,
+        timeout_seconds=5,
+        failure_threshold=failures,
+    )
+
+
+def _base(args: AciEndpointArgs, address: Any) -> str:
+    scheme = "https" if args.ssl is not None else "http"
+    host = args.ssl_host or outputs.field(address, "fqdn") or outputs.field(address, "ip") or ""
+    return f"{scheme}://{host}:{args.port}"
+
+
+def _keys_file(keys: list[str]) -> str:
+    return _base64(json.dumps({"primary": keys[0], "secondary": keys[1]}))
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()

@@ -1,0 +1,323 @@
+"""`AksCluster`: a Kubernetes cluster for many services: created, or an existing one attached."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import pulumi
+from pulumi_azure_native import Provider
+from pulumi_azure_native import containerservice as aks
+
+from components.base import Component
+from components.foundation import outputs
+from components.foundation.roles import PrincipalType, grant
+from components.targets.aks.logs import collect_logs
+from components.targets.aks.metrics import ClusterMetrics, ClusterMetricsArgs
+from components.targets.aks.pools import NodePool, create_maintenance, create_pools, system_pool
+from components.targets.aks.rules import check_attached, validate
+
+_POD_RANGE, _SERVICE_RANGE, _DNS = "10.244.0.0/16", "10.0.0.0/16", "10.0.0.10"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attach:
+    """An existing cluster, which this stack never changes."""
+
+    resource_group: str
+    """Its resource group."""
+    cluster_name: str
+    """Its name."""
+    cluster_purpose: str = "fast_prod"
+    """`fast_prod`, `dense_prod` or `dev_test`; 12 vCPUs are checked unless it is `dev_test`."""
+    vcpus: int | None = None
+    """vCPUs of one node, for a VM size whose name does not say."""
+    subscription_id: str | None = None
+    """Its subscription. Default: that of the stack."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AksClusterArgs:
+    """Arguments of :class:`AksCluster`. Either `attach`, or the rest."""
+
+    attach: Attach | None = None
+    """An existing cluster to use."""
+    resource_group: pulumi.Input[str] | None = None
+    """Where the cluster is created."""
+    cluster_name: str = ""
+    """The cluster's name."""
+    location: pulumi.Input[str] | None = None
+    """The Azure region."""
+    agent_count: int = 3
+    """Nodes at first; the autoscaler takes over from there."""
+    max_count: int | None = None
+    """The most nodes for services. Default: three times `agent_count`."""
+    vm_size: str = "Standard_D4s_v5"
+    """The nodes' VM size."""
+    vcpus: int | None = None
+    """vCPUs of one node, for a VM size whose name does not say."""
+    cluster_purpose: str = "fast_prod"
+    """`fast_prod`, `dense_prod` or `dev_test`, as in v1. `dev_test` waives the 12 vCPUs and a paid control plane."""
+    system_vm_size: str = "Standard_D2s_v5"
+    """The VM size of the two system nodes."""
+    kubernetes_version: str | None = None
+    """`1.NN`. Default: AKS's own default; upgrades follow the `patch` channel."""
+    pools: Sequence[NodePool] = ()
+    """Extra pools: GPU, spot."""
+    zones: Sequence[str] = ()
+    """Availability zones of the nodes: `1`, `2`, `3`."""
+    private: bool = False
+    """Whether the API server has a private address only."""
+    authorized_ip_ranges: Sequence[str] = ()
+    """Who may reach a public API server, as address ranges. Default: everybody who can log in."""
+    admin_group_ids: Sequence[str] = ()
+    """Entra groups whose members are cluster administrators."""
+    subnet_id: pulumi.Input[str] | None = None
+    """The nodes' subnet. Default: a network of AKS's own."""
+    pod_cidr: str = _POD_RANGE
+    """The pods' addresses (overlay: not of the network)."""
+    service_cidr: str = _SERVICE_RANGE
+    """The services' addresses."""
+    dns_service_ip: str = _DNS
+    """The cluster DNS's address, inside `service_cidr`."""
+    log_analytics_id: pulumi.Input[str] | None = None
+    """A Log Analytics workspace for container logs, in the same region."""
+    managed_prometheus: bool = False
+    """Whether managed Prometheus collects the cluster's metrics."""
+    azure_monitor_workspace_id: pulumi.Input[str] | None = None
+    """An existing Azure Monitor workspace for them. Default: one is created."""
+    maintenance_day: str = "Sunday"
+    """The weekday of planned upgrades."""
+    maintenance_start: str = "02:00"
+    """Their start, UTC."""
+    deployer_principal_id: str | None = None
+    """Object id of who runs `up`, for the right to create objects. Without it, grant that yourself."""
+    deployer_type: PrincipalType = "ServicePrincipal"
+    """What the deployer is: `ServicePrincipal`, `User` or `Group`."""
+    registry_id: pulumi.Input[str] | None = None
+    """The registry that the nodes may pull from."""
+    protect: bool = False
+    """Whether the cluster refuses to be deleted."""
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Tags of the cluster and its pools."""
+
+
+class AksCluster(Component):
+    """An AKS cluster with a small system pool and an autoscaled user pool: Azure CNI overlay, workload identity,
+    Entra logins only. The kubeconfig logs in with `kubelogin`; it holds no credentials and is a secret all the same.
+    """
+
+    group: ClassVar[str] = "azure"
+
+    cluster_name: pulumi.Output[str]
+    cluster_id: pulumi.Output[str]
+    resource_group: pulumi.Output[str]
+    node_resource_group: pulumi.Output[str]
+    kubeconfig: pulumi.Output[str]
+    oidc_issuer_url: pulumi.Output[str]
+    fqdn: pulumi.Output[str]
+
+    def __init__(self, name: str, args: AksClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        validate(args)
+        super().__init__(name, opts)
+        self._name, self._args = name, args
+        if args.attach is not None:
+            self._attach(args.attach)
+            return
+        assert args.resource_group is not None
+        group = pulumi.Output.from_input(args.resource_group)
+        cluster = self._cluster(group)
+        workers = create_pools(self, name, args, group, cluster.name)
+        create_maintenance(self, name, args, group, cluster.name)
+        if args.managed_prometheus:
+            self._metrics(group, cluster)
+        if args.log_analytics_id is not None:
+            self._logs(group, cluster, args.log_analytics_id)
+        if args.registry_id is not None:
+            grant(
+                f"{name}-pull",
+                "AcrPull",
+                scope=args.registry_id,
+                principal_id=cluster.identity_profile.apply(_kubelet),
+                opts=self.child(),
+            )
+        # Services need the user pool and the right to be created: whoever uses the kubeconfig waits for both.
+        needed = [cluster.name, workers.id, *self._deployer(cluster)]
+        ready = pulumi.Output.all(*needed).apply(lambda found: found[0])
+        self.publish(
+            {
+                "cluster_name": cluster.name,
+                "cluster_id": cluster.id,
+                "resource_group": group,
+                "node_resource_group": cluster.node_resource_group.apply(lambda text: text or ""),
+                "kubeconfig": self._kubeconfig(group, ready, pulumi.InvokeOptions(parent=self)),
+                "oidc_issuer_url": outputs.answered(cluster, cluster.oidc_issuer_profile).apply(_issuer),
+                "fqdn": pulumi.Output.all(cluster.fqdn, cluster.private_fqdn).apply(
+                    lambda pair: str(pair[0] or pair[1] or "")
+                ),
+            }
+        )
+
+    def _cluster(self, group: pulumi.Output[str]) -> aks.ManagedCluster:
+        args = self._args
+        return aks.ManagedCluster(
+            f"{self._name}-cluster",
+            resource_group_name=group,
+            resource_name_=args.cluster_name,
+            location=args.location,
+            dns_prefix=args.cluster_name.replace("_", "-")[:54].strip("-"),
+            kubernetes_version=args.kubernetes_version,
+            sku=aks.ManagedClusterSKUArgs(
+                name="Base", tier="Free" if args.cluster_purpose == "dev_test" else "Standard"
+            ),
+            identity=aks.ManagedClusterIdentityArgs(type=aks.ResourceIdentityType.SYSTEM_ASSIGNED),
+            agent_pool_profiles=[system_pool(args)],
+            enable_rbac=True,
+            disable_local_accounts=True,
+            aad_profile=aks.ManagedClusterAADProfileArgs(
+                managed=True, enable_azure_rbac=True, admin_group_object_ids=list(args.admin_group_ids)
+            ),
+            oidc_issuer_profile=aks.ManagedClusterOIDCIssuerProfileArgs(enabled=True),
+            security_profile=aks.ManagedClusterSecurityProfileArgs(
+                workload_identity=aks.ManagedClusterSecurityProfileWorkloadIdentityArgs(enabled=True),
+                image_cleaner=aks.ManagedClusterSecurityProfileImageCleanerArgs(
+                    enabled=True, interval_hours=168
+                ),
+            ),
+            network_profile=aks.ContainerServiceNetworkProfileArgs(
+                network_plugin="azure",
+                network_plugin_mode="overlay",
+                network_dataplane="cilium",
+                network_policy="cilium",
+                load_balancer_sku="standard",
+                pod_cidr=args.pod_cidr,
+                service_cidr=args.service_cidr,
+                dns_service_ip=args.dns_service_ip,
+            ),
+            api_server_access_profile=aks.ManagedClusterAPIServerAccessProfileArgs(
+                enable_private_cluster=args.private,
+                disable_run_command=True,
+                authorized_ip_ranges=list(args.authorized_ip_ranges) or None,
+            ),
+            auto_upgrade_profile=aks.ManagedClusterAutoUpgradeProfileArgs(
+                upgrade_channel="patch", node_os_upgrade_channel="NodeImage"
+            ),
+            addon_profiles=self._addons(),
+            azure_monitor_profile=aks.ManagedClusterAzureMonitorProfileArgs(
+                metrics=aks.ManagedClusterAzureMonitorProfileMetricsArgs(enabled=args.managed_prometheus)
+            ),
+            tags=dict(args.tags),
+            opts=self.child(protect=True) if args.protect else self.child(),
+        )
+
+    def _metrics(self, group: pulumi.Output[str], cluster: aks.ManagedCluster) -> None:
+        args = self._args
+        assert args.location is not None
+        ClusterMetrics(
+            f"{self._name}-metrics",
+            ClusterMetricsArgs(
+                cluster_id=cluster.id,
+                cluster_name=args.cluster_name,
+                resource_group=group,
+                location=args.location,
+                workspace_id=args.azure_monitor_workspace_id,
+                tags=args.tags,
+            ),
+            self.child(),
+        )
+
+    def _logs(
+        self, group: pulumi.Output[str], cluster: aks.ManagedCluster, workspace: pulumi.Input[str]
+    ) -> None:
+        args = self._args
+        assert args.location is not None
+        collect_logs(
+            self,
+            self._name,
+            cluster_id=cluster.id,
+            cluster_name=args.cluster_name,
+            resource_group=group,
+            location=args.location,
+            workspace_id=workspace,
+            tags=args.tags,
+        )
+
+    def _deployer(self, cluster: aks.ManagedCluster) -> list[pulumi.Output[str]]:
+        """Local accounts are off, so even who creates the cluster needs a role on it."""
+        args = self._args
+        if args.deployer_principal_id is None:
+            return []
+        granted = grant(
+            f"{self._name}-deployer",
+            "Azure Kubernetes Service RBAC Cluster Admin",
+            scope=cluster.id,
+            principal_id=args.deployer_principal_id,
+            principal_type=args.deployer_type,
+            opts=self.child(),
+        )
+        return [granted.id]
+
+    def _addons(self) -> dict[str, aks.ManagedClusterAddonProfileArgs]:
+        args = self._args
+        addons = {"azurepolicy": aks.ManagedClusterAddonProfileArgs(enabled=True)}
+        if args.log_analytics_id is not None:
+            addons["omsagent"] = aks.ManagedClusterAddonProfileArgs(
+                enabled=True,
+                config=pulumi.Output.from_input(args.log_analytics_id).apply(
+                    lambda ident: {"logAnalyticsWorkspaceResourceID": ident, "useAADAuth": "true"}
+                ),
+            )
+        return addons
+
+    def _kubeconfig(
+        self, group: pulumi.Input[str], cluster: pulumi.Input[str], options: pulumi.InvokeOptions
+    ) -> pulumi.Output[str]:
+        found = aks.list_managed_cluster_user_credentials_output(
+            resource_group_name=group,
+            resource_name=cluster,
+            format="exec",
+            opts=options,
+        )
+        return pulumi.Output.secret(found.kubeconfigs.apply(_decode))
+
+    def _attach(self, attach: Attach) -> None:
+        options = pulumi.InvokeOptions(parent=self)
+        if attach.subscription_id is not None:
+            own = Provider(
+                f"{self._name}-subscription", subscription_id=attach.subscription_id, opts=self.child()
+            )
+            options = pulumi.InvokeOptions(parent=self, provider=own)
+        found = aks.get_managed_cluster_output(
+            resource_group_name=attach.resource_group, resource_name=attach.cluster_name, opts=options
+        )
+        checked = found.agent_pool_profiles.apply(lambda pools: check_attached(attach, pools or []))
+        name = pulumi.Output.all(found.name, checked).apply(lambda pair: pair[0])
+        self.publish(
+            {
+                "cluster_name": name,
+                "cluster_id": found.id.apply(lambda text: text or ""),
+                "resource_group": attach.resource_group,
+                "node_resource_group": found.node_resource_group.apply(lambda text: text or ""),
+                "kubeconfig": self._kubeconfig(attach.resource_group, name, options),
+                "oidc_issuer_url": found.oidc_issuer_profile.apply(_issuer),
+                "fqdn": found.fqdn.apply(lambda text: text or ""),
+            }
+        )
+
+
+def _kubelet(profile: Mapping[str, Any] | None) -> str:
+    return str(outputs.field((profile or {})["kubeletidentity"], "object_id"))
+
+
+def _issuer(profile: Any) -> str:
+    # The API writes issuerURL, which the SDK turns into issuer_url.
+    return str(outputs.field(profile, "issuer_url") or outputs.field(profile, "issuerURL") or "")
+
+
+def _decode(configs: Sequence[Any] | None) -> str:
+    if not configs:
+        raise ValueError("the cluster gave no user credentials: may you list them (Cluster User role)?")
+    first = configs[0]
+    return base64.b64decode(str(first.value)).decode()

@@ -1,0 +1,108 @@
+"""`type: batch`: services that score files on Azure ML compute."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pulumi
+
+from components import naming
+from components.context import Context, Endpoint
+from components.foundation import ids as azure_ids
+from components.foundation import shared as azure_parts
+from components.foundation.shared import register_model
+from components.images.context import refuse_secret_variables
+from components.targets.batch.endpoint import BatchEndpoint, BatchEndpointArgs
+from mldeploy.imaging.batch import write_adapter
+from mldeploy.manifest import BatchTarget, Service
+from mldeploy.manifest.batch import Batch
+
+__all__ = ["deploy", "register_model"]
+
+
+def deploy(
+    context: Context, name: str, target: BatchTarget, services: Mapping[str, Service]
+) -> dict[str, Endpoint]:
+    """One :class:`BatchEndpoint` a service.
+
+    Raises:
+        pulumi.RunError: the manifest asks for something that batch endpoints do not have.
+    """
+    where = azure_parts.location(context, target.location, f"targets.{name}")
+    names = {key: naming.dns_label(name, key, limit=32) for key in services}
+    return {key: _endpoint(context, key, target, where, names[key]) for key in services}
+
+
+def _endpoint(context: Context, name: str, target: BatchTarget, where: str, compute: str) -> Endpoint:
+    service = context.manifest.services[name]
+    models = context.manifest.images[service.image].models
+    if len(models) != 1:
+        raise pulumi.RunError(
+            f"services.{name}: a batch deployment has one model; image {service.image!r} has {len(models)}"
+        )
+    refuse_secret_variables(
+        service.image,
+        context.manifest.images[service.image],
+        "batch nodes get none: read it from the key vault in init()",
+    )
+    model, base = register_model(context, models[0]), azure_parts.foundation(context)
+    image = azure_parts.container_image(context, service.image, batch=True)
+    batch = service.batch or Batch()
+    schedule = batch.schedule if batch.schedule and batch.schedule.enabled else None
+    try:
+        endpoint = BatchEndpoint(
+            name,
+            BatchEndpointArgs(
+                image=image.reference,
+                image_version=image.digest,
+                model_id=model.asset_id,
+                model_name=models[0],
+                model_version=model.version,
+                resource_group=azure_parts.workspace_group(context),
+                workspace=base.workspace,
+                location=azure_parts.workspace_location(context),
+                compute_location=where,
+                account_url=base.blob_endpoint,
+                storage_id=base.storage_id,
+                identity_id=base.identity_id,
+                identity_client_id=base.identity_client_id,
+                identity_principal_id=base.identity_principal_id,
+                adapter=write_adapter(Path.cwd()),
+                endpoint_name=naming.dns_label(
+                    name, context.stack, naming.short_hash(context.project), limit=32
+                ),
+                compute_name=compute,
+                compute_id=target.existing,
+                vm_size=target.vm_size,
+                vm_priority=target.vm_priority,
+                min_nodes=target.min_nodes,
+                max_nodes=target.max_nodes,
+                idle_seconds=target.idle_seconds_before_scaledown,
+                subnet_id=target.subnet_id,
+                instance_count=batch.instance_count,
+                mini_batch_size=batch.mini_batch_size,
+                max_concurrency_per_instance=batch.max_concurrency_per_instance,
+                error_threshold=batch.error_threshold,
+                max_retries=batch.retry_settings.max_retries,
+                timeout_seconds=int(batch.retry_settings.timeout),
+                output_action="AppendRow" if batch.output_action == "append_row" else "SummaryOnly",
+                output_file_name=batch.output_file_name,
+                logging_level=batch.logging_level.capitalize(),
+                schedule=schedule.cron if schedule else None,
+                schedule_time_zone=schedule.time_zone if schedule else "UTC",
+                schedule_input=schedule.input if schedule else None,
+                description=service.description or "",
+                tags=azure_ids.standard_tags(
+                    context.project,
+                    context.stack,
+                    context.manifest.azure.tags,
+                    target.tags,
+                    service.tags,
+                    {"service": name},
+                ),
+            ),
+        )
+    except ValueError as error:
+        raise pulumi.RunError(str(error)) from None
+    return Endpoint(endpoint.scoring_uri, "")

@@ -1,0 +1,1 @@
+"""Services on targets of type edge."""

@@ -1,0 +1,149 @@
+"""`type: local`: services on this machine, as processes or as containers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import pulumi
+
+from components import secrets
+from components.context import Context, Endpoint
+from components.images.context import base_registry, build_context, package_index
+from components.images.scoring_image import ScoringImage, ScoringImageArgs
+from components.images.serving_extras import serving_extras
+from components.models.registered_model import RegisteredModel, RegisteredModelArgs
+from components.sdk.local import LocalImage
+from components.targets.local.endpoint import LocalEndpoint, LocalEndpointArgs, ServiceModel
+from mldeploy.manifest import LocalTarget, Service
+from mldeploy.provider.local import containers
+
+_REPLICA_SETTINGS = (
+    "scoring_timeout_ms",
+    "replica_max_concurrent_requests",
+    "max_request_wait_time",
+    "enable_app_insights",
+    "cpu_cores",
+    "memory_gb",
+)
+
+
+def deploy(
+    context: Context, _name: str, target: LocalTarget, services: Mapping[str, Service]
+) -> dict[str, Endpoint]:
+    """One :class:`LocalEndpoint` a service, over models and images that services share."""
+    docker = target.runtime == "docker"
+    return {key: _endpoint(context, key, service, docker=docker) for key, service in services.items()}
+
+
+def require(name: str, target: LocalTarget) -> None:
+    """What this machine needs for the target, looked at before anything is registered.
+
+    Raises:
+        pulumi.RunError: services cannot run here so; the message says why, and what to do about it.
+    """
+    if target.runtime == "docker" and (fault := containers.fault()) is not None:
+        raise pulumi.RunError(f"targets.{name}.runtime: {fault}; or write `runtime: process`")
+
+
+def register_model(context: Context, name: str) -> RegisteredModel:
+    """The model in the local store, registered once."""
+
+    def make() -> RegisteredModel:
+        model = context.manifest.models[name]
+        args = RegisteredModelArgs(
+            source=model.source,
+            version=model.version,
+            description=model.description or "",
+            tags=dict(model.tags),
+            properties=dict(model.properties),
+        )
+        return RegisteredModel(name, args)
+
+    registered = context.shared(("local", "model", name), make)
+    context.registered[name] = registered
+    return registered
+
+
+def _image(context: Context, name: str) -> ScoringImage:
+    def make() -> ScoringImage:
+        image = context.manifest.images[name]
+        args = ScoringImageArgs(
+            source_directory=image.source_directory,
+            entry_script=image.entry_script,
+            conda_file=image.conda_file,
+            runtime=image.runtime,
+            serving_extras=serving_extras(context, name),
+        )
+        return ScoringImage(name, args)
+
+    return context.shared(("local", "image", name), make)
+
+
+def _container_image(context: Context, name: str) -> LocalImage:
+    def make() -> LocalImage:
+        image, made = context.manifest.images[name], build_context(context, name, local=True)
+        return LocalImage(
+            f"{name}-local-image",
+            image=name,
+            context=made.folder,
+            digest=made.digest,
+            package_index=package_index(context, image),
+            base_image_registry=base_registry(context, image),
+        )
+
+    return context.shared(("local", "container", name), make)
+
+
+def _runs(context: Context, name: str, *, docker: bool) -> dict[str, Any]:
+    """The arguments that say what runs: a container's image, or an environment and the script in it."""
+    if docker:
+        built = _container_image(context, name)
+        return {"image": built.digest, "container_image": built.reference}
+    image = _image(context, name)
+    return {"image": image.digest, "environment_digest": image.environment_digest}
+
+
+def _endpoint(context: Context, name: str, service: Service, *, docker: bool) -> Endpoint:
+    manifest_image = context.manifest.images[service.image]
+    models = [register_model(context, model) for model in manifest_image.models]
+    settings = {key: getattr(service, key) for key in _REPLICA_SETTINGS}
+    settings["num_replicas"] = service.num_replicas or 1
+    settings["collect_model_data"] = (
+        service.collect_model_data.model_dump(exclude_none=True) if service.collect_model_data else None
+    )
+    settings["environment_variables"] = {
+        key: value if isinstance(value, str) else secrets.resolve(context, value)
+        for key, value in manifest_image.environment_variables.items()
+        # A container has the plain ones from its image.
+        if not (docker and isinstance(value, str))
+    }
+    endpoint = LocalEndpoint(
+        name,
+        LocalEndpointArgs(
+            **_runs(context, service.image, docker=docker),
+            source_directory=manifest_image.source_directory,
+            entry_script=manifest_image.entry_script,
+            models=[ServiceModel(name=m.model_name, version=m.version, digest=m.digest) for m in models],
+            port=_port(name, service),
+            auth_enabled=service.auth_enabled,
+            primary_key=secrets.optional(context, service.primary_key),
+            secondary_key=secrets.optional(context, service.secondary_key),
+            key_generation=(service.key_generation.primary, service.key_generation.secondary),
+            golden=[request.model_dump(exclude_none=True) for request in service.golden],
+            settings=settings,
+            ssl=secrets.tls_files(context, service.ssl),
+        ),
+    )
+    if not service.auth_enabled:
+        return Endpoint(endpoint.scoring_uri, endpoint.swagger_uri)
+    primary, secondary = (
+        cast("pulumi.Output[str]", key) for key in (endpoint.primary_key, endpoint.secondary_key)
+    )
+    return Endpoint(endpoint.scoring_uri, endpoint.swagger_uri, primary, secondary)
+
+
+def _port(name: str, service: Service) -> int:
+    if service.port is None:  # the manifest's rules require one on local targets
+        raise pulumi.RunError(f"services.{name}: a local service needs a port")
+    return service.port

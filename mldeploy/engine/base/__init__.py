@@ -1,0 +1,1 @@
+"""The words of the engine: names, goals, recorded states, options, events and errors."""

@@ -1,0 +1,1 @@
+"""One operation on one stack: from registrations to steps, and the steps carried out."""

@@ -1,0 +1,1 @@
+"""Providers and policy packs, in this process or as plugin processes, and how they are asked."""

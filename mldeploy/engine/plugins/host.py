@@ -1,0 +1,115 @@
+"""Loads providers: ours in this process, others as plugin processes, a stand-in to plan without one."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from mldeploy.engine.base.errors import MissingPluginError, ProviderError
+from mldeploy.engine.base.events import Events
+from mldeploy.engine.base.proto import provider, provider_grpc
+from mldeploy.engine.plugins.plugin import PluginProcess, find_plugin
+from mldeploy.engine.plugins.provider import Provider
+from mldeploy.engine.plugins.sdk_only import SdkOnlyProvider
+from mldeploy.engine.plugins.transport import Transport
+from mldeploy.engine.program.engine_service import EngineService
+from mldeploy.engine.program.project import Project, StackConfig
+
+# Makes the servicer object of an in-process provider.
+Factory = Callable[[], Any]
+
+
+class PluginHost:
+    """Finds and starts plugins for one operation."""
+
+    def __init__(
+        self,
+        project: Project,
+        config: StackConfig,
+        service: EngineService,
+        events: Events,
+        in_process: Mapping[str, Factory],
+        *,
+        preview: bool,
+        timeout: float,
+    ) -> None:
+        self._project = project
+        self._config = config
+        self._service = service
+        self._events = events
+        self._in_process = in_process
+        self._preview = preview
+        self._timeout = timeout
+        self._lock = threading.Lock()
+        self.planned_without: set[str] = set()
+
+    def missing(self, package: str, version: str) -> str:
+        """Why the package's plugin cannot be loaded, empty when it can."""
+        if package == "pulumi" or package in self._in_process:
+            return ""
+        try:
+            find_plugin("resource", package, version, self._project.plugin_providers)
+        except MissingPluginError as error:
+            return str(error)
+        return ""
+
+    def load(self, package: str, version: str, url: str) -> Provider:
+        """A provider, not yet configured. Raises PluginError."""
+        del url
+        factory = self._in_process.get(package)
+        if factory is not None:
+            servicer = factory()
+            if hasattr(servicer, "use_engine"):  # its progress and warnings reach the user without a detour
+                servicer.use_engine(self._service)
+            return Provider(Transport(servicer, in_process=True, name=package), package)
+        try:
+            executable = find_plugin("resource", package, version, self._project.plugin_providers)
+        except MissingPluginError as error:
+            if not self._preview:
+                raise
+            self._note_missing(package, error)
+            return SdkOnlyProvider(package)
+        process = PluginProcess(
+            executable,
+            arguments=[self._service.address],
+            cwd=self._project.main,
+            env=self._environment(),
+            name=package,
+            on_line=lambda level, line: self._events.diagnostic(level, line, ephemeral=True),
+            timeout=self._timeout,
+        )
+        stub = provider_grpc.ResourceProviderStub(process.channel)
+        transport = Transport(stub, in_process=False, name=package, gone=process.gone)
+        loaded = Provider(transport, package, on_close=process.close)
+        request = provider.ProviderHandshakeRequest(
+            engine_address=self._service.address,
+            root_directory=str(executable.parent),
+            program_directory=str(executable.parent),
+            configure_with_urn=True,
+            invoke_with_preview=True,
+        )
+        try:
+            transport.call("Handshake", request)
+        except ProviderError as error:
+            if error.code != "UNIMPLEMENTED":
+                loaded.close()
+                raise
+        except BaseException:
+            loaded.close()
+            raise
+        return loaded
+
+    def _note_missing(self, package: str, error: MissingPluginError) -> None:
+        with self._lock:
+            if package in self.planned_without:
+                return
+            self.planned_without.add(package)
+        self._events.diagnostic("warning", f"planned without the {package} plugin: {error}")
+
+    def _environment(self) -> dict[str, str]:
+        secret_keys = set(self._config.secret_keys())
+        plain = {k: v for k, v in self._config.plain().items() if k not in secret_keys}
+        return {**os.environ, "PULUMI_PROJECT": self._project.name, "PULUMI_CONFIG": json.dumps(plain)}

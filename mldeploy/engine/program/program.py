@@ -1,0 +1,208 @@
+"""Runs the project's program in this process, as if it were the first thing the process ever did."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import gc
+import os
+import runpy
+import sys
+import traceback
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from mldeploy.engine.base.errors import EngineError
+from mldeploy.engine.base.urn import type_package
+from mldeploy.engine.program.event_loop import ProgramLoop
+from mldeploy.engine.program.project import StackConfig
+from mldeploy.engine.program.sdk_tuning import tuned_sdk
+
+# Modules of the host that stay when the program's folder is the one they were loaded from.
+_HOST = "mldeploy"
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramSettings:
+    """What the SDK is told about the run."""
+
+    project: str
+    stack: str
+    root: Path
+    main: Path
+    config: StackConfig
+    preview: bool
+    parallel: int
+
+
+@dataclass(slots=True)
+class ProgramResult:
+    """How the program ended: `error` is empty for a good end, `shut_down` when the engine ended it."""
+
+    error: str = ""
+    shut_down: bool = False
+
+
+def run_program(
+    settings: ProgramSettings,
+    monitor: Any,
+    engine: Any,
+    seen_packages: Callable[[str, str], None],
+) -> ProgramResult:
+    """Run `__main__.py` until every registration has been answered.
+
+    `seen_packages(package, version)` is called for each custom resource when its object is made, which is
+    before any registration of a synchronous program is sent.
+    """
+    if not (settings.main / "__main__.py").is_file():
+        raise EngineError(f"no __main__.py in {settings.main}")
+    # A fresh context: the SDK keeps its settings and the stack resource in context variables.
+    context = contextvars.Context()
+    with _clean_modules(settings.main), _working_directory(settings.main), _rare_collections():
+        return context.run(_run, settings, monitor, engine, seen_packages)
+
+
+def _run(
+    settings: ProgramSettings, monitor: Any, engine: Any, seen_packages: Callable[[str, str], None]
+) -> ProgramResult:
+    import pulumi
+    import pulumi.runtime
+
+    pulumi.runtime.set_all_config(settings.config.plain(), settings.config.secret_keys())
+    pulumi.runtime.configure(
+        pulumi.runtime.Settings(
+            project=settings.project,
+            stack=settings.stack,
+            monitor=monitor,
+            engine=engine,
+            parallel=settings.parallel,
+            dry_run=settings.preview,
+            organization="organization",
+            root_directory=str(settings.root),
+        )
+    )
+
+    def observe(args: pulumi.ResourceTransformationArgs) -> None:
+        if isinstance(args.resource, pulumi.CustomResource):
+            seen_packages(type_package(args.type_), getattr(args.opts, "version", None) or "")
+
+    def body() -> None:
+        pulumi.runtime.register_stack_transformation(observe)
+        runpy.run_path(str(settings.main), run_name="__main__")
+
+    # A call keeps its thread until its step is done.
+    loop = ProgramLoop(min(256, max(16, settings.parallel * 4)))
+    asyncio.set_event_loop(loop)
+    # An ended program leaves futures that nobody awaits; asyncio would report every one when it is collected.
+    loop.set_exception_handler(lambda _loop, _context: None)
+    try:
+        with tuned_sdk():
+            loop.run_until_complete(pulumi.runtime.run_in_stack(body))
+    except pulumi.RunError as error:
+        return _run_error(str(error))
+    except SystemExit as error:
+        if error.code not in (None, 0):
+            return ProgramResult(f"Program exited with code {error.code}")
+    except Exception:
+        return ProgramResult("Program failed with an unhandled exception:\n" + _user_traceback(settings.main))
+    finally:
+        _cancel_tasks(loop)
+        loop.calls.close()
+        loop.run_until_complete(loop.shutdown_default_executor())
+        loop.close()
+        asyncio.set_event_loop(None)
+    return ProgramResult()
+
+
+def _run_error(text: str) -> ProgramResult:
+    if text.startswith("Resource monitor has terminated"):
+        return ProgramResult(shut_down=True)
+    return ProgramResult(text)
+
+
+def _cancel_tasks(loop: asyncio.AbstractEventLoop) -> None:
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+
+
+def _user_traceback(main: Path) -> str:
+    """The traceback from the user's program on."""
+    frames = traceback.extract_tb(sys.exc_info()[2])
+    program = str(main / "__main__.py")
+    for i, frame in enumerate(frames):
+        if frame.filename == program:
+            return traceback.format_exc(limit=-(len(frames) - i))
+    return traceback.format_exc()
+
+
+def _provided_names(main: Path) -> set[str]:
+    """Top-level module names that the program's folder provides."""
+    names: set[str] = set()
+    for entry in main.iterdir():
+        if entry.name.startswith("."):
+            continue
+        if entry.suffix == ".py":
+            names.add(entry.stem)
+        elif entry.is_dir() and entry.name.isidentifier() and any(entry.glob("*.py")):
+            names.add(entry.name)
+    return names - {"__main__"}
+
+
+def _belongs(module: ModuleType, main: Path) -> bool:
+    file = getattr(module, "__file__", None)
+    if file is None:
+        paths = [str(p) for p in getattr(module, "__path__", [])]
+        return any(Path(p).is_relative_to(main) for p in paths)
+    return Path(file).is_relative_to(main)
+
+
+@contextmanager
+def _clean_modules(main: Path) -> Generator[None]:
+    """Hide the host's modules of the program's names while it runs, and forget the program's afterwards."""
+    provided = _provided_names(main)
+    host = sys.modules.get(_HOST)
+    if host is None or _belongs(host, main):
+        provided.discard(_HOST)
+    hidden = {name: module for name, module in sys.modules.items() if name.partition(".")[0] in provided}
+    for name in hidden:
+        del sys.modules[name]
+    path, argv, main_module = list(sys.path), list(sys.argv), sys.modules.get("__main__")
+    sys.argv = [str(main)]
+    try:
+        yield
+    finally:
+        for name in [n for n in sys.modules if n.partition(".")[0] in provided]:
+            del sys.modules[name]
+        sys.modules.update(hidden)
+        if main_module is not None:
+            sys.modules["__main__"] = main_module
+        sys.path[:] = path
+        sys.argv = argv
+
+
+@contextmanager
+def _working_directory(folder: Path) -> Generator[None]:
+    previous = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(previous)
+
+
+@contextmanager
+def _rare_collections() -> Generator[None]:
+    """Collect garbage seldom: nearly everything a program makes lives to its end, so looking for it is in vain."""
+    previous = gc.get_threshold()
+    gc.set_threshold(20_000, 20, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*previous)

@@ -1,0 +1,1 @@
+"""What a stack is on disk: backend, checkpoint, journal, locks, secrets, snapshots."""

@@ -1,0 +1,37 @@
+"""The resources and functions, by type token."""
+
+from __future__ import annotations
+
+from mldeploy.provider.azure import AZURE_FUNCTIONS, AZURE_RESOURCES
+from mldeploy.provider.common.keys import ServiceKeys
+from mldeploy.provider.edge.deployment import EdgeDeployment
+from mldeploy.provider.framework.functions import Function
+from mldeploy.provider.framework.resource import Resource
+from mldeploy.provider.kubernetes.gate import KubernetesGate
+from mldeploy.provider.kubernetes.rollout import Rollout
+from mldeploy.provider.kubernetes.sweep import Versions
+from mldeploy.provider.local.environment import Environment
+from mldeploy.provider.local.gate import Gate
+from mldeploy.provider.local.listener import Listener
+from mldeploy.provider.local.local_image import LocalImage
+from mldeploy.provider.local.replica import Replica
+from mldeploy.provider.local.stored_model import StoredModel
+
+RESOURCES: dict[str, Resource] = {
+    resource.token: resource
+    for resource in (
+        StoredModel(),
+        Environment(),
+        LocalImage(),
+        ServiceKeys(),
+        Replica(),
+        Gate(),
+        Listener(),
+        EdgeDeployment(),
+        KubernetesGate(),
+        Rollout(),
+        Versions(),
+        *AZURE_RESOURCES,
+    )
+}
+FUNCTIONS: dict[str, Function] = {function.token: function for function in AZURE_FUNCTIONS}

@@ -1,0 +1,90 @@
+"""The package's Pulumi schema, made from the declared fields."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mldeploy.provider.framework.functions import Function
+from mldeploy.provider.framework.resource import Field, Resource
+
+VERSION = "0.1.0"
+
+
+def schema(resources: Mapping[str, Resource], functions: Mapping[str, Function]) -> dict[str, Any]:
+    """The schema in Pulumi's package schema format."""
+    types: dict[str, Any] = {}
+    found = {token: _resource(resource, types) for token, resource in resources.items()}
+    return {
+        "name": "mldeploy",
+        "version": VERSION,
+        "displayName": "mldeploy",
+        "description": "Stored models, environments, replicas, gates and listeners of scoring services.",
+        "license": "Apache-2.0",
+        "config": {},
+        "provider": {"description": "Takes no configuration."},
+        "types": types,
+        "resources": found,
+        "functions": {token: _function(function, types) for token, function in functions.items()},
+    }
+
+
+def _function(function: Function, types: dict[str, Any]) -> dict[str, Any]:
+    def side(fields: Mapping[str, Field]) -> dict[str, Any]:
+        return {
+            "type": "object",
+            "properties": {name: _property(field, types, inputs=False) for name, field in fields.items()},
+            "required": [name for name, field in fields.items() if field.required],
+        }
+
+    return {
+        "description": function.description,
+        "inputs": side(function.inputs),
+        "outputs": side(function.outputs),
+    }
+
+
+def _resource(resource: Resource, types: dict[str, Any]) -> dict[str, Any]:
+    settable = {name: field for name, field in resource.inputs.items() if not field.computed}
+    produced = {**resource.inputs, **resource.outputs}
+    return {
+        "description": resource.description,
+        "inputProperties": {name: _property(field, types, inputs=True) for name, field in settable.items()},
+        "requiredInputs": [name for name, field in settable.items() if field.required],
+        "properties": {name: _property(field, types, inputs=False) for name, field in produced.items()},
+        "required": [
+            *(name for name, field in settable.items() if field.required),
+            *(name for name, field in produced.items() if field.computed and field.required),
+            *resource.outputs,
+        ],
+    }
+
+
+def _property(field: Field, types: dict[str, Any], *, inputs: bool) -> dict[str, Any]:
+    made = {"description": field.description, **_type(field, types)}
+    if field.secret:
+        made["secret"] = True
+    if inputs and field.replaces:
+        made["willReplaceOnChanges"] = True
+    return made
+
+
+def _type(field: Field, types: dict[str, Any]) -> dict[str, Any]:
+    if field.kind == "array":
+        return {"type": "array", "items": _type(field.items, types) if field.items else _ANY}
+    if field.kind == "map":
+        return {"type": "object", "additionalProperties": _type(field.items, types) if field.items else _ANY}
+    if field.kind == "object" and field.fields is not None:
+        token = f"mldeploy:index:{field.type_name}"
+        types[token] = {
+            "type": "object",
+            "properties": {
+                name: _property(inner, types, inputs=False) for name, inner in field.fields.items()
+            },
+            "required": [name for name, inner in field.fields.items() if inner.required],
+        }
+        return {"$ref": f"#/types/{token}"}
+    return {"type": field.kind}
+
+
+_ANY = {"$ref": "pulumi.json#/Any"}

@@ -1,0 +1,417 @@
+"""Pulumi's ResourceProvider protocol over the resources of this package.
+
+Not over `pulumi.provider.experimental`: its server appends Python tracebacks to every error message, knows neither
+resources that exist but are unhealthy nor old inputs in diffs, and cannot be called in process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import traceback
+from collections.abc import Callable, Generator, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import grpc
+from google.protobuf import any_pb2, empty_pb2
+from pulumi.runtime.proto import (
+    engine_pb2,
+    engine_pb2_grpc,
+    plugin_pb2,
+    provider_pb2,
+    provider_pb2_grpc,
+    status_pb2,
+)
+
+from mldeploy.provider.catalog import FUNCTIONS, RESOURCES
+from mldeploy.provider.framework.resource import (
+    CheckError,
+    Context,
+    Diff,
+    ProvisionError,
+    Resource,
+    UnhealthyError,
+)
+from mldeploy.provider.framework.schema import VERSION, schema
+from mldeploy.provider.framework.values import (
+    UNKNOWN,
+    Secret,
+    decode,
+    encode,
+    has_secret,
+    has_unknown,
+    reveal,
+)
+
+_SHORTEST_SCRUBBED = 4
+_KINDS = {"add": 0, "delete": 2, "update": 4}  # PropertyDiff.Kind; one more is the replacing kind
+
+
+class ProviderFailure(grpc.RpcError):
+    """A failed call, with the accessors that a client of a real plugin sees: ``code()``, ``details()`` and
+    ``trailing_metadata()`` (``grpc-status-details-bin`` holds ErrorResourceInitFailed when there is one)."""
+
+    def __init__(self, status: Any) -> None:
+        super().__init__(status.details)
+        self._status = status
+
+    def code(self) -> grpc.StatusCode:
+        """The gRPC status code."""
+        return self._status.code
+
+    def details(self) -> str:
+        """What went wrong."""
+        return self._status.details
+
+    def trailing_metadata(self) -> Any:
+        """The metadata that carries details."""
+        return self._status.trailing_metadata or ()
+
+
+class _Status(grpc.Status):
+    def __init__(
+        self, code: grpc.StatusCode, details: str, metadata: tuple[tuple[str, bytes], ...] = ()
+    ) -> None:
+        self.code = code
+        self.details = details
+        self.trailing_metadata = metadata
+
+
+class Provider(provider_pb2_grpc.ResourceProviderServicer):
+    """The provider as a gRPC servicer. Its methods are synchronous and thread-safe.
+
+    A failure ends a call with ``context.abort_with_status``, and without a context raises
+    :class:`ProviderFailure`.
+
+    Args:
+        root: the project's folder.
+        engine: an Engine client or servicer (anything with ``Log(LogRequest)``) for progress messages.
+    """
+
+    def __init__(self, root: Path, engine: Any = None) -> None:
+        self._root = root.absolute()
+        self._engine = engine
+        self._cancelled = threading.Event()
+
+    def use_engine(self, engine: Any) -> None:
+        """Send progress and warnings to this engine (see the class)."""
+        self._engine = engine
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the engine wants no further operation: it was cancelled, or is done."""
+        return self._cancelled.is_set()
+
+    # --- plugin housekeeping -----------------------------------------------------------------------------
+
+    def Handshake(self, request: Any, context: Any = None) -> Any:  # noqa: N802
+        """Learn the engine's address. (``program_directory`` is the plugin's own; the project's folder is the
+        working directory.)"""
+        if request.engine_address:
+            self._connect(request.engine_address)
+        return provider_pb2.ProviderHandshakeResponse(accept_secrets=True)
+
+    def Attach(self, request: Any, context: Any = None) -> Any:  # noqa: N802
+        """Use the engine at the given address."""
+        self._connect(request.address)
+        return empty_pb2.Empty()
+
+    def GetPluginInfo(self, request: Any, context: Any = None) -> Any:  # noqa: N802
+        """The plugin's version."""
+        return plugin_pb2.PluginInfo(version=VERSION)
+
+    def GetSchema(self, request: Any, context: Any = None) -> Any:  # noqa: N802
+        """The package's schema."""
+        return provider_pb2.GetSchemaResponse(schema=json.dumps(schema(RESOURCES, FUNCTIONS)))
+
+    def CheckConfig(self, request: Any, context: Any = None) -> Any:  # noqa: N802
+        """The provider takes no configuration."""
+        allowed = {"version", "pluginDownloadURL"}
+        failures = [
+            provider_pb2.CheckFailure(property=name, reason="the mldeploy provider takes no configuration")
+            for name in request.news.fields
+            if name not in allowed and not name.startswith("__")
+        ]
+        return provider_pb2.CheckResponse(inputs=request.news, failures=failures)
+
+    def DiffConfig(self, request: Any, context: Any = None) -> Any:  # noqa: N802
+        """Nothing in the configuration can change."""
+        return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)
+
+    def Configure(self, request: Any, context: Any = None) -> Any:  # noqa: N802
+        """Say what this provider can do."""
+        return provider_pb2.ConfigureResponse(acceptSecrets=True, supportsPreview=True)
+
+    def Cancel(self, request: Any, context: Any = None) -> Any:  # noqa: N802
+        """Make long operations stop at their next step."""
+        self._cancelled.set()
+        return empty_pb2.Empty()
+
+    # --- resources ---------------------------------------------------------------------------------------
+
+    def Check(self, request: Any, context: Any = None) -> Any:  # noqa: N802
+        """Validate inputs and add the computed ones."""
+        with self._operation(request, context, request.news) as (resource, ctx):
+            news, olds = decode(request.news), reveal(decode(request.olds))
+            computed = {name for name, field in resource.inputs.items() if field.computed}
+            news = {name: value for name, value in news.items() if name not in computed}
+            plain = reveal(news)
+            failures = resource.faults(plain)
+            if not failures:
+                try:
+                    news |= resource.check(ctx, olds, plain)
+                except CheckError as error:
+                    failures = list(error.failures)
+            news = {
+                name: Secret(value)
+                if name in resource.inputs and resource.inputs[name].secret and not isinstance(value, Secret)
+                else value
+                for name, value in news.items()
+                if value is not None
+            }
+            return provider_pb2.CheckResponse(
+                inputs=encode(news),
+                failures=[
+                    provider_pb2.CheckFailure(property=path, reason=_scrub(reason, request.news))
+                    for path, reason in failures
+                ],
+            )
+
+    def Diff(self, request: Any, context: Any = None) -> Any:  # noqa: N802
+        """Say which properties change, and which of them need a new resource."""
+        with self._operation(request, context, request.news) as (resource, ctx):
+            state, news = reveal(decode(request.olds)), reveal(decode(request.news))
+            olds = reveal(decode(request.old_inputs))
+            if not request.HasField("old_inputs"):
+                olds = {name: state[name] for name in resource.inputs if name in state}
+            found = resource.diff(ctx, request.id, state, olds, news)
+            return _diff_response(found, resource)
+
+    def Create(self, request: Any, context: Any = None) -> Any:  # noqa: N802
+        """Make a resource, or in a preview say what would be known of it."""
+        with self._operation(request, context, request.properties) as (resource, ctx):
+            wrapped = decode(request.properties)
+            inputs = reveal(wrapped)
+            if request.preview:
+                outputs = _previewed(resource, ctx, inputs)
+                return provider_pb2.CreateResponse(id="", properties=_outputs(resource, wrapped, outputs))
+            try:
+                ident, outputs = resource.create(ctx, inputs)
+            except UnhealthyError as error:
+                error.outputs = inputs | dict(error.outputs)
+                raise _init_failed(resource, error.ident, wrapped, error) from error
+            return provider_pb2.CreateResponse(
+                id=ident, properties=_outputs(resource, wrapped, inputs | outputs)
+            )
+
+    def Read(self, request: Any, context: Any = None) -> Any:  # noqa: N802
+        """Say what really is; an empty id means that it is gone."""
+        with self._operation(request, context, request.properties) as (resource, ctx):
+            old, state = decode(request.inputs), reveal(decode(request.properties))
+            if not state and not old and not resource.importable:
+                raise ProvisionError(f"{resource.token} cannot be imported: create it with the program")
+            try:
+                found = resource.read(ctx, request.id, state, reveal(old))
+            except UnhealthyError as error:
+                error.outputs = state | dict(error.outputs)
+                raise _init_failed(resource, request.id, old, error) from error
+            if found is None:
+                return provider_pb2.ReadResponse()
+            outputs, changed = found
+            inputs = old | _still_secret(resource, old, changed)
+            state_now = {
+                name: value for name, value in (reveal(inputs) | outputs).items() if value is not None
+            }
+            return provider_pb2.ReadResponse(
+                id=request.id,
+                properties=_outputs(resource, inputs, state_now),
+                inputs=_inputs(resource, inputs),
+            )
+
+    def Update(self, request: Any, context: Any = None) -> Any:  # noqa: N802
+        """Change a resource in place, or in a preview say what would be known of it."""
+        with self._operation(request, context, request.news) as (resource, ctx):
+            wrapped, state = decode(request.news), reveal(decode(request.olds))
+            news = reveal(wrapped)
+            if request.preview:
+                outputs = state | _previewed(resource, ctx, news)
+            else:
+                olds = reveal(decode(request.old_inputs)) if request.HasField("old_inputs") else state
+                try:
+                    outputs = news | resource.update(ctx, request.id, state, olds, news)
+                except UnhealthyError as error:
+                    error.outputs = news | dict(error.outputs)
+                    raise _init_failed(resource, request.id, wrapped, error) from error
+            return provider_pb2.UpdateResponse(properties=_outputs(resource, wrapped, outputs))
+
+    def Delete(self, request: Any, context: Any = None) -> Any:  # noqa: N802
+        """Remove a resource; one that is gone already is no error."""
+        with self._operation(request, context, request.properties) as (resource, ctx):
+            resource.delete(ctx, request.id, reveal(decode(request.properties)))
+            return empty_pb2.Empty()
+
+    def Invoke(self, request: Any, context: Any = None) -> Any:  # noqa: N802
+        """Call a function."""
+        with self._failing(context, request.args):
+            function, args = FUNCTIONS.get(request.tok), decode(request.args)
+            if function is None:
+                raise ProvisionError(f"no function {request.tok!r}; there are: {', '.join(FUNCTIONS)}")
+            if failures := function.faults(args):
+                found = [provider_pb2.CheckFailure(property=path, reason=why) for path, why in failures]
+                return provider_pb2.InvokeResponse(failures=found)
+            result = function.call(Context(root=self._root, cancelled=self._cancelled), reveal(args))
+            return provider_pb2.InvokeResponse(**cast("Any", {"return": encode(result)}))
+
+    # --- plumbing ----------------------------------------------------------------------------------------
+
+    def _connect(self, address: str) -> None:
+        self._engine = engine_pb2_grpc.EngineStub(grpc.insecure_channel(address))
+
+    @contextlib.contextmanager
+    def _operation(self, request: Any, context: Any, properties: Any) -> Generator[tuple[Resource, Context]]:
+        token = request.type or str(request.urn).split("::")[2].rsplit("$", 1)[-1]
+        with self._failing(context, properties):
+            resource = RESOURCES.get(token)
+            if resource is None:
+                raise ProvisionError(f"no resource type {token!r}; there are: {', '.join(RESOURCES)}")
+            yield resource, self._context(request)
+
+    @contextlib.contextmanager
+    def _failing(self, context: Any, properties: Any) -> Generator[None]:
+        """End the call with what went wrong, without the secrets among ``properties``."""
+        try:
+            yield
+        except ProviderFailure as failure:
+            self._fail(context, failure._status)  # pyright: ignore[reportPrivateUsage]
+        except (ProvisionError, OSError, ValueError) as error:
+            self._fail(context, _Status(grpc.StatusCode.UNKNOWN, _scrub(str(error), properties)))
+        except Exception as error:
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            text = f"{type(error).__name__} in {Path(where.filename).name}:{where.lineno}: {error}"
+            message = f"a fault in the mldeploy provider: {_scrub(text, properties)}"
+            self._fail(context, _Status(grpc.StatusCode.INTERNAL, message))
+
+    def _context(self, request: Any) -> Context:
+        urn = str(request.urn)
+        severity = engine_pb2.LogSeverity
+        return Context(
+            root=self._root,
+            urn=urn,
+            status=self._logger(urn, severity.INFO, ephemeral=True),
+            info=self._logger(urn, severity.INFO, ephemeral=False),
+            warn=self._logger(urn, severity.WARNING, ephemeral=False),
+            cancelled=self._cancelled,
+            timeout=getattr(request, "timeout", 0.0) or None,
+        )
+
+    def _logger(self, urn: str, severity: Any, *, ephemeral: bool) -> Callable[[str], None]:
+        def log(message: str) -> None:
+            if self._engine is not None:
+                request = engine_pb2.LogRequest(
+                    severity=severity, message=message, urn=urn, ephemeral=ephemeral
+                )
+                # A progress message that cannot be delivered is no reason to fail the work it is about.
+                with contextlib.suppress(grpc.RpcError):
+                    cast("Any", self._engine).Log(request)
+
+        return log
+
+    @staticmethod
+    def _fail(context: Any, status: Any) -> None:
+        if context is not None:
+            context.abort_with_status(status)
+        raise ProviderFailure(status) from None
+
+
+def _previewed(resource: Resource, ctx: Context, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    unknown: dict[str, Any] = dict.fromkeys(resource.outputs, UNKNOWN)
+    return dict(inputs) | unknown | resource.preview(ctx, inputs)
+
+
+def _inputs(resource: Resource, values: Mapping[str, Any]) -> Any:
+    return encode({name: value for name, value in values.items() if name in resource.inputs})
+
+
+def _still_secret(resource: Resource, old: Mapping[str, Any], changed: Mapping[str, Any]) -> dict[str, Any]:
+    """What a read found, with the secrets marked that are declared or were secret before."""
+    return {
+        name: Secret(value)
+        if name in resource.inputs and (resource.inputs[name].secret or has_secret(old.get(name)))
+        else value
+        for name, value in changed.items()
+    }
+
+
+def _outputs(resource: Resource, inputs: Mapping[str, Any], values: Mapping[str, Any]) -> Any:
+    """Outputs with their secrets marked: declared ones, and those that echo a secret input."""
+    declared = {name for name, field in {**resource.inputs, **resource.outputs}.items() if field.secret}
+    secret = declared | {name for name, value in inputs.items() if has_secret(value)}
+    return encode(
+        {
+            name: Secret(reveal(value)) if name in secret and not has_unknown(value) else reveal(value)
+            for name, value in values.items()
+            if value is not None
+        }
+    )
+
+
+def _diff_response(found: Diff, resource: Resource) -> Any:
+    details = {
+        path: provider_pb2.PropertyDiff(
+            kind=cast("Any", _KINDS[kind] + (1 if path in found.replaces else 0)),
+            inputDiff=path not in found.drift,
+        )
+        for path, kind in found.details.items()
+    }
+    some = provider_pb2.DiffResponse.DIFF_SOME if details else provider_pb2.DiffResponse.DIFF_NONE
+    return provider_pb2.DiffResponse(
+        changes=some,
+        diffs=sorted({path.split(".")[0].split("[")[0] for path in details}),
+        replaces=sorted({path.split(".")[0].split("[")[0] for path in found.replaces}),
+        detailedDiff=details,
+        hasDetailedDiff=True,
+        deleteBeforeReplace=bool(found.replaces) and resource.delete_before_replace,
+    )
+
+
+def _init_failed(
+    resource: Resource, ident: str, inputs: Mapping[str, Any], error: UnhealthyError
+) -> ProviderFailure:
+    detail = provider_pb2.ErrorResourceInitFailed(
+        id=ident,
+        properties=_outputs(resource, inputs, error.outputs),
+        inputs=_inputs(resource, inputs),
+        reasons=list(error.reasons),
+    )
+    packed = any_pb2.Any()
+    packed.Pack(detail)
+    message = "; ".join(error.reasons)
+    status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message=message, details=[packed])
+    metadata = (("grpc-status-details-bin", status.SerializeToString()),)
+    return ProviderFailure(_Status(grpc.StatusCode.UNKNOWN, message, metadata))
+
+
+def _scrub(text: str, properties: Any) -> str:
+    """``text`` without any secret string of the request's properties."""
+    for secret in sorted(_secret_strings(decode(properties), inside=False), key=len, reverse=True):
+        text = text.replace(secret, "[secret]")
+    return text
+
+
+def _secret_strings(value: Any, *, inside: bool) -> set[str]:
+    if isinstance(value, Secret):
+        return _secret_strings(value.value, inside=True)
+    if isinstance(value, dict):
+        return set[str]().union(
+            *(_secret_strings(v, inside=inside) for v in cast("dict[str, Any]", value).values())
+        )
+    if isinstance(value, list):
+        return set[str]().union(*(_secret_strings(v, inside=inside) for v in cast("list[Any]", value)))
+    return {value} if inside and isinstance(value, str) and len(value) >= _SHORTEST_SCRUBBED else set()
+
+
+def default_root() -> Path:
+    """The project's folder of a plugin process: where the engine started it."""
+    return Path.cwd()

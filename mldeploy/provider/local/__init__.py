@@ -1,0 +1,1 @@
+"""Services on this machine: models, environments, images, replicas, gates and ports."""

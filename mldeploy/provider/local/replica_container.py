@@ -1,0 +1,108 @@
+"""A replica as a container: the same server, files and sockets, in a folder that both sides see.
+
+The container sees one folder of the run directory, and nothing else of this machine. What the rest of the provider
+looks for in the run directory itself are links into that folder.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from mldeploy.provider.local.claims import write_json
+from mldeploy.provider.local.containers import COLLECTED, FOLDER, Engine, create_body, endpoint, give
+from mldeploy.provider.local.runs import Run
+
+_SHARED = "shared"
+_LINKED = ("replica.log", "startup_error.txt")
+
+
+def note(run: Run) -> dict[str, str]:
+    """What the run directory's note says of the container, so that whoever removes it removes the container too."""
+    return {"container": f"mldeploy-{run.ident}", "engine": endpoint()}
+
+
+def start(
+    run: Run,
+    inputs: Mapping[str, Any],
+    config: Mapping[str, Any],
+    threads: Mapping[str, str],
+    collected: Path | None = None,
+) -> int:
+    """Start the container.
+
+    Args:
+        run: the replica's run directory, made with :func:`note`.
+        inputs: the replica's inputs.
+        config: the server's configuration, with paths as the container sees them.
+        threads: variables with the number of threads of numeric libraries.
+        collected: the folder of this machine that collected data goes to.
+
+    Returns:
+        The id of its first process on this machine.
+
+    Raises:
+        ProvisionError: the engine refuses, or does not answer.
+    """
+    shared = run.path / _SHARED
+    shared.mkdir(mode=0o700)
+    give(shared)
+    for name in _LINKED:
+        (run.path / name).symlink_to(shared / name)
+    for socket, name in ((run.control, "control.sock"), (run.http, "http.sock")):
+        # A link may be short where its target is too long for a socket's address.
+        socket.symlink_to(shared / name)
+    for kind, text in _texts(inputs.get("ssl")).items():
+        _private(shared / f"{kind}.pem", text)
+    sockets = {"control_socket": f"{FOLDER}/control.sock", "http_socket": f"{FOLDER}/http.sock"}
+    _private(shared / "replica.json", json.dumps({**config, **sockets}))
+    share_keys(run)
+    environment = {**threads, **_texts(inputs.get("environment_variables"))}
+    folders = {FOLDER: shared}
+    if collected is not None:
+        # Only the service's own part of it.
+        own = collected / str(inputs["service"])
+        own.mkdir(mode=0o700, exist_ok=True)
+        folders[f"{COLLECTED}/{own.name}"] = give(own)
+    body = create_body(str(inputs["container_image"]), folders, environment, inputs)
+    about = run.about()
+    pid = Engine(str(about["engine"])).start(str(about["container"]), body)
+    if pid:
+        run.started(pid)
+    return pid
+
+
+def share_keys(run: Run) -> None:
+    """Hand the keys on to the container, which reads them again by itself."""
+    shared = run.path / _SHARED
+    if shared.is_dir():
+        write_json(shared / ".keys", json.loads((run.path / "keys.json").read_text()))
+        give(shared / ".keys").replace(shared / "keys.json")
+
+
+def why_ended(run: Run, inputs: Mapping[str, Any]) -> str | None:
+    """Why the container is not running; what it wrote before it had its log goes there now. None for a process."""
+    about = run.about()
+    if not about.get("container"):
+        return None
+    engine, name = Engine(str(about["engine"])), str(about["container"])
+    state = engine.state(name)
+    if output := engine.output(name).strip():
+        with run.log.open("a") as log:
+            log.write(f"{output}\n")
+    if state.get("OOMKilled"):
+        return f"the container had no memory left (memory_gb: {inputs.get('memory_gb')})"
+    return f"the container ended with exit code {state.get('ExitCode', 'unknown')}"
+
+
+def _texts(value: Any) -> dict[str, str]:
+    items = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+    return {name: str(text) for name, text in items.items()}
+
+
+def _private(path: Path, text: str) -> None:
+    path.touch(mode=0o600)
+    path.write_text(text)
+    give(path)

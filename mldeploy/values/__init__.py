@@ -1,0 +1,1 @@
+"""Property values, with secrets and unknowns, and what is done with them: paths, digests, the wire format."""
