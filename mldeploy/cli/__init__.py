@@ -10,10 +10,26 @@ _INTERRUPTED = 130
 def main() -> None:
     """Console entry point. Exit codes: 0 done, 1 the operation failed, 2 bad input, 130 interrupted."""
     try:
-        # Here: loading takes long enough to be interrupted.
-        from mldeploy.cli.app import run
-
-        code = run(sys.argv[1:])
+        code = _run(sys.argv[1:])
     except KeyboardInterrupt:
         code = _INTERRUPTED
     sys.exit(code)
+
+
+def _run(arguments: list[str]) -> int:
+    # Imported here: loading takes long enough to be interrupted.
+    from mldeploy.cli.catalog import overview
+
+    if arguments in ([], ["-h"], ["--help"]) and not _completing():
+        print(overview(), file=sys.stdout if arguments else sys.stderr)
+        return 0 if arguments else 2
+    from mldeploy.cli.app import run
+
+    return run(arguments)
+
+
+def _completing() -> bool:
+    """Whether a shell asks what could come next."""
+    import os
+
+    return "_MLDEPLOY_COMPLETE" in os.environ

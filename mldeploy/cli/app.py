@@ -1,141 +1,128 @@
-"""The Typer application: options every command shares, and how errors become messages and exit codes."""
+"""The Typer application, and how errors become messages and exit codes."""
 
 from __future__ import annotations
 
-import json
+import os
 import sys
-from pathlib import Path
-from typing import Annotated, Any, cast
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
 
-from mldeploy.home import HomeError
-from mldeploy.session import LOCAL_STACK, Session, UsageError, find_project
-
-EXIT_FAILED = 1
-EXIT_USAGE = 2
-
-app = typer.Typer(
-    name="mldeploy",
-    help="Deploy machine-learning models from one YAML manifest: to this machine, ACI, AKS, Azure ML batch, IoT Edge.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+from mldeploy.cli import catalog
+from mldeploy.cli.options import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
 
 
-def _stacks(incomplete: str) -> list[str]:
-    """For shell completion: the stacks that have a manifest here."""
-    names = [path.name.split(".")[1] for path in sorted(Path.cwd().glob("manifest.*.yaml"))]
-    return [name for name in names if name.startswith(incomplete)]
+def build(only: str | None = None) -> typer.Typer:
+    """The application.
+
+    Args:
+        only: the one command that will run. The others are there by name and summary, and their modules, some of which
+            load SDKs, are not imported.
+    """
+    app = typer.Typer(
+        name="mldeploy",
+        help=catalog.HELP,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        # Plain help fits 80 columns, pipes, and does not load Rich.
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_main)
+    for entry in catalog.COMMANDS:
+        _add(app, entry, load=only in (None, entry.name))
+    return app
 
 
-def _services(incomplete: str) -> list[str]:
-    """For shell completion: the services of all manifests here; a manifest that cannot be read offers none."""
-    import yaml
-
-    names: set[str] = set()
-    for path in [Path("manifest.yaml"), *Path.cwd().glob("manifest.*.yaml")]:
-        try:
-            document: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, yaml.YAMLError):
-            continue
-        services: Any = (
-            cast("dict[str, Any]", document).get("services") if isinstance(document, dict) else None
-        )
-        names |= (
-            {str(name) for name in cast("dict[Any, Any]", services)} if isinstance(services, dict) else set()
-        )
-    return sorted(name for name in names if name.startswith(incomplete))
-
-
-StackOption = Annotated[
-    str,
-    typer.Option(
-        "--stack",
-        "-s",
-        envvar="MLDEPLOY_STACK",
-        help="The stack: manifest.<stack>.yaml.",
-        autocompletion=_stacks,
-    ),
-]
-ProjectOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--project", "-C", help="The project's folder. Default: the nearest one with a Pulumi.yaml."
-    ),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
-ServiceArgument = Annotated[
-    str,
-    typer.Argument(metavar="SERVICE", help="The service's name in the manifest.", autocompletion=_services),
-]
-DEFAULT_STACK = LOCAL_STACK
-
-
-@app.callback()
 def _main(
     version: Annotated[
         bool, typer.Option("--version", is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    if version:
-        from importlib.metadata import version as installed
-
-        print(f"mldeploy {installed('mldeploy')}")
-        raise typer.Exit
+    """Options of no command are answered before there is an application; here they are for completion."""
+    del version
 
 
-def session(project: Path | None, stack: str) -> Session:
-    """The session of a command's options.
+def _add(app: typer.Typer, entry: catalog.Entry, *, load: bool) -> None:
+    if not load:
+        app.command(entry.name, help=entry.summary)(_not_loaded)
+        return
+    module = import_module(entry.path)
+    if entry.group:
+        app.add_typer(getattr(module, f"{entry.name}_app"), name=entry.name)
+    else:
+        app.command(entry.name)(getattr(module, entry.name.replace("-", "_")))
 
-    Raises:
-        UsageError: no project there, or the stack's name is not one.
-    """
-    if not stack or not all(c.isalnum() or c in "-_." for c in stack):
-        raise UsageError(f"--stack {stack!r}: a stack's name has letters, digits, '-', '_' and '.' only")
-    return Session(find_project(project or Path.cwd()), stack)
+
+def _not_loaded() -> None:
+    raise AssertionError("a command that was not loaded was run")
 
 
-def print_json(value: object) -> None:
-    """One JSON document on stdout."""
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+def version() -> str:
+    """What `--version` prints."""
+    from importlib.metadata import version as installed
+
+    return f"mldeploy {installed('mldeploy')}"
+
+
+def _command(arguments: Sequence[str]) -> str | None:
+    """The command that the arguments, or the line being completed, name; '' when none is there yet."""
+    if "_MLDEPLOY_COMPLETE" in os.environ:
+        line = os.environ.get("_TYPER_COMPLETE_ARGS") or os.environ.get("COMP_WORDS", "")
+        arguments = line.split()[1:]
+    named = next((word for word in arguments if not word.startswith("-")), "")
+    return named if named in {entry.name for entry in catalog.COMMANDS} else ""
 
 
 def run(arguments: list[str]) -> int:
     """Run the command line and return its exit code; every expected error is one message on stderr."""
-    from mldeploy.cli import commands
-    from mldeploy.engine.base.errors import EngineError
-    from mldeploy.manifest import ManifestErrors
-    from mldeploy.operations import OperationError
-
-    commands.register(app)
+    if arguments[:1] == ["--version"]:
+        print(version())
+        return 0
     try:
-        result = app(args=arguments, standalone_mode=False)
+        result = build(_command(arguments))(args=arguments, standalone_mode=False, prog_name="mldeploy")
     except typer.Exit as stop:
         return stop.exit_code
     except typer.Abort:
         print("aborted", file=sys.stderr)
         return EXIT_FAILED
-    except ManifestErrors as errors:
-        print(str(errors), file=sys.stderr)
-        return EXIT_USAGE
-    except (UsageError, HomeError) as error:
-        print(f"mldeploy: {error}", file=sys.stderr)
-        return EXIT_USAGE
-    except (OperationError, EngineError) as error:
-        print(f"mldeploy: {error}", file=sys.stderr)
-        return EXIT_FAILED
     except KeyboardInterrupt:
-        return 130
+        return EXIT_INTERRUPTED
     except Exception as error:
-        return _click_error(error)
+        return _explained(error)
     return result if isinstance(result, int) else 0
+
+
+def _explained(error: Exception) -> int:
+    """The message and exit code of an expected error. One that is ours is raised again.
+
+    The kinds are imported here, as most commands need none of them.
+    """
+    from mldeploy.engine.base.errors import EngineError
+    from mldeploy.home import HomeError
+    from mldeploy.manifest import ManifestErrors
+    from mldeploy.operations import OperationError
+    from mldeploy.session import UsageError
+
+    match error:
+        case ManifestErrors():
+            print(str(error), file=sys.stderr)
+            return EXIT_USAGE
+        case UsageError() | HomeError():
+            print(f"mldeploy: {error}", file=sys.stderr)
+            return EXIT_USAGE
+        case OperationError() | EngineError():
+            print(f"mldeploy: {error}", file=sys.stderr)
+            return EXIT_FAILED
+        case _:
+            return _click_error(error)
 
 
 def _click_error(error: Exception) -> int:
     """Typer raises its own copies of click's exceptions; those are the user's, all others are ours and propagate."""
-    show = getattr(error, "show", None)
+    show: Any = getattr(error, "show", None)
     if show is None:
         raise error
     show()

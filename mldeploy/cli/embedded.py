@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 
-from mldeploy.cli.runner import Operation, Outcome, RunOptions
+from mldeploy.cli.operation import Operation, Outcome, RunOptions
 from mldeploy.engine import Engine, Options
 from mldeploy.engine.display import EventStream, make_display
 from mldeploy.engine.display.base import Display
@@ -25,7 +25,7 @@ class EmbeddedRunner:
     name: str = "embedded"
 
     def run(self, operation: Operation, options: RunOptions) -> Outcome:
-        """See :class:`mldeploy.cli.runner.Runner`."""
+        """See :class:`mldeploy.cli.operation.Runner`."""
         os.chdir(self.session.project)  # where the program runs under the CLI, too
         if options.ask:
             if operation is Operation.UP:

@@ -22,11 +22,9 @@ input.
 
 def commands() -> Iterator[tuple[str, Any]]:
     """Every command that can be run, with its full name."""
-    from mldeploy.cli.app import app
-    from mldeploy.cli.commands import register
+    from mldeploy.cli.app import build
 
-    register(app)
-    yield from _walk(typer.main.get_command(app), "mldeploy")
+    yield from _walk(typer.main.get_command(build()), "mldeploy")
 
 
 def _walk(group: Any, path: str) -> Iterator[tuple[str, Any]]:

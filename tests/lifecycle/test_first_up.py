@@ -121,6 +121,7 @@ def test_an_interrupt_while_the_command_loads_is_no_traceback(monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("mldeploy.cli.app.run", interrupted)
+    monkeypatch.setattr("sys.argv", ["mldeploy", "status"])
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 130

@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
-from mldeploy.cli.app import DEFAULT_STACK, EXIT_FAILED, ProjectOption, ServiceArgument, StackOption
-from mldeploy.cli.app import session as open_session
 from mldeploy.cli.commands.deploy import EngineOption, PackOption, YesOption
-from mldeploy.cli.runner import EngineChoice, Operation, RunOptions, choose
+from mldeploy.cli.operation import EngineChoice, Operation, RunOptions
+from mldeploy.cli.options import DEFAULT_STACK, EXIT_FAILED, ProjectOption, ServiceArgument, StackOption
+from mldeploy.cli.options import session as open_session
+from mldeploy.cli.runner import choose
 from mldeploy.edits.changes import uncommitted
 from mldeploy.edits.yaml_edits import Edit
 from mldeploy.manifest import load
@@ -79,9 +80,3 @@ def _carry_out(
         how = "as it was" if edit.undo() else "as somebody else wrote it meanwhile"
         print(f"mldeploy: the update failed; {edit.file.name} is {how}", file=sys.stderr)
         raise typer.Exit(EXIT_FAILED)
-
-
-def register(app: typer.Typer) -> None:
-    """Add this module's commands."""
-    app.command(rich_help_panel="Deploy")(rollback)
-    app.command(rich_help_panel="Deploy")(promote)

@@ -10,9 +10,10 @@ from typing import Annotated
 
 import typer
 
-from mldeploy.cli.app import DEFAULT_STACK, EXIT_FAILED, JsonOption, ProjectOption, StackOption
-from mldeploy.cli.app import session as open_session
-from mldeploy.cli.runner import EngineChoice, Operation, Outcome, RunOptions, choose
+from mldeploy.cli.operation import EngineChoice, Operation, Outcome, RunOptions
+from mldeploy.cli.options import DEFAULT_STACK, EXIT_FAILED, JsonOption, ProjectOption, StackOption
+from mldeploy.cli.options import session as open_session
+from mldeploy.cli.runner import choose
 from mldeploy.session import Session
 
 EngineOption = Annotated[
@@ -157,9 +158,3 @@ def _finish(outcome: Outcome, as_json: bool) -> None:
         print(json.dumps(outcome.summary()))
     if not outcome.ok:
         raise typer.Exit(EXIT_FAILED)
-
-
-def register(app: typer.Typer) -> None:
-    """Add this module's commands."""
-    for command in (up, preview, refresh, destroy):
-        app.command(rich_help_panel="Deploy")(command)

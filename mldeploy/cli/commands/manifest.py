@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from mldeploy.cli.app import DEFAULT_STACK, JsonOption, ProjectOption, StackOption, print_json
-from mldeploy.cli.app import session as open_session
+from mldeploy.cli.options import DEFAULT_STACK, JsonOption, ProjectOption, StackOption, print_json
+from mldeploy.cli.options import session as open_session
 
 
 def validate(
@@ -43,9 +43,3 @@ def schema(
         print(text, end="")
     else:
         output.write_text(text, encoding="utf-8")
-
-
-def register(app: typer.Typer) -> None:
-    """Add this module's commands."""
-    app.command(rich_help_panel="Manifest")(validate)
-    app.command(rich_help_panel="Manifest")(schema)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from mldeploy.cli.app import JsonOption, print_json
+from mldeploy.cli.options import JsonOption, print_json
 from mldeploy.migrate import (
     Advice,
     MigrateError,
@@ -142,8 +142,3 @@ def _faults(found: Migration, output: Path) -> list[str]:
 def _print_advice(advice: list[Advice]) -> None:
     for one in advice:
         print(f"{one.where}: {one.what + ': ' if one.what else ''}{one.advice}")
-
-
-def register(app: typer.Typer) -> None:
-    """Add this module's commands."""
-    app.command("import-v1", rich_help_panel="Manifest")(import_v1)

@@ -8,8 +8,15 @@ from typing import Annotated
 
 import typer
 
-from mldeploy.cli.app import DEFAULT_STACK, EXIT_FAILED, JsonOption, ProjectOption, StackOption, print_json
-from mldeploy.cli.app import session as open_session
+from mldeploy.cli.options import (
+    DEFAULT_STACK,
+    EXIT_FAILED,
+    JsonOption,
+    ProjectOption,
+    StackOption,
+    print_json,
+)
+from mldeploy.cli.options import session as open_session
 
 
 class Format(StrEnum):
@@ -62,9 +69,3 @@ def doctor(
                 print(f"         fix: {finding.fix}")
     if any(finding.level == "problem" for finding in findings):
         raise typer.Exit(EXIT_FAILED)
-
-
-def register(app: typer.Typer) -> None:
-    """Add this module's commands."""
-    app.command(rich_help_panel="Manifest")(graph)
-    app.command(rich_help_panel="Deploy")(doctor)

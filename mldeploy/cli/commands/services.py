@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from mldeploy.cli.app import (
+from mldeploy.cli.options import (
     DEFAULT_STACK,
     EXIT_FAILED,
     JsonOption,
@@ -19,7 +19,7 @@ from mldeploy.cli.app import (
     StackOption,
     print_json,
 )
-from mldeploy.cli.app import session as open_session
+from mldeploy.cli.options import session as open_session
 from mldeploy.operations import OperationError, find_service, stack_status
 from mldeploy.session import UsageError
 
@@ -114,9 +114,3 @@ def _read(data: str) -> bytes:
         return Path(data).read_bytes()
     except OSError as error:
         raise UsageError(f"--data {data}: {error.strerror}") from error
-
-
-def register(app: typer.Typer) -> None:
-    """Add this module's commands."""
-    for command in (status, score, logs, keys):
-        app.command(rich_help_panel="Services")(command)

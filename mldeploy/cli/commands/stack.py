@@ -9,16 +9,19 @@ from typing import Annotated, Any
 
 import typer
 
-from mldeploy.cli.app import DEFAULT_STACK, JsonOption, ProjectOption, StackOption, print_json
-from mldeploy.cli.app import session as open_session
+from mldeploy.cli.options import DEFAULT_STACK, JsonOption, ProjectOption, StackOption, print_json
+from mldeploy.cli.options import session as open_session
 from mldeploy.session import UsageError
 
 ForceOption = Annotated[bool, typer.Option("--force", help="Do it in spite of what speaks against it.")]
 SecretsOption = Annotated[bool, typer.Option("--show-secrets", help="Print secrets in clear.")]
 
-stack_app = typer.Typer(help="Look at and move the state of stacks.", no_args_is_help=True)
+stack_app = typer.Typer(
+    help="Look at and move the state of stacks.", no_args_is_help=True, rich_markup_mode=None
+)
 
 
+@stack_app.command("ls")
 def list_stacks(project: ProjectOption = None, as_json: JsonOption = False) -> None:
     """List the project's stacks."""
     from mldeploy.engine.state.stack import list_stacks as engine_list
@@ -31,6 +34,7 @@ def list_stacks(project: ProjectOption = None, as_json: JsonOption = False) -> N
         print("\n".join(names) if names else "no stacks")
 
 
+@stack_app.command("output")
 def output(
     name: Annotated[str | None, typer.Argument(help="One output only.")] = None,
     project: ProjectOption = None,
@@ -60,6 +64,7 @@ def output(
         )
 
 
+@stack_app.command("export")
 def export(
     project: ProjectOption = None,
     stack: StackOption = DEFAULT_STACK,
@@ -84,6 +89,7 @@ def export(
         file.write_text(text, encoding="utf-8")
 
 
+@stack_app.command("import")
 def import_(
     project: ProjectOption = None,
     stack: StackOption = DEFAULT_STACK,
@@ -111,6 +117,7 @@ def import_(
     print(f"imported {count} resources into stack {stack!r}")
 
 
+@stack_app.command("rm")
 def remove(
     name: Annotated[str, typer.Argument(help="The stack to forget.")],
     project: ProjectOption = None,
@@ -139,14 +146,3 @@ def cancel(project: ProjectOption = None, stack: StackOption = DEFAULT_STACK) ->
     session = open_session(project, stack)
     done = engine_cancel(session.project, stack, backend_url=session.backend_url)
     print("\n".join(done) or f"stack {stack!r} is not locked")
-
-
-def register(app: typer.Typer) -> None:
-    """Add this module's commands."""
-    stack_app.command("ls")(list_stacks)
-    stack_app.command("output")(output)
-    stack_app.command("export")(export)
-    stack_app.command("import")(import_)
-    stack_app.command("rm")(remove)
-    app.add_typer(stack_app, name="stack", rich_help_panel="State")
-    app.command(rich_help_panel="State")(cancel)

@@ -1,0 +1,80 @@
+"""What every command shares: its common options, the session they name, and exit codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import typer
+
+from mldeploy.session import LOCAL_STACK, Session, UsageError, find_project
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+
+def _stacks(incomplete: str) -> list[str]:
+    """For shell completion: the stacks that have a manifest here."""
+    names = [path.name.split(".")[1] for path in sorted(Path.cwd().glob("manifest.*.yaml"))]
+    return [name for name in names if name.startswith(incomplete)]
+
+
+def _services(incomplete: str) -> list[str]:
+    """For shell completion: the services of all manifests here; a manifest that cannot be read offers none."""
+    import yaml
+
+    names: set[str] = set()
+    for path in [Path("manifest.yaml"), *Path.cwd().glob("manifest.*.yaml")]:
+        try:
+            document: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, yaml.YAMLError):
+            continue
+        services: Any = (
+            cast("dict[str, Any]", document).get("services") if isinstance(document, dict) else None
+        )
+        names |= (
+            {str(name) for name in cast("dict[Any, Any]", services)} if isinstance(services, dict) else set()
+        )
+    return sorted(name for name in names if name.startswith(incomplete))
+
+
+StackOption = Annotated[
+    str,
+    typer.Option(
+        "--stack",
+        "-s",
+        envvar="MLDEPLOY_STACK",
+        help="The stack: manifest.<stack>.yaml.",
+        autocompletion=_stacks,
+    ),
+]
+ProjectOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--project", "-C", help="The project's folder. Default: the nearest one with a Pulumi.yaml."
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
+ServiceArgument = Annotated[
+    str,
+    typer.Argument(metavar="SERVICE", help="The service's name in the manifest.", autocompletion=_services),
+]
+DEFAULT_STACK = LOCAL_STACK
+
+
+def session(project: Path | None, stack: str) -> Session:
+    """The session of a command's options.
+
+    Raises:
+        UsageError: no project there, or the stack's name is not one.
+    """
+    if not stack or not all(c.isalnum() or c in "-_." for c in stack):
+        raise UsageError(f"--stack {stack!r}: a stack's name has letters, digits, '-', '_' and '.' only")
+    return Session(find_project(project or Path.cwd()), stack)
+
+
+def print_json(value: object) -> None:
+    """One JSON document on stdout."""
+    print(json.dumps(value, indent=2, ensure_ascii=False))
