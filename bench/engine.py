@@ -170,7 +170,7 @@ def measure_tuned(folder: Path) -> dict:
     import pulumi  # noqa: F401 - not part of the measurement
 
     from mldeploy.engine.program.program import ProgramSettings, run_program
-    from mldeploy.engine.program.project import StackConfig
+    from mldeploy.engine.project.project import StackConfig
 
     settings = ProgramSettings("bench", "dev", folder, folder, StackConfig(folder / "x"), False, 16)
     monitor, engine = InstantMonitor(), InstantEngine()

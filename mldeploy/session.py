@@ -80,7 +80,7 @@ class Session:
         Raises:
             EngineError: the file that the environment names cannot be read.
         """
-        from mldeploy.engine.state.secrets import passphrase_from_environment
+        from mldeploy.engine.project.secrets import passphrase_from_environment
 
         return passphrase_from_environment({**os.environ, **self.environment()})
 

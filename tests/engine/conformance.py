@@ -37,7 +37,7 @@ _salt: list[str] = []
 
 def salt() -> str:
     if not _salt:
-        from mldeploy.engine.state.secrets import new_salt
+        from mldeploy.engine.project.secrets import new_salt
 
         _salt.append(new_salt(PASSPHRASE))
     return _salt[0]

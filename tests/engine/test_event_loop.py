@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from mldeploy.engine.program.event_loop import ProgramLoop, waiting
+from mldeploy.engine.base.waiting import waiting
+from mldeploy.engine.program.event_loop import ProgramLoop
 from mldeploy.engine.program.sdk_tuning import OutstandingOutputs
 from tests.engine.conformance import EmbeddedRunner, Workspace
 

@@ -12,9 +12,9 @@ import pytest
 
 from mldeploy.engine import Engine, EngineError, Options, read_stack
 from mldeploy.engine.base.errors import LockedError, PassphraseError, StateError
+from mldeploy.engine.project.secrets import Crypter, SecretsManager, new_salt
 from mldeploy.engine.state import stack as stacks
 from mldeploy.engine.state.lock import StackLock
-from mldeploy.engine.state.secrets import Crypter, SecretsManager, new_salt
 from tests.engine.conformance import PASSPHRASE, EmbeddedRunner, Workspace
 from tests.engine.testprovider import TestProvider
 

@@ -132,7 +132,7 @@ def test_export_import_and_locks(workspace: Workspace, both, tmp_path: Path):
     stacks.import_stack(workspace.folder, "dev", json.loads(exported.stdout), backend_url=url)
     assert workspace.state() == before
     file = tmp_path / "exported.json"
-    file.write_text(stacks.export_text(stacks.export_stack(workspace.folder, "dev", backend_url=url)))
+    file.write_text(json.dumps(stacks.export_stack(workspace.folder, "dev", backend_url=url)))
     imported = cli._pulumi("stack", "import", "--stack", "dev", "--file", str(file))
     assert imported.returncode == 0, imported.stderr
     assert workspace.state() == before

@@ -7,9 +7,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from mldeploy.engine.base.state import ResourceState
-from mldeploy.engine.state.serde import properties
-
 Sink = Callable[[dict[str, Any]], None]
 
 
@@ -48,28 +45,3 @@ class Events:
         if ephemeral:
             event["ephemeral"] = True
         self.emit(diagnosticEvent=event)
-
-
-def state_event(state: ResourceState | None) -> dict[str, Any] | None:
-    """A state inside a step event, secrets masked."""
-    if state is None:
-        return None
-    event: dict[str, Any] = {
-        "type": state.type,
-        "urn": state.urn,
-        "id": state.id,
-        "parent": state.parent,
-        "inputs": properties(state.inputs),
-        "outputs": properties(state.outputs),
-        "provider": state.provider,
-    }
-    if state.custom:
-        event["custom"] = True
-    flags = {
-        "delete": state.delete,
-        "protect": state.protect,
-        "retainOnDelete": state.retain_on_delete,
-        "initErrors": state.init_errors,
-    }
-    event.update({key: value for key, value in flags.items() if value})
-    return event

@@ -44,7 +44,7 @@ class Result:
     steps: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
 
-class Targets:
+class UrnTargets:
     """A set of URNs and URN patterns; empty means everything."""
 
     def __init__(self, patterns: list[str]) -> None:
@@ -66,9 +66,9 @@ class Targets:
         """Mean this one too."""
         self.literals.add(urn)
 
-    def copy(self) -> Targets:
+    def copy(self) -> UrnTargets:
         """A copy to add to."""
-        other = Targets([])
+        other = UrnTargets([])
         other.literals = set(self.literals)
         other._globs = self._globs
         return other

@@ -6,7 +6,7 @@ import copy
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from mldeploy.engine.plugins.calls import ChangeCall
+from mldeploy.engine.base.calls import ChangeCall
 from mldeploy.values.property_value import PropertyMap, Value
 
 
@@ -88,7 +88,7 @@ class ResourceState:
 
 
 @dataclass(slots=True, eq=False)
-class Operation:
+class PendingOperation:
     """An operation whose end was not recorded: `creating`, `updating`, `deleting`, `reading`, `importing`."""
 
     resource: ResourceState

@@ -12,7 +12,7 @@ from mldeploy.engine.base.goal import Goal
 from mldeploy.engine.base.urn import PROVIDER_PREFIX
 from mldeploy.engine.core.step_generator import StepGenerator
 from mldeploy.engine.plugins.registry import set_internal, set_version
-from mldeploy.engine.program.project import StackConfig
+from mldeploy.engine.project.project import StackConfig
 from mldeploy.values.property_value import Secret
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mldeploy.engine.base.errors import BailError
-from mldeploy.engine.base.options import Targets
+from mldeploy.engine.base.options import UrnTargets
 from mldeploy.engine.base.state import ResourceState
 from mldeploy.engine.core.dependency_graph import antichains
 from mldeploy.engine.core.deployment import Deployment
@@ -21,17 +21,17 @@ def perform_deletes(deployment: Deployment, generator: StepGenerator) -> None:
     generator.targeting.report_unknown(generator.targeting.targets)
     sames, deletes = _plan(deployment, generator)
     for same in sames:
-        deployment.executor.run_chain([same])
+        generator.executor.run_chain([same])
     by_state = {step.state: step for step in deletes}
     needed_by_failed: set[ResourceState] = set()
     for group in antichains(deployment.graph, list(by_state)):
-        for errored in deployment.executor.errored:
+        for errored in generator.executor.errored:
             for state in (errored.new, errored.old):
                 if state is not None and state in deployment.graph:
                     needed_by_failed |= deployment.graph.transitive_dependencies_of(state)
-        if deployment.executor.cancelled.is_set():
+        if generator.executor.cancelled.is_set():
             return
-        deployment.executor.run_parallel([by_state[s] for s in group if s not in needed_by_failed])
+        generator.executor.run_parallel([by_state[s] for s in group if s not in needed_by_failed])
 
 
 def _plan(deployment: Deployment, generator: StepGenerator) -> tuple[list[Step], list[Step]]:
@@ -45,7 +45,7 @@ def _plan(deployment: Deployment, generator: StepGenerator) -> tuple[list[Step],
                 deployment.deletes.add(state.urn)
                 deployment.registry.ensure(state.provider, deployment.olds)
                 deletes.append(step)
-        elif not generator.operated_on(state.urn) and not state.delete:
+        elif not generator.decided.operated_on(state.urn) and not state.delete:
             new = state.copy()
             new.id = ""
             sames.append(SameStep(deployment=deployment, old=state, new=new, untargeted=True))
@@ -58,7 +58,7 @@ def _delete_step(deployment: Deployment, generator: StepGenerator, state: Resour
         if state in generator.replacing.pending_deletes:
             return None
         return DeleteStep(deployment=deployment, old=state, replacing=True)
-    if generator.operated_on(state.urn):
+    if generator.decided.operated_on(state.urn):
         return None
     if state in generator.replacing.pending_deletes:
         # Deleted before a replacement whose registration never came: only the record is left.
@@ -95,7 +95,7 @@ def _allowed(deployment: Deployment, generator: StepGenerator) -> _Allowed:
     return _Allowed(None, set())
 
 
-def _with_dependents(deployment: Deployment, targets: Targets) -> set[str]:
+def _with_dependents(deployment: Deployment, targets: UrnTargets) -> set[str]:
     """Targets, what needs them, and their children."""
     found: set[str] = set()
     frontier = [s for s in deployment.base.resources if targets.contains(s.urn)]
@@ -107,7 +107,7 @@ def _with_dependents(deployment: Deployment, targets: Targets) -> set[str]:
     return found
 
 
-def _needed_by(deployment: Deployment, excludes: Targets) -> set[str]:
+def _needed_by(deployment: Deployment, excludes: UrnTargets) -> set[str]:
     """Excluded resources and what they need."""
     found: set[str] = set()
     frontier = [s for s in deployment.base.resources if excludes.contains(s.urn)]
@@ -136,7 +136,7 @@ def _refuse_unspecified(deployment: Deployment, generator: StepGenerator, delete
                 step.urn,
             )
     if refused:
-        generator.failed = True
+        generator.decided.failed = True
         if not deployment.preview:
             raise BailError("delete untargeted resource")
 
@@ -156,16 +156,18 @@ def perform_refresh(deployment: Deployment, generator: StepGenerator) -> None:
             continue
         deployment.registry.ensure(state.provider, deployment.olds)
         steps[state] = RefreshStep(deployment=deployment, old=state, new=state)
-    deployment.executor.run_parallel(list(steps.values()))
+    generator.executor.run_parallel(list(steps.values()))
     rebuilt = rebuild(deployment.base, steps)
     deployment.set_base(rebuilt)
     if deployment.snapshots is not None:
         deployment.snapshots.rebase(rebuilt)
-    if deployment.executor.failed:
+    if generator.executor.failed:
         raise BailError("refresh failed")
 
 
-def _refreshed(deployment: Deployment, state: ResourceState, targets: Targets, excludes: Targets) -> bool:
+def _refreshed(
+    deployment: Deployment, state: ResourceState, targets: UrnTargets, excludes: UrnTargets
+) -> bool:
     options = deployment.options
     needs = state.all_dependencies()
     if excludes.constrained:

@@ -13,20 +13,12 @@ class DependencyGraph:
         self.resources = resources
         self._index = {state: i for i, state in enumerate(resources)}
         self._by_urn: dict[str, list[ResourceState]] = {}
-        self._children: dict[str, list[ResourceState]] = {}
         for state in resources:
             self._by_urn.setdefault(state.urn, []).append(state)
-            if state.parent:
-                self._children.setdefault(state.parent, []).append(state)
         self._edges: dict[ResourceState, frozenset[ResourceState]] = {}
 
     def __contains__(self, state: ResourceState) -> bool:
         return state in self._index
-
-    def alias(self, new: ResourceState, old: ResourceState) -> None:
-        """Let `new` stand where `old` stands."""
-        if old in self._index:
-            self._index[new] = self._index[old]
 
     def _last_before(self, urn: str, position: int) -> ResourceState | None:
         found = None

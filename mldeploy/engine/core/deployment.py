@@ -10,7 +10,6 @@ from mldeploy.engine.base.events import Events
 from mldeploy.engine.base.options import Options
 from mldeploy.engine.base.state import ResourceState
 from mldeploy.engine.core.dependency_graph import DependencyGraph
-from mldeploy.engine.core.step_executor import StepExecutor
 from mldeploy.engine.plugins.registry import ProviderRegistry
 from mldeploy.engine.state.checkpoint import Snapshot
 from mldeploy.engine.state.snapshot import SnapshotManager
@@ -28,7 +27,8 @@ class Identity:
 
 
 class Deployment:
-    """Shared by the generator, the executor, the steps and the monitor. `preview` changes nothing outside."""
+    """Shared by the generator, the executor, the steps and the monitor; knows none of them. `preview` changes nothing
+    outside."""
 
     def __init__(
         self,
@@ -57,7 +57,6 @@ class Deployment:
             op.resource.urn: op.resource for op in base.operations if op.type == "creating"
         }
         self.set_base(base)
-        self.executor = StepExecutor(self, options.parallel)
 
     def set_base(self, base: Snapshot) -> None:
         """Take a snapshot as the old state (at the start, and after a refresh)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from mldeploy.engine.plugins.provider import DIFF_NONE, DIFF_SOME, DIFF_UNKNOWN, Diff
+from mldeploy.engine.plugins.provider import DIFF_NONE, DIFF_SOME, DIFF_UNKNOWN, ProviderDiff
 from mldeploy.values.property_path import Path, format_path, parse_path, path_contains
 from mldeploy.values.property_value import PropertyMap, Secret, Value, deep_equals, is_list, is_map
 
@@ -76,7 +76,7 @@ def _diff_value(path: Path, old: Value, new: Value, out: ObjectDiff, internal: b
         out.changes[format_path(path)] = ("update", old, new)
 
 
-def resolve_unknown(diff: Diff, old: PropertyMap, new: PropertyMap) -> Diff:
+def resolve_unknown(diff: ProviderDiff, old: PropertyMap, new: PropertyMap) -> ProviderDiff:
     """A provider's diff; where it says nothing, what comparing the inputs says."""
     if diff.changes != DIFF_UNKNOWN:
         return diff
@@ -90,7 +90,7 @@ def resolve_unknown(diff: Diff, old: PropertyMap, new: PropertyMap) -> Diff:
     return diff
 
 
-def invert(diff: Diff) -> Diff:
+def invert(diff: ProviderDiff) -> ProviderDiff:
     """The diff seen from the other side: what was added is deleted."""
     swap = {
         "add": "delete",
@@ -101,7 +101,7 @@ def invert(diff: Diff) -> Diff:
     detailed = None
     if diff.detailed is not None:
         detailed = {path: (swap.get(kind, kind), inputs) for path, (kind, inputs) in diff.detailed.items()}
-    return Diff(
+    return ProviderDiff(
         diff.changes,
         diff.replace_keys,
         diff.stable_keys,
@@ -111,7 +111,7 @@ def invert(diff: Diff) -> Diff:
     )
 
 
-def apply_replace_on_changes(diff: Diff, paths: list[str], *, has_init_errors: bool) -> Diff:
+def apply_replace_on_changes(diff: ProviderDiff, paths: list[str], *, has_init_errors: bool) -> ProviderDiff:
     """Turn updates of the named paths into replacements. Raises ValueError for a malformed path."""
     if diff.changes != DIFF_SOME and not has_init_errors:
         return diff
@@ -135,7 +135,9 @@ def apply_replace_on_changes(diff: Diff, paths: list[str], *, has_init_errors: b
         changes = DIFF_SOME
         if detailed is not None:
             detailed[_INIT_ERROR] = ("update-replace", False)
-    return Diff(changes, replaces, diff.stable_keys, diff.changed_keys, detailed, diff.delete_before_replace)
+    return ProviderDiff(
+        changes, replaces, diff.stable_keys, diff.changed_keys, detailed, diff.delete_before_replace
+    )
 
 
 def _as_replace(kind: str) -> str:

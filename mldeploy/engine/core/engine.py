@@ -13,10 +13,9 @@ from typing import Any
 from mldeploy.engine.base.errors import EngineError
 from mldeploy.engine.base.events import Events, Sink
 from mldeploy.engine.base.options import Options, Result
-from mldeploy.engine.core.deployment import Deployment
-from mldeploy.engine.core.run import Run
+from mldeploy.engine.core.run import OperationRun, Setting
 from mldeploy.engine.plugins.host import Factory
-from mldeploy.engine.program.project import backend_path, check_stack_name, load_project
+from mldeploy.engine.project.project import backend_path, check_stack_name, load_project
 from mldeploy.engine.state.backend import FileBackend, StackReference
 from mldeploy.engine.state.lock import StackLock
 from mldeploy.engine.state.stack import OpenStack, open_stack
@@ -48,7 +47,7 @@ class Engine:
         self.passphrase = passphrase
         self._sink = sink
         self.providers: dict[str, Factory] = {"mldeploy": self._own_provider, **(providers or {})}
-        self._running: Deployment | None = None
+        self._running: OperationRun | None = None
 
     def _own_provider(self) -> Any:
         from mldeploy.provider.framework.servicer import Provider
@@ -76,7 +75,7 @@ class Engine:
         running = self._running
         if running is not None:
             running.executor.cancel()
-            threading.Thread(target=running.registry.cancel, daemon=True).start()
+            threading.Thread(target=running.deployment.registry.cancel, daemon=True).start()
 
     # -- one operation ---------------------------------------------------------------------------------------
 
@@ -91,8 +90,9 @@ class Engine:
                 )
                 if opened.recovered:
                     events.diagnostic("warning", opened.recovered)
-                run = Run(self, kind, options, events, opened, preview=preview)
-                with self._interruptible(run.deployment):
+                setting = Setting(self.project, self.backend, self.reference, self.passphrase, self.providers)
+                run = OperationRun(setting, kind, options, events, opened, preview=preview)
+                with self._interruptible(run):
                     result = run.execute()
                 result.duration = time.time() - started
                 if not preview:
@@ -115,15 +115,15 @@ class Engine:
             yield
 
     @contextmanager
-    def _interruptible(self, deployment: Deployment) -> Generator[None]:
+    def _interruptible(self, run: OperationRun) -> Generator[None]:
         """Ctrl-C once: finish running steps and stop. Twice: the usual KeyboardInterrupt."""
-        self._running = deployment
+        self._running = run
         previous: Any = None
 
         def on_interrupt(number: int, frame: Any) -> None:
-            if deployment.executor.cancelled.is_set():
+            if run.executor.cancelled.is_set():
                 signal.default_int_handler(number, frame)
-            deployment.note_error("canceled")
+            run.deployment.note_error("canceled")
             self.cancel()
 
         main = threading.current_thread() is threading.main_thread()

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from mldeploy.engine.base.calls import CheckCall
 from mldeploy.engine.base.errors import BailError
 from mldeploy.engine.base.goal import Goal
 from mldeploy.engine.base.state import ResourceState
-from mldeploy.engine.plugins.calls import CheckCall
+from mldeploy.engine.core.decisions import Decisions
+from mldeploy.engine.core.resource_diff import ignore_changes
 from mldeploy.engine.plugins.registry import AnyProvider
 from mldeploy.values.property_value import PropertyMap, mask_secrets
-
-if TYPE_CHECKING:
-    from mldeploy.engine.core.step_generator import StepGenerator
 
 
 class InputChecker:
     """Part of the step generator; provider calls are made without its lock."""
 
-    def __init__(self, generator: StepGenerator) -> None:
-        self._generator = generator
-        self._deployment = generator.deployment
+    def __init__(self, decided: Decisions) -> None:
+        self._decided = decided
+        self._deployment = decided.deployment
 
     def check(
         self,
@@ -36,13 +33,13 @@ class InputChecker:
         """The inputs as the provider has them. Raises BailError for what it does not allow."""
         inputs = new.inputs
         if old is not None:
-            inputs = self._generator.differ.ignore_changes(new.urn, inputs, old.inputs, goal.ignore_changes)
+            inputs = ignore_changes(self._deployment, new.urn, inputs, old.inputs, goal.ignore_changes)
         if provider is None:
             return inputs
         if not included:
             return old.inputs if old is not None else inputs
         olds: PropertyMap = {}
-        fresh = old is None or recreating or old.external or self._generator.is_replace_target(new.urn, old)
+        fresh = old is None or recreating or old.external or self._decided.is_replace_target(new.urn, old)
         if fresh:
             inputs = goal.properties
             # An interrupted create may have made the object: the same generated names find it again.
@@ -71,5 +68,5 @@ class InputChecker:
                 )
             else:
                 self._deployment.error(f"{where} has a problem: {reason}", new.urn)
-        self._generator.failed = True
+        self._decided.failed = True
         return BailError(f"resource {new.urn} is invalid")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from mldeploy.engine.base.calls import ReadCall
 from mldeploy.engine.base.errors import InitError, ProviderError
 from mldeploy.engine.base.state import ResourceState
 from mldeploy.engine.base.urn import is_provider_type
@@ -21,8 +22,7 @@ from mldeploy.engine.core.step import (
     PartialStep,
     Step,
 )
-from mldeploy.engine.plugins.calls import ReadCall
-from mldeploy.engine.plugins.provider import DIFF_NONE, DIFF_UNKNOWN, Diff
+from mldeploy.engine.plugins.provider import DIFF_NONE, DIFF_UNKNOWN, ProviderDiff
 from mldeploy.engine.state.checkpoint import now
 from mldeploy.values.property_value import UNKNOWN_STRING, deep_equals
 
@@ -66,7 +66,7 @@ class RefreshStep(Step):
     """Compares the record with what is there. `result_op` says what it found: same, update or delete."""
 
     deleted: bool = False
-    diff: Diff = field(default_factory=Diff)
+    diff: ProviderDiff = field(default_factory=ProviderDiff)
 
     @property
     def op(self) -> str:
@@ -119,7 +119,7 @@ class RefreshStep(Step):
             self.diff_keys, self.detailed = self.diff.changed_keys, self.diff.detailed
         return None
 
-    def _compare(self, old: ResourceState, new: ResourceState) -> Diff:
+    def _compare(self, old: ResourceState, new: ResourceState) -> ProviderDiff:
         """What an update back to the record would change, turned round."""
         call = new.change_to(old.inputs, preview=self.deployment.preview, ignore=old.ignore_changes)
         diff = self._provider().diff(call)

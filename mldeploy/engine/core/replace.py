@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from mldeploy.engine.base.calls import CheckCall
 from mldeploy.engine.base.errors import BailError, EngineError
 from mldeploy.engine.base.goal import Goal
 from mldeploy.engine.base.state import ResourceState
 from mldeploy.engine.base.urn import is_provider_type, parse_provider_reference
+from mldeploy.engine.core.decisions import Decisions
 from mldeploy.engine.core.deployment import Registration
 from mldeploy.engine.core.diff import apply_replace_on_changes, resolve_unknown
 from mldeploy.engine.core.step import CreateStep, DeleteStep, ReplaceStep, Step
-from mldeploy.engine.plugins.calls import CheckCall
-from mldeploy.engine.plugins.provider import Diff
+from mldeploy.engine.plugins.provider import ProviderDiff
 from mldeploy.engine.plugins.registry import AnyProvider, owner_of
 from mldeploy.values.property_value import UNKNOWN, PropertyMap, mask_secrets
-
-if TYPE_CHECKING:
-    from mldeploy.engine.core.step_generator import StepGenerator
-
 
 _UNPROTECT = (
     "To unprotect the resource, remove the `protect` flag from the resource in your Pulumi program and run"
@@ -29,9 +24,9 @@ _UNPROTECT = (
 class ReplacePlanner:
     """Part of the step generator; called while its lock is held."""
 
-    def __init__(self, generator: StepGenerator) -> None:
-        self._generator = generator
-        self._deployment = generator.deployment
+    def __init__(self, decided: Decisions) -> None:
+        self._decided = decided
+        self._deployment = decided.deployment
         self.dependent_keys: dict[str, list[str]] = {}
         self.pending_deletes: set[ResourceState] = set()
 
@@ -41,7 +36,7 @@ class ReplacePlanner:
         old: ResourceState,
         new: ResourceState,
         provider: AnyProvider | None,
-        diff: Diff,
+        diff: ProviderDiff,
         registration: Registration,
         seed: bytes,
     ) -> list[Step]:
@@ -49,8 +44,8 @@ class ReplacePlanner:
         urn = new.urn
         self._refuse_protected(old, new)
         self._refuse_import(goal, old, new, diff)
-        self._generator.replaces.add(urn)
-        if provider is not None and not self._generator.is_replace_target(urn, old):
+        self._decided.replaces.add(urn)
+        if provider is not None and not self._decided.is_replace_target(urn, old):
             # Defaults were taken over from the old object; the new one gets its own.
             inputs, failures = provider.check(
                 CheckCall(urn=urn, olds={}, news=goal.properties, preview=self._deployment.preview, seed=seed)
@@ -93,12 +88,12 @@ class ReplacePlanner:
         message = (
             f'unable to replace resource "{new.urn}"\nas it is currently marked for protection. {_UNPROTECT}'
         )
-        self._generator.failed = True
+        self._decided.failed = True
         self._deployment.error(message, new.urn)
         if not self._deployment.preview:
             raise BailError(message)
 
-    def _refuse_import(self, goal: Goal, old: ResourceState, new: ResourceState, diff: Diff) -> None:
+    def _refuse_import(self, goal: Goal, old: ResourceState, new: ResourceState, diff: ProviderDiff) -> None:
         if not goal.import_id:
             return
         changes = "\n".join(
@@ -131,7 +126,7 @@ class ReplacePlanner:
                         f" currently marked for protection. {_UNPROTECT}, or use the command:\n"
                         f"`pulumi state unprotect '{state.urn}'`"
                     )
-                    self._generator.failed = True
+                    self._decided.failed = True
                     self._deployment.error(message, urn)
                     raise BailError(message)
                 steps.append(self._delete_replaced(state))
@@ -155,14 +150,14 @@ class ReplacePlanner:
 
     def dependents(self, root: ResourceState) -> list[tuple[ResourceState, list[str]]]:
         """Recorded resources that a change of `root` would replace, in order, with the keys that cause it."""
-        generator = self._generator
+        decided = self._decided
         seen_already = (
-            generator.reads
-            | generator.creates
-            | generator.sames
-            | generator.updates
+            decided.reads
+            | decided.creates
+            | decided.sames
+            | decided.updates
             | self._deployment.deletes
-            | generator.replaces
+            | decided.replaces
         )
         replaced = {root.urn}
         found: list[tuple[ResourceState, list[str]]] = []

@@ -26,9 +26,9 @@ from mldeploy.engine.core.step_executor import CancelledStepError, StepFailedErr
 from mldeploy.engine.core.step_generator import StepGenerator
 from mldeploy.engine.plugins.registry import set_internal, set_version
 from mldeploy.engine.plugins.sdk_only import SdkOnlyProvider
-from mldeploy.engine.program.project import StackConfig
 from mldeploy.engine.program.requests import make_goal, refuse_unsupported
 from mldeploy.engine.program.transforms import Transforms
+from mldeploy.engine.project.project import StackConfig
 from mldeploy.values.assets import hash_assets
 from mldeploy.values.marshal import Marshaller, unmarshal
 from mldeploy.values.property_value import PropertyMap, lower_outputs, output_dependencies
@@ -123,7 +123,7 @@ class ResourceMonitor:
 
         `without` answers for a step that failed when the program is to go on all the same.
         """
-        if self._deployment.executor.cancelled.is_set():
+        if self._generator.executor.cancelled.is_set():
             raise _unavailable()
         try:
             self._open()
@@ -132,7 +132,7 @@ class ResourceMonitor:
             raise _unavailable() from None
         except StepFailedError as failure:
             # Reported. With --continue-on-error the program goes on without what the step would have given.
-            if self._deployment.executor.cancelled.is_set():
+            if self._generator.executor.cancelled.is_set():
                 raise _unavailable() from None
             return without(failure.urn)
         except BailError:
@@ -152,8 +152,8 @@ class ResourceMonitor:
 
     def _stop(self) -> None:
         """Registering failed for good: what was not registered yet must not count as removed."""
-        self._generator.failed = True
-        self._deployment.executor.cancel()
+        self._generator.decided.failed = True
+        self._generator.executor.cancel()
 
     def _open(self) -> None:
         """Before anything is done: is everything there that the program will need?"""
@@ -247,7 +247,7 @@ class ResourceMonitor:
 
     def complete_outputs(self, urn: str, outputs: PropertyMap) -> None:
         """Record outputs of a resource whose registration has completed."""
-        executor = self._deployment.executor
+        executor = self._generator.executor
         step = executor.pending_news.pop(urn, None)
         if step is None or step.new is None:
             raise EngineError(f"cannot complete a resource '{urn}' whose registration isn't pending")

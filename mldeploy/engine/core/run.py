@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mldeploy.engine.base.errors import BailError, EngineError, StateError
 from mldeploy.engine.base.events import Events
@@ -15,30 +16,39 @@ from mldeploy.engine.base.urn import is_provider_type, provider_package, urn_typ
 from mldeploy.engine.core.deletes import perform_deletes, perform_refresh
 from mldeploy.engine.core.deployment import Deployment, Identity
 from mldeploy.engine.core.resource_monitor import ResourceMonitor
-from mldeploy.engine.core.step_executor import CancelledStepError
+from mldeploy.engine.core.step_executor import CancelledStepError, StepExecutor
 from mldeploy.engine.core.step_generator import StepGenerator
 from mldeploy.engine.plugins.analyzer import Analyzers, PackContext, PolicyPack
 from mldeploy.engine.plugins.builtins import BuiltinProvider
-from mldeploy.engine.plugins.host import PluginHost
+from mldeploy.engine.plugins.engine_service import EngineService
+from mldeploy.engine.plugins.host import Factory, PluginHost
 from mldeploy.engine.plugins.registry import ProviderRegistry
-from mldeploy.engine.program.engine_service import EngineService
 from mldeploy.engine.program.program import ProgramSettings, run_program
-from mldeploy.engine.state.backend import StackReference
+from mldeploy.engine.project.project import PulumiProject
+from mldeploy.engine.state.backend import FileBackend, StackReference
 from mldeploy.engine.state.checkpoint import verify_integrity
 from mldeploy.engine.state.snapshot import SnapshotManager
 from mldeploy.engine.state.stack import OpenStack, stack_outputs
 from mldeploy.values.property_value import PropertyMap
 
-if TYPE_CHECKING:
-    from mldeploy.engine.core.engine import Engine
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What every operation on a stack begins with. `providers` are the ones that run in this process."""
+
+    project: PulumiProject
+    backend: FileBackend
+    reference: StackReference
+    passphrase: str | None
+    providers: Mapping[str, Factory]
 
 
-class Run:
+class OperationRun:
     """The parts of one operation, wired together."""
 
     def __init__(
         self,
-        owner: Engine,
+        setting: Setting,
         kind: str,
         options: Options,
         events: Events,
@@ -51,24 +61,26 @@ class Run:
         self.events = events
         self.opened = opened
         self.preview = preview
-        self._project = owner.project
+        self._project = setting.project
         self.service = EngineService(events)
         self.host = PluginHost(
-            owner.project,
+            setting.project,
             opened.config,
             self.service,
             events,
-            owner.providers,
+            setting.providers,
             preview=preview and kind == "preview",
             timeout=options.plugin_timeout,
         )
-        builtin = BuiltinProvider(self._other_outputs(owner), self._lookup)
+        builtin = BuiltinProvider(self._other_outputs(setting), self._lookup)
         registry = ProviderRegistry(self.host.load, builtin)
         self.snapshots: SnapshotManager | None = None
         if not preview:
             self.snapshots = opened.snapshot_manager()
         self.deployment = Deployment(
-            Identity(owner.project.name, owner.reference.name, owner.project.root, owner.project.main),
+            Identity(
+                setting.project.name, setting.reference.name, setting.project.root, setting.project.main
+            ),
             opened.snapshot,
             registry,
             events,
@@ -77,7 +89,8 @@ class Run:
             counts_refreshes=kind == "refresh",
         )
         self.analyzers = Analyzers([], events, preview=preview)
-        self.generator = StepGenerator(self.deployment, self.analyzers)
+        self.executor = StepExecutor(self.deployment, options.parallel)
+        self.generator = StepGenerator(self.deployment, self.executor, self.analyzers)
         self._seen: set[tuple[str, str]] = set()
         self._monitor: ResourceMonitor | None = None
 
@@ -85,11 +98,11 @@ class Run:
         return self.deployment.lookup(urn)
 
     @staticmethod
-    def _other_outputs(owner: Engine) -> Callable[[str], PropertyMap]:
+    def _other_outputs(setting: Setting) -> Callable[[str], PropertyMap]:
         def read(name: str) -> PropertyMap:
             parts = name.split("/")
-            project = parts[-2] if len(parts) > 1 else owner.project.name
-            return stack_outputs(owner.backend, StackReference(project, parts[-1]), owner.passphrase)
+            project = parts[-2] if len(parts) > 1 else setting.project.name
+            return stack_outputs(setting.backend, StackReference(project, parts[-1]), setting.passphrase)
 
         return read
 
@@ -112,11 +125,13 @@ class Run:
             self.service.close()
             if self._monitor is not None:
                 self._monitor.close()
-        executor = self.deployment.executor
+        executor = self.executor
         if self.analyzers.violated:
             error = "mandatory policy violations: " + "; ".join(self.analyzers.violated)
             self.deployment.errors.insert(0, error)
-        failed = bool(error) or executor.failed or self.generator.failed or bool(self.deployment.errors)
+        failed = (
+            bool(error) or executor.failed or self.generator.decided.failed or bool(self.deployment.errors)
+        )
         outputs = self._finalize_outputs(failed=failed)
         try:
             if self.snapshots is not None:
@@ -185,10 +200,12 @@ class Run:
             self.analyzers.add(PolicyPack(path.resolve(), config, context, self.events))
 
     def _analyze_stack(self) -> None:
-        if not self.analyzers.any or self.deployment.executor.failed:
+        if not self.analyzers.any or self.executor.failed:
             return
         states = list(self.deployment.news.values())
-        self.analyzers.analyze_stack(states, self.generator.goals, self.generator.provider_state)
+        self.analyzers.analyze_stack(
+            states, self.generator.decided.goals, self.generator.decided.provider_state
+        )
 
     def _warn_pending(self) -> None:
         pending = self.deployment.base.operations
@@ -219,8 +236,8 @@ class Run:
         ended = run_program(settings, monitor, self.service, lambda p, v: self._seen.add((p, v)))
         if ended.error:
             self.deployment.error(ended.error)
-        stopped = self.deployment.executor.cancelled.is_set() or ended.error
-        if stopped or ended.shut_down or (self.generator.failed and not self.preview):
+        stopped = self.executor.cancelled.is_set() or ended.error
+        if stopped or ended.shut_down or (self.generator.decided.failed and not self.preview):
             # What was not registered is not to be deleted: it may only not have come to it.
             raise BailError("; ".join(self.deployment.errors[:1]) or "canceled")
 

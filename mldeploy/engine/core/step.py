@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
 
+from mldeploy.engine.base.calls import CreateCall, DeleteCall
 from mldeploy.engine.base.errors import EngineError, InitError, ProviderError
 from mldeploy.engine.base.state import ResourceState
 from mldeploy.engine.base.urn import is_provider_type
-from mldeploy.engine.plugins.calls import CreateCall, DeleteCall
+from mldeploy.engine.core.deployment import Deployment
 from mldeploy.engine.plugins.registry import AnyProvider, owner_of
 from mldeploy.engine.state.checkpoint import now
-
-if TYPE_CHECKING:
-    from mldeploy.engine.core.deployment import Deployment
 
 SAME = "same"
 CREATE = "create"
@@ -272,10 +269,3 @@ class RemovePendingReplaceStep(Step):
 
     def apply(self) -> InitError | None:
         return None
-
-
-def summary_properties(diff: dict[str, tuple[str, bool]] | None) -> dict[str, Any] | None:
-    """A detailed diff as events show it."""
-    if diff is None:
-        return None
-    return {path: {"diffKind": kind, "inputDiff": inputs} for path, (kind, inputs) in diff.items()}

@@ -5,14 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
 
 from mldeploy.engine.base.errors import BailError, EngineError, InitError, StateError
-from mldeploy.engine.base.events import state_event
 from mldeploy.engine.base.state import ResourceState
-from mldeploy.engine.base.urn import is_provider_type
+from mldeploy.engine.base.waiting import waiting
 from mldeploy.engine.core import advice
 from mldeploy.engine.core import step as ops
+from mldeploy.engine.core.deployment import Deployment
 from mldeploy.engine.core.read_steps import ImportStep, ReadStep, RefreshStep
 from mldeploy.engine.core.step import (
     CreateStep,
@@ -23,11 +22,8 @@ from mldeploy.engine.core.step import (
     Step,
     UpdateStep,
 )
-from mldeploy.engine.program.event_loop import waiting
+from mldeploy.engine.core.step_events import is_default_provider, metadata, silent
 from mldeploy.values.property_value import Secret, deep_equals
-
-if TYPE_CHECKING:
-    from mldeploy.engine.core.deployment import Deployment
 
 
 class CancelledStepError(Exception):
@@ -154,9 +150,7 @@ class StepExecutor:
             text += advice.after_create(step.target, text)
         events.diagnostic("error", text, step.urn)
         if events.wanted:
-            events.emit(
-                resOpFailedEvent={"metadata": self._metadata(step), "status": 0, "steps": len(self.log)}
-            )
+            events.emit(resOpFailedEvent={"metadata": metadata(step), "status": 0, "steps": len(self.log)})
         with self._lock:
             self.failed = True
             self._deployment.note_error(text)
@@ -236,9 +230,9 @@ class StepExecutor:
 
     def _announce(self, step: Step) -> None:
         events = self._deployment.events
-        if events.wanted and not _silent(step):
+        if events.wanted and not silent(step):
             preview = {"planning": True} if self._deployment.preview else {}
-            events.emit(resourcePreEvent={"metadata": self._metadata(step), **preview})
+            events.emit(resourcePreEvent={"metadata": metadata(step), **preview})
 
     def _report(self, step: Step) -> None:
         op = step.result_op if isinstance(step, RefreshStep) else step.op
@@ -251,48 +245,20 @@ class StepExecutor:
         with self._lock:
             self.log.append((step.op, step.urn))
         events = self._deployment.events
-        if not events.wanted or _silent(step):
+        if not events.wanted or silent(step):
             return
         told = step.state.custom or isinstance(step, RefreshStep) or step.op == ops.DELETE
         if told or self._deployment.preview:
             # Components tell their outputs by themselves, in a preview once more.
             preview = {"planning": True} if self._deployment.preview else {}
-            events.emit(resOutputsEvent={"metadata": self._metadata(step, op), **preview})
+            events.emit(resOutputsEvent={"metadata": metadata(step, op), **preview})
 
     def outputs_registered(self, step: Step) -> None:
         """Tell the outputs of a component."""
         events = self._deployment.events
         if events.wanted:
             preview = {"planning": True} if self._deployment.preview else {}
-            events.emit(resOutputsEvent={"metadata": self._metadata(step), **preview})
-
-    def _metadata(self, step: Step, op: str | None = None) -> dict[str, object]:
-        metadata: dict[str, object] = {
-            "op": op or step.op,
-            "urn": step.urn,
-            "type": step.state.type,
-            "old": state_event(step.old),
-            "new": state_event(step.new),
-        }
-        if step.replace_keys:
-            metadata["keys"] = step.replace_keys
-        if step.diff_keys:
-            metadata["diffs"] = step.diff_keys
-        metadata["detailedDiff"] = ops.summary_properties(step.detailed)
-        if step.logical:
-            metadata["logical"] = True
-        metadata["provider"] = step.state.provider
-        return metadata
-
-
-def _silent(step: Step) -> bool:
-    """Whether it is the engine's own affair."""
-    return step.op == ops.REMOVE_PENDING_REPLACE or is_default_provider(step.state)
-
-
-def is_default_provider(state: ResourceState) -> bool:
-    """Whether the resource is a provider the engine made by itself."""
-    return is_provider_type(state.type) and state.name.startswith("default")
+            events.emit(resOutputsEvent={"metadata": metadata(step), **preview})
 
 
 def _read_changed(step: ReadStep) -> bool:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-import threading
 from typing import Any
 
-from mldeploy.engine.base.errors import BailError, EngineError
+from mldeploy.engine.base.errors import EngineError
 from mldeploy.engine.base.goal import Goal, ReadGoal
-from mldeploy.engine.base.options import Targets
 from mldeploy.engine.base.state import ResourceState
 from mldeploy.engine.base.urn import (
     ROOT_STACK_TYPE,
@@ -18,7 +16,7 @@ from mldeploy.engine.base.urn import (
     parse_provider_reference,
     urn_qualified_type,
 )
-from mldeploy.engine.core.aliases import AliasResolver
+from mldeploy.engine.core.decisions import Decisions
 from mldeploy.engine.core.deployment import Deployment, Registration
 from mldeploy.engine.core.diff import apply_replace_on_changes
 from mldeploy.engine.core.input_checker import InputChecker
@@ -26,9 +24,10 @@ from mldeploy.engine.core.read_steps import ImportStep, ReadStep
 from mldeploy.engine.core.replace import ReplacePlanner
 from mldeploy.engine.core.resource_diff import ResourceDiffer
 from mldeploy.engine.core.step import CreateStep, ReplaceStep, SameStep, Step, UpdateStep
+from mldeploy.engine.core.step_executor import StepExecutor
 from mldeploy.engine.core.targeting import Targeting
 from mldeploy.engine.plugins.analyzer import Analyzers
-from mldeploy.engine.plugins.provider import DIFF_SOME, Diff
+from mldeploy.engine.plugins.provider import DIFF_SOME, ProviderDiff
 from mldeploy.engine.plugins.registry import AnyProvider, owner_of
 from mldeploy.values.property_path import parse_path
 
@@ -36,27 +35,15 @@ from mldeploy.values.property_path import parse_path
 class StepGenerator:
     """Called from the monitor's threads; what it remembers of the run is guarded by `lock`."""
 
-    def __init__(self, deployment: Deployment, analyzers: Analyzers) -> None:
+    def __init__(self, deployment: Deployment, executor: StepExecutor, analyzers: Analyzers) -> None:
         self.deployment = deployment
+        self.executor = executor
         self.analyzers = analyzers
-        self.lock = threading.RLock()
-        self.aliases = AliasResolver(deployment.identity.stack, deployment.identity.project)
-        self.urns: set[str] = set()
-        self.sames: set[str] = set()
-        self.creates: set[str] = set()
-        self.updates: set[str] = set()
-        self.replaces: set[str] = set()
-        self.reads: set[str] = set()
-        self.imports: set[str] = set()
-        self.skipped_creates: set[str] = set()
-        self.providers: dict[str, ResourceState] = {}
-        self.goals: dict[str, Goal] = {}
-        self.replace_targets = Targets(deployment.options.replace)
-        self.targeting = Targeting(self)
-        self.replacing = ReplacePlanner(self)
-        self.differ = ResourceDiffer(self)
-        self.checker = InputChecker(self)
-        self.failed = False
+        self.decided = Decisions(deployment)
+        self.targeting = Targeting(self.decided)
+        self.replacing = ReplacePlanner(self.decided)
+        self.differ = ResourceDiffer(self.decided)
+        self.checker = InputChecker(self.decided)
         self._seed = os.urandom(32)
 
     # -- reads -----------------------------------------------------------------------------------------------
@@ -64,11 +51,11 @@ class StepGenerator:
     def read(self, goal: ReadGoal) -> Registration:
         """Read a resource Pulumi does not own. Raises BailError, CancelledStepError."""
         registration = Registration()
-        with self.lock:
+        with self.decided.lock:
             urn = self._new_urn(goal.parent, goal.type, goal.name)
             old, _ = self._old(urn, goal.name, goal.type, goal.parent, [])
             if not goal.id:
-                raise self.bail(f"Expected an ID for {urn}", urn)
+                raise self.decided.bail(f"Expected an ID for {urn}", urn)
             new = ResourceState(
                 urn=urn,
                 type=goal.type,
@@ -84,12 +71,12 @@ class StepGenerator:
             steps: list[Step]
             common: dict[str, Any] = {"deployment": self.deployment, "old": old, "new": new}
             if old is not None and not old.external and old.id != goal.id:
-                self.replaces.add(urn)
+                self.decided.replaces.add(urn)
                 steps = [ReadStep(**common, done=registration.done, replacing=True), ReplaceStep(**common)]
             else:
-                self.reads.add(urn)
+                self.decided.reads.add(urn)
                 steps = [ReadStep(**common, done=registration.done)]
-        self.deployment.executor.run_chain(steps)
+        self.executor.run_chain(steps)
         return registration
 
     # -- registrations ---------------------------------------------------------------------------------------
@@ -97,22 +84,22 @@ class StepGenerator:
     def register(self, goal: Goal) -> Registration:
         """Bring one resource to its goal. Raises BailError (reported), CancelledStepError, EngineError."""
         registration = Registration()
-        with self.lock:
-            if goal.parent and goal.parent not in self.urns:
+        with self.decided.lock:
+            if goal.parent and goal.parent not in self.decided.urns:
                 raise EngineError(f"could not find parent resource {goal.parent}")
             urn = self._new_urn(goal.parent, goal.type, goal.name)
             old, alias = self._old(urn, goal.name, goal.type, goal.parent, goal.aliases)
-            self.goals[urn] = goal
+            self.decided.goals[urn] = goal
             new = self._new_state(goal, urn, old, alias)
             if is_provider_type(goal.type):
-                self.providers[urn] = new
+                self.decided.providers[urn] = new
                 if alias:
-                    self.providers[alias] = new
+                    self.decided.providers[alias] = new
         if self._is_import(goal, old):
             old, new = self._import(goal, old, new)
         steps = self._steps(goal, urn, old, new, registration)
         if steps:
-            self.deployment.executor.run_chain(steps)
+            self.executor.run_chain(steps)
         elif registration.state is None and old is not None:
             registration.done(old, False)
         return registration
@@ -120,25 +107,19 @@ class StepGenerator:
     def _new_urn(self, parent: str, type_: str, name: str) -> str:
         identity = self.deployment.identity
         urn = child_urn(identity.stack, identity.project, parent, type_, name)
-        if urn in self.urns:
-            raise self.bail(f"Duplicate resource URN '{urn}'; try giving it a unique name", urn)
-        self.urns.add(urn)
+        if urn in self.decided.urns:
+            raise self.decided.bail(f"Duplicate resource URN '{urn}'; try giving it a unique name", urn)
+        self.decided.urns.add(urn)
         return urn
-
-    def bail(self, message: str, urn: str = "") -> BailError:
-        """Report an error; raise what this returns."""
-        self.failed = True
-        self.deployment.error(message, urn)
-        return BailError(message)
 
     def _old(
         self, urn: str, name: str, type_: str, parent: str, aliases: list[Any]
     ) -> tuple[ResourceState | None, str]:
         """The recorded state that is meant, and the old URN when it was found by an alias."""
-        candidates = self.aliases.candidates(name, type_, parent, aliases)
-        claimed = self.aliases.taken_by.get(urn)
+        candidates = self.decided.aliases.candidates(name, type_, parent, aliases)
+        claimed = self.decided.aliases.taken_by.get(urn)
         if claimed is not None:
-            raise self.bail(
+            raise self.decided.bail(
                 f"Duplicate resource URN '{urn}' conflicting with alias on resource with URN '{claimed}'", urn
             )
         for candidate in [urn, *candidates]:
@@ -147,14 +128,16 @@ class StepGenerator:
                 continue
             if candidate == urn:
                 return old, ""
-            other = candidate if candidate in self.urns else self.aliases.taken_by.get(candidate)
+            other = (
+                candidate if candidate in self.decided.urns else self.decided.aliases.taken_by.get(candidate)
+            )
             if other is not None:
-                raise self.bail(
+                raise self.decided.bail(
                     f"Duplicate resource alias '{candidate}' applied to resource with URN '{urn}' conflicting"
                     f" with resource with URN '{other}'",
                     urn,
                 )
-            self.aliases.take(candidate, urn)
+            self.decided.aliases.take(candidate, urn)
             self.deployment.registry.register_alias(urn, candidate)
             return old, candidate
         return None, ""
@@ -202,9 +185,9 @@ class StepGenerator:
         steps: list[Step] = [step]
         if old is not None:
             steps.append(ReplaceStep(deployment=self.deployment, old=old, new=new))
-        self.imports.add(new.urn)
+        self.decided.imports.add(new.urn)
         wanted = new.inputs
-        self.deployment.executor.run_chain(steps)
+        self.executor.run_chain(steps)
         fresh = new.copy()
         fresh.id, fresh.inputs, fresh.outputs = "", wanted, {}
         fresh.init_errors = []
@@ -223,12 +206,12 @@ class StepGenerator:
         provider = self._provider(goal, urn)
         seed = hashlib.sha256(self._seed + urn.encode()).digest()
         included = self._implicit(urn, goal.type) or self.targeting.included(new)
-        with self.lock:
+        with self.decided.lock:
             recreating = urn in self.deployment.deletes
         inputs = self.checker.check(goal, old, new, provider, seed, included=included, recreating=recreating)
         new.inputs = inputs
         if self.analyzers.any and included:
-            new.inputs = self.analyzers.remediate_and_analyze(new, goal, self.provider_state(new))
+            new.inputs = self.analyzers.remediate_and_analyze(new, goal, self.decided.provider_state(new))
         common: dict[str, Any] = {"deployment": self.deployment, "new": new, "done": registration.done}
         if recreating or (old is not None and old.external):
             return self._recreate(urn, old, common, recreating=recreating)
@@ -239,10 +222,10 @@ class StepGenerator:
         if old is None:
             return self._create(urn, new, registration, included=included)
         if not included:
-            with self.lock:
+            with self.decided.lock:
                 return self.targeting.untargeted_sames(urn, old, registration)
         diff = self.differ.diff(goal, urn, old, new, provider)
-        with self.lock:
+        with self.decided.lock:
             if urn in self.deployment.deletes:
                 return self._recreate(urn, old, common, recreating=True)
             steps = self._from_diff(goal, urn, old, new, provider, diff, registration, seed)
@@ -261,32 +244,19 @@ class StepGenerator:
                 self.deployment.registry.ensure(reference, self.deployment.olds)
         return owner_of(goal.type, self.deployment.registry, reference, urn)
 
-    def provider_state(self, new: ResourceState) -> ResourceState | None:
-        """The provider resource of a resource."""
-        if not new.provider:
-            return None
-        urn = parse_provider_reference(new.provider).urn
-        with self.lock:
-            return self.providers.get(urn) or self.deployment.olds.get(urn)
-
-    def is_replace_target(self, urn: str, old: ResourceState | None) -> bool:
-        """Whether the user asked for a replacement, or the record does (taint)."""
-        named = self.replace_targets.constrained and self.replace_targets.contains(urn)
-        return named or (old is not None and old.taint)
-
     def _recreate(
         self, urn: str, old: ResourceState | None, common: dict[str, Any], *, recreating: bool
     ) -> list[Step]:
-        with self.lock:
+        with self.decided.lock:
             if recreating:
                 self.deployment.deletes.discard(urn)
-                self.replaces.add(urn)
+                self.decided.replaces.add(urn)
                 keys = self.replacing.dependent_keys.get(urn, [])
                 return [
                     ReplaceStep(deployment=self.deployment, old=old, new=common["new"]),
                     CreateStep(**common, old=old, replacing=True, replace_keys=keys),
                 ]
-            self.creates.add(urn)
+            self.decided.creates.add(urn)
             return [
                 CreateStep(**common, old=old, replacing=True, pending_delete=True),
                 ReplaceStep(deployment=self.deployment, old=old, new=common["new"]),
@@ -295,14 +265,14 @@ class StepGenerator:
     def _create(
         self, urn: str, new: ResourceState, registration: Registration, *, included: bool
     ) -> list[Step]:
-        with self.lock:
+        with self.decided.lock:
             if not included:
-                self.sames.add(urn)
-                self.skipped_creates.add(urn)
+                self.decided.sames.add(urn)
+                self.decided.skipped_creates.add(urn)
                 return [
                     SameStep(deployment=self.deployment, new=new, done=registration.done, skipped_create=True)
                 ]
-            self.creates.add(urn)
+            self.decided.creates.add(urn)
         steps: list[Step] = [CreateStep(deployment=self.deployment, new=new, done=registration.done)]
         return self.targeting.validate(steps)
 
@@ -313,7 +283,7 @@ class StepGenerator:
         old: ResourceState,
         new: ResourceState,
         provider: AnyProvider | None,
-        diff: Diff,
+        diff: ProviderDiff,
         registration: Registration,
         seed: bytes,
     ) -> list[Step]:
@@ -321,24 +291,29 @@ class StepGenerator:
         try:
             diff = apply_replace_on_changes(diff, goal.replace_on_changes, has_init_errors=init_errors)
         except ValueError as error:
-            raise self.bail(str(error), urn) from None
+            raise self.decided.bail(str(error), urn) from None
         if diff.changes == DIFF_SOME or old.pending_replacement:
             if diff.replaces() or old.pending_replacement:
                 return self.replacing.plan(goal, old, new, provider, diff, registration, seed)
-            self.updates.add(urn)
+            self.decided.updates.add(urn)
             return [self._update(goal, old, new, diff, registration)]
         if init_errors:
             # Unchanged but unhealthy: an empty update gives it another chance.
-            self.updates.add(urn)
+            self.decided.updates.add(urn)
             return [self._update(goal, old, new, diff, registration)]
-        if urn in self.imports:
+        if urn in self.decided.imports:
             registration.done(old, False)
             return []
-        self.sames.add(urn)
+        self.decided.sames.add(urn)
         return [SameStep(deployment=self.deployment, old=old, new=new, done=registration.done)]
 
     def _update(
-        self, goal: Goal, old: ResourceState, new: ResourceState, diff: Diff, registration: Registration
+        self,
+        goal: Goal,
+        old: ResourceState,
+        new: ResourceState,
+        diff: ProviderDiff,
+        registration: Registration,
     ) -> Step:
         return UpdateStep(
             deployment=self.deployment,
@@ -350,13 +325,3 @@ class StepGenerator:
             detailed=diff.detailed,
             ignore_changes=goal.ignore_changes,
         )
-
-    def operated_on(self, urn: str) -> bool:
-        """Whether a step for this resource was generated (deletions do not count)."""
-        urn = self.aliases.taken_by.get(urn, urn)
-        return any(urn in seen for seen in (self.sames, self.updates, self.replaces, self.reads))
-
-    def generated(self, urn: str) -> bool:
-        """Whether any step was generated for exactly this URN."""
-        seen = (self.creates, self.sames, self.updates, self.deployment.deletes, self.replaces, self.reads)
-        return any(urn in urns for urns in seen)

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from mldeploy.engine.base.errors import BailError
-from mldeploy.engine.base.options import Targets
+from mldeploy.engine.base.options import UrnTargets
 from mldeploy.engine.base.state import ResourceState
 from mldeploy.engine.base.urn import parse_provider_reference
+from mldeploy.engine.core.decisions import Decisions
 from mldeploy.engine.core.deployment import Registration
 from mldeploy.engine.core.step import SameStep, Step
-
-if TYPE_CHECKING:
-    from mldeploy.engine.core.step_generator import StepGenerator
 
 
 class Targeting:
     """Part of the step generator."""
 
-    def __init__(self, generator: StepGenerator) -> None:
-        self._generator = generator
-        self._deployment = generator.deployment
+    def __init__(self, decided: Decisions) -> None:
+        self._decided = decided
+        self._deployment = decided.deployment
         options = self._deployment.options
-        self.targets = Targets(options.targets)
-        self.excludes = Targets(options.excludes)
+        self.targets = UrnTargets(options.targets)
+        self.excludes = UrnTargets(options.excludes)
         self._actual_targets = self.targets.copy()
         self._actual_excludes = self.excludes.copy()
 
@@ -35,7 +31,7 @@ class Targeting:
             return not self._excluded(state)
         return True
 
-    def _needs(self, state: ResourceState, which: Targets) -> bool:
+    def _needs(self, state: ResourceState, which: UrnTargets) -> bool:
         urns = state.all_dependencies()
         if state.provider:
             urns.append(parse_provider_reference(state.provider).urn)
@@ -61,12 +57,12 @@ class Targeting:
         if self.excludes.constrained and self._excluded(state):
             self._actual_excludes.add(state.urn)
 
-    def unknown(self, targets: Targets) -> list[str]:
+    def unknown(self, targets: UrnTargets) -> list[str]:
         """Targets that name no resource, old or new."""
-        known = self._generator.urns
+        known = self._decided.urns
         return sorted(u for u in targets.literals if u not in self._deployment.all_olds and u not in known)
 
-    def report_unknown(self, targets: Targets) -> None:
+    def report_unknown(self, targets: UrnTargets) -> None:
         """Raise BailError when a target names nothing."""
         missing = self.unknown(targets)
         for urn in missing:
@@ -86,12 +82,12 @@ class Targeting:
         """Keep a recorded resource as it is, and whatever it needs that nobody registered."""
         if old.delete:
             return []
-        generator = self._generator
-        generator.urns.add(old.urn)
-        generator.sames.update((urn, old.urn))
+        decided = self._decided
+        decided.urns.add(old.urn)
+        decided.sames.update((urn, old.urn))
         steps: list[Step] = []
         for needed in self._recorded_needs(old):
-            if not generator.generated(needed.urn):
+            if not decided.generated(needed.urn):
                 steps += self.untargeted_sames(needed.urn, needed, None)
         new = old.copy()
         new.id = ""
@@ -108,7 +104,7 @@ class Targeting:
             state = self._deployment.olds.get(urn)
             if state is not None:
                 found.append(state)
-            elif not self._generator.generated(urn):
+            elif not self._decided.generated(urn):
                 message = f"{urn}, which untargeted resource {old.urn} needs, has no old state"
                 self._deployment.error(message, old.urn)
                 raise BailError(message)
@@ -116,8 +112,8 @@ class Targeting:
 
     def validate(self, steps: list[Step]) -> list[Step]:
         """Raise BailError when a step needs a resource that would have to be created but is not targeted."""
-        generator = self._generator
-        if not (self.targets.constrained or generator.replace_targets.constrained):
+        decided = self._decided
+        if not (self.targets.constrained or decided.replace_targets.constrained):
             return steps
         for step in steps:
             if step.new is None or (isinstance(step, SameStep) and step.skipped_create):
@@ -126,13 +122,13 @@ class Targeting:
             if step.new.provider:
                 urns.append(parse_provider_reference(step.new.provider).urn)
             for urn in urns:
-                if urn in generator.skipped_creates:
+                if urn in decided.skipped_creates:
                     message = (
                         f"Resource '{step.urn}' depends on '{urn}' which was not specified in --target list."
                     )
                     self._deployment.error(message, step.urn)
-                    generator.failed = True
+                    decided.failed = True
                     if not self._deployment.preview:
                         raise BailError("untargeted create")
-                    generator.skipped_creates.discard(urn)
+                    decided.skipped_creates.discard(urn)
         return steps

@@ -22,7 +22,7 @@ from mldeploy.engine.base.goal import Goal
 from mldeploy.engine.base.proto import EMPTY, Message, analyzer, analyzer_grpc
 from mldeploy.engine.base.state import ResourceState
 from mldeploy.engine.plugins.plugin import PluginProcess
-from mldeploy.engine.plugins.transport import Transport
+from mldeploy.engine.plugins.transport import PluginTransport
 from mldeploy.values.marshal import Marshaller, unmarshal
 from mldeploy.values.property_value import PropertyMap
 
@@ -52,7 +52,7 @@ class PolicyPack:
         self.version = str(project.get("version") or "")
         self._process = _start(path, project, context, events)
         stub = analyzer_grpc.AnalyzerStub(self._process.channel)
-        self._transport = Transport(
+        self._transport = PluginTransport(
             stub, in_process=False, name=f"policy pack {path.name}", gone=self._process.gone
         )
         try:

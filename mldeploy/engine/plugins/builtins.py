@@ -8,16 +8,16 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+from mldeploy.engine.base.calls import ChangeCall, CheckCall, Checked, CreateCall, DeleteCall, ReadCall
 from mldeploy.engine.base.errors import ProviderError, UnsupportedError
 from mldeploy.engine.base.state import ResourceState
 from mldeploy.engine.base.urn import urn_type
-from mldeploy.engine.plugins.calls import ChangeCall, CheckCall, Checked, CreateCall, DeleteCall, ReadCall
 from mldeploy.engine.plugins.provider import (
     DIFF_NONE,
     DIFF_SOME,
     Created,
-    Diff,
     LocalProvider,
+    ProviderDiff,
     ReadResult,
     Updated,
 )
@@ -57,12 +57,12 @@ class BuiltinProvider(LocalProvider):
                 return news, [("name", "property 'name' must be a string")]
         return dict(news), []
 
-    def diff(self, call: ChangeCall) -> Diff:
+    def diff(self, call: ChangeCall) -> ProviderDiff:
         """Another stack's name is another reference."""
         self._known_type(call.urn)
         if not deep_equals(call.old_inputs.get("name"), call.news.get("name")):
-            return Diff(DIFF_SOME, replace_keys=["name"])
-        return Diff(DIFF_NONE)
+            return ProviderDiff(DIFF_SOME, replace_keys=["name"])
+        return ProviderDiff(DIFF_NONE)
 
     def create(self, call: CreateCall) -> Created:
         """A new reference."""

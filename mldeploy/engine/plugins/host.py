@@ -11,12 +11,12 @@ from typing import Any
 from mldeploy.engine.base.errors import MissingPluginError, ProviderError
 from mldeploy.engine.base.events import Events
 from mldeploy.engine.base.proto import provider, provider_grpc
+from mldeploy.engine.plugins.engine_service import EngineService
 from mldeploy.engine.plugins.plugin import PluginProcess, find_plugin
-from mldeploy.engine.plugins.provider import Provider
+from mldeploy.engine.plugins.provider import PluginProvider
 from mldeploy.engine.plugins.sdk_only import SdkOnlyProvider
-from mldeploy.engine.plugins.transport import Transport
-from mldeploy.engine.program.engine_service import EngineService
-from mldeploy.engine.program.project import Project, StackConfig
+from mldeploy.engine.plugins.transport import PluginTransport
+from mldeploy.engine.project.project import PulumiProject, StackConfig
 
 # Makes the servicer object of an in-process provider.
 Factory = Callable[[], Any]
@@ -27,7 +27,7 @@ class PluginHost:
 
     def __init__(
         self,
-        project: Project,
+        project: PulumiProject,
         config: StackConfig,
         service: EngineService,
         events: Events,
@@ -56,7 +56,7 @@ class PluginHost:
             return str(error)
         return ""
 
-    def load(self, package: str, version: str, url: str) -> Provider:
+    def load(self, package: str, version: str, url: str) -> PluginProvider:
         """A provider, not yet configured. Raises PluginError."""
         del url
         factory = self._in_process.get(package)
@@ -64,7 +64,7 @@ class PluginHost:
             servicer = factory()
             if hasattr(servicer, "use_engine"):  # its progress and warnings reach the user without a detour
                 servicer.use_engine(self._service)
-            return Provider(Transport(servicer, in_process=True, name=package), package)
+            return PluginProvider(PluginTransport(servicer, in_process=True, name=package), package)
         try:
             executable = find_plugin("resource", package, version, self._project.plugin_providers)
         except MissingPluginError as error:
@@ -82,8 +82,8 @@ class PluginHost:
             timeout=self._timeout,
         )
         stub = provider_grpc.ResourceProviderStub(process.channel)
-        transport = Transport(stub, in_process=False, name=package, gone=process.gone)
-        loaded = Provider(transport, package, on_close=process.close)
+        transport = PluginTransport(stub, in_process=False, name=package, gone=process.gone)
+        loaded = PluginProvider(transport, package, on_close=process.close)
         request = provider.ProviderHandshakeRequest(
             engine_address=self._service.address,
             root_directory=str(executable.parent),

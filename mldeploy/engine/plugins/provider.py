@@ -6,11 +6,11 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from mldeploy.engine.base.calls import ChangeCall, CheckCall, Checked, CreateCall, DeleteCall, ReadCall
 from mldeploy.engine.base.errors import EngineError, InitError, ProviderError
 from mldeploy.engine.base.proto import EMPTY, Message, provider
 from mldeploy.engine.base.urn import urn_name, urn_type
-from mldeploy.engine.plugins.calls import ChangeCall, CheckCall, Checked, CreateCall, DeleteCall, ReadCall
-from mldeploy.engine.plugins.transport import Transport
+from mldeploy.engine.plugins.transport import PluginTransport
 from mldeploy.values.marshal import Marshaller, unmarshal
 from mldeploy.values.property_value import (
     PropertyMap,
@@ -28,7 +28,7 @@ class DiffUnavailableError(EngineError):
 
 
 @dataclass(slots=True)
-class Diff:
+class ProviderDiff:
     """What a provider says about a change. Paths in `detailed` map to (kind of DIFF_KINDS, about inputs)."""
 
     changes: int = DIFF_UNKNOWN
@@ -64,11 +64,11 @@ def _identity(urn: str) -> dict[str, str]:
     return {"urn": urn, "name": urn_name(urn), "type": urn_type(urn)}
 
 
-class Provider:
+class PluginProvider:
     """A configured provider."""
 
     def __init__(
-        self, transport: Transport, package: str, on_close: Callable[[], None] | None = None
+        self, transport: PluginTransport, package: str, on_close: Callable[[], None] | None = None
     ) -> None:
         self._transport = transport
         self.package = package
@@ -116,7 +116,7 @@ class Provider:
         old_outputs: PropertyMap,
         news: PropertyMap,
         ignore: list[str],
-    ) -> Diff:
+    ) -> ProviderDiff:
         """What changes about the provider itself."""
         plain = Marshaller(unknowns=True, secrets=False, resources=False)
         request = provider.DiffRequest(
@@ -130,7 +130,7 @@ class Provider:
             return _diff(self._transport.call("DiffConfig", request))
         except ProviderError as error:
             if error.code == "UNIMPLEMENTED":
-                return Diff()
+                return ProviderDiff()
             raise
 
     def configure(self, urn: str, id_: str, inputs: PropertyMap) -> None:
@@ -183,7 +183,7 @@ class Provider:
             annotate_secrets(inputs, call.news)
         return inputs, [(f.property, f.reason) for f in response.failures]
 
-    def diff(self, call: ChangeCall) -> Diff:
+    def diff(self, call: ChangeCall) -> ProviderDiff:
         """What a change of inputs means. Raises DiffUnavailableError."""
         if not self._known:
             raise DiffUnavailableError(
@@ -304,11 +304,11 @@ class Provider:
         return outputs
 
 
-class LocalProvider(Provider):
+class LocalProvider(PluginProvider):
     """A provider without a plugin: there is nothing to configure, every configuration is good."""
 
     def __init__(self, package: str) -> None:
-        super().__init__(Transport(object(), in_process=True, name=package), package)
+        super().__init__(PluginTransport(object(), in_process=True, name=package), package)
 
     def configure(self, urn: str, id_: str, inputs: PropertyMap) -> None:
         """Nothing to configure."""
@@ -319,14 +319,14 @@ class LocalProvider(Provider):
         return dict(news), []
 
 
-def _diff(response: Message) -> Diff:
+def _diff(response: Message) -> ProviderDiff:
     detailed: dict[str, tuple[str, bool]] | None = None
     if response.hasDetailedDiff:
         detailed = {
             path: (DIFF_KINDS[item.kind] if item.kind < len(DIFF_KINDS) else "update", bool(item.inputDiff))
             for path, item in response.detailedDiff.items()
         }
-    return Diff(
+    return ProviderDiff(
         int(response.changes),
         list(response.replaces),
         list(response.stables),

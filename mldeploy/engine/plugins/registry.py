@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+from mldeploy.engine.base.calls import ChangeCall, CheckCall, Checked, CreateCall, DeleteCall, ReadCall
 from mldeploy.engine.base.errors import ProviderError
 from mldeploy.engine.base.state import ResourceState
 from mldeploy.engine.base.urn import (
@@ -18,14 +19,13 @@ from mldeploy.engine.base.urn import (
     provider_package,
     urn_type,
 )
-from mldeploy.engine.plugins.calls import ChangeCall, CheckCall, Checked, CreateCall, DeleteCall, ReadCall
 from mldeploy.engine.plugins.provider import (
     DIFF_NONE,
     DIFF_SOME,
     DIFF_UNKNOWN,
     Created,
-    Diff,
-    Provider,
+    PluginProvider,
+    ProviderDiff,
     ReadResult,
     Updated,
 )
@@ -33,7 +33,7 @@ from mldeploy.values.property_value import PropertyMap, deep_equals
 
 INTERNAL_KEY = "__internal"
 # Loads (package, version, download URL).
-Loader = Callable[[str, str, str], Provider]
+Loader = Callable[[str, str, str], PluginProvider]
 
 
 def filter_config(inputs: PropertyMap) -> PropertyMap:
@@ -55,15 +55,15 @@ def set_internal(inputs: PropertyMap, key: str, value: Any) -> None:
 class ProviderRegistry:
     """Answers the provider calls for provider resources, and holds the configured ones by reference."""
 
-    def __init__(self, load: Loader, builtins: Provider) -> None:
+    def __init__(self, load: Loader, builtins: PluginProvider) -> None:
         self._load = load
         self._builtins = builtins
         self._lock = threading.RLock()
-        self._providers: dict[tuple[str, str], Provider] = {}
+        self._providers: dict[tuple[str, str], PluginProvider] = {}
         self._aliases: dict[str, str] = {}
-        self._all: list[Provider] = []
+        self._all: list[PluginProvider] = []
 
-    def get(self, reference: ProviderReference) -> Provider | None:
+    def get(self, reference: ProviderReference) -> PluginProvider | None:
         """The configured provider, None when it has not been registered yet."""
         with self._lock:
             return self._providers.get((reference.urn, reference.id))
@@ -73,18 +73,18 @@ class ProviderRegistry:
         with self._lock:
             self._aliases[urn] = alias
 
-    def _set(self, urn: str, id_: str, provider: Provider) -> None:
+    def _set(self, urn: str, id_: str, provider: PluginProvider) -> None:
         with self._lock:
             self._providers[urn, id_] = provider
             alias = self._aliases.get(urn)
             if alias is not None:
                 self._providers[alias, id_] = provider
 
-    def _pop(self, urn: str, id_: str) -> Provider | None:
+    def _pop(self, urn: str, id_: str) -> PluginProvider | None:
         with self._lock:
             return self._providers.pop((urn, id_), None)
 
-    def _load_for(self, urn: str, inputs: PropertyMap) -> Provider:
+    def _load_for(self, urn: str, inputs: PropertyMap) -> PluginProvider:
         package = provider_package(urn_type(urn))
         if package == "pulumi":
             return self._builtins
@@ -158,7 +158,7 @@ class ProviderRegistry:
             )
         return inputs, []
 
-    def diff(self, call: ChangeCall) -> Diff:
+    def diff(self, call: ChangeCall) -> ProviderDiff:
         """What a change of a provider's configuration means."""
         urn = call.urn
         provider = self.get(ProviderReference(urn, UNCONFIGURED_ID)) or self.get(
@@ -204,7 +204,7 @@ class ProviderRegistry:
         raise ProviderError(f"provider resources may not be read: {call.urn}")
 
 
-AnyProvider = Provider | ProviderRegistry
+AnyProvider = PluginProvider | ProviderRegistry
 
 
 def owner_of(type_: str, registry: ProviderRegistry, reference: str, urn: str) -> AnyProvider:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from mldeploy.engine.base.calls import ChangeCall, CheckCall, Checked, CreateCall, ReadCall
 from mldeploy.engine.base.errors import PluginError
-from mldeploy.engine.plugins.calls import ChangeCall, CheckCall, Checked, CreateCall, ReadCall
-from mldeploy.engine.plugins.provider import Created, Diff, LocalProvider, ReadResult
+from mldeploy.engine.plugins.provider import Created, LocalProvider, ProviderDiff, ReadResult
 from mldeploy.values.property_value import PropertyMap, contains_unknowns
 
 
@@ -19,10 +19,10 @@ class SdkOnlyProvider(LocalProvider):
         """The known inputs: what holds something unknown may well have another shape as an output."""
         return "", {key: value for key, value in call.inputs.items() if not contains_unknowns(value)}, False
 
-    def diff(self, call: ChangeCall) -> Diff:
+    def diff(self, call: ChangeCall) -> ProviderDiff:
         """Unknown: the engine compares the inputs."""
         del call
-        return Diff()
+        return ProviderDiff()
 
     def read(self, call: ReadCall) -> ReadResult:
         """As recorded."""

@@ -9,7 +9,7 @@ import grpc
 
 from mldeploy.engine.base.errors import EngineError, InitError, PluginError, ProviderError
 from mldeploy.engine.base.proto import Message, provider, status
-from mldeploy.engine.program.event_loop import waiting
+from mldeploy.engine.base.waiting import waiting
 from mldeploy.values.marshal import unmarshal
 
 # What a provider in this process answers without waiting for anything.
@@ -67,7 +67,7 @@ class _AbortError(Exception):
         self.metadata = metadata
 
 
-class Transport:
+class PluginTransport:
     """How calls reach the provider: a servicer object in this process, or a gRPC stub."""
 
     def __init__(

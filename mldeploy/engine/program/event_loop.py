@@ -12,31 +12,15 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
+
+from mldeploy.engine.base.waiting import work_for
 
 # Answers are kept back for at most this long while more calls are being worked on.
 _BATCH_SECONDS = 0.005
 # A call that keeps the threads for this long without saying that it waits gets company.
 _STALL_SECONDS = 0.03
-
-_current = threading.local()
-
-
-@contextmanager
-def waiting() -> Generator[None]:
-    """Say that this thread waits for something outside, so that another call may run meanwhile."""
-    calls: Calls | None = getattr(_current, "calls", None)
-    if calls is None:
-        yield
-        return
-    calls.pause()
-    try:
-        yield
-    finally:
-        calls.resume()
-
 
 Job = tuple["asyncio.Future[Any]", Callable[..., Any], tuple[Any, ...]]
 
@@ -114,7 +98,7 @@ class Calls:
             thread.start()
 
     def _work(self) -> None:
-        _current.calls = self
+        work_for(self)
         while (job := self._next()) is not None:
             future, function, args = job
             result, failure = None, None

@@ -19,8 +19,8 @@ from typing import Any
 from mldeploy.engine.base.errors import EngineError
 from mldeploy.engine.base.urn import type_package
 from mldeploy.engine.program.event_loop import ProgramLoop
-from mldeploy.engine.program.project import StackConfig
 from mldeploy.engine.program.sdk_tuning import tuned_sdk
+from mldeploy.engine.project.project import StackConfig
 
 # Modules of the host that stay when the program's folder is the one they were loaded from.
 _HOST = "mldeploy"

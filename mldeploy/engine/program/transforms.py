@@ -10,7 +10,7 @@ import grpc
 
 from mldeploy.engine.base.errors import MonitorError
 from mldeploy.engine.base.proto import Message, callback, callback_grpc, resource
-from mldeploy.engine.program.event_loop import waiting
+from mldeploy.engine.base.waiting import waiting
 from mldeploy.values.marshal import Marshaller, unmarshal
 from mldeploy.values.property_value import UNKNOWN, Output, PropertyMap, Secret
 

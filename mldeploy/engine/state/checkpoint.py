@@ -13,8 +13,8 @@ from typing import Any
 
 from mldeploy.engine.base import files
 from mldeploy.engine.base.errors import StateError, UnsupportedError
-from mldeploy.engine.base.state import Operation, ResourceState
-from mldeploy.engine.state.secrets import SecretsManager
+from mldeploy.engine.base.state import PendingOperation, ResourceState
+from mldeploy.engine.project.secrets import SecretsManager
 from mldeploy.engine.state.serde import SUPPORTED_FEATURES, Deserializer, dumps
 from mldeploy.values.property_value import is_map
 
@@ -27,7 +27,7 @@ class Snapshot:
     """A stack's recorded state. `secrets_state` is the secrets provider as recorded (type and state)."""
 
     resources: list[ResourceState] = field(default_factory=list[ResourceState])
-    operations: list[Operation] = field(default_factory=list[Operation])
+    operations: list[PendingOperation] = field(default_factory=list[PendingOperation])
     secrets_state: dict[str, Any] | None = None
     exists: bool = False
 

@@ -9,8 +9,8 @@ import struct
 from typing import Any
 
 from mldeploy.engine.base.errors import StateError, UnsupportedError
-from mldeploy.engine.base.state import Operation, ResourceState
-from mldeploy.engine.state.secrets import SecretsManager
+from mldeploy.engine.base.state import PendingOperation, ResourceState
+from mldeploy.engine.project.secrets import SecretsManager
 from mldeploy.values.property_value import (
     ARCHIVE_SIG,
     ASSET_SIG,
@@ -104,7 +104,7 @@ class Serializer:
         if state.replace_with:
             self.features.add("replaceWith")
 
-    def operation(self, operation: Operation) -> dict[str, Any]:
+    def operation(self, operation: PendingOperation) -> dict[str, Any]:
         """An OperationV2 object."""
         return {"resource": self.resource(operation.resource), "type": operation.type}
 
@@ -211,9 +211,9 @@ class Deserializer:
             raise StateError(f"resource {urn!r} in the state is a component but has an id")
         return state
 
-    def operation(self, data: dict[str, Any]) -> Operation:
+    def operation(self, data: dict[str, Any]) -> PendingOperation:
         """A pending operation."""
-        return Operation(self.resource(data["resource"]), data["type"])
+        return PendingOperation(self.resource(data["resource"]), data["type"])
 
     def value(self, data: Any) -> Value:
         """A property value."""

@@ -10,14 +10,13 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from mldeploy.engine.base.state import Operation, ResourceState
-from mldeploy.engine.program.event_loop import waiting
+from mldeploy.engine.base.state import PendingOperation, ResourceState
+from mldeploy.engine.base.waiting import waiting
+from mldeploy.engine.project.secrets import SecretsManager
 from mldeploy.engine.state.checkpoint import DeploymentParts, Snapshot, render, write_checkpoint
 from mldeploy.engine.state.journal import JournalWriter
 from mldeploy.engine.state.normalize import UrnFixer
-from mldeploy.engine.state.secrets import SecretsManager
 from mldeploy.engine.state.serde import Serializer, dumps
 from mldeploy.values.property_value import PropertyMap, deep_equals
 
@@ -65,7 +64,7 @@ class SnapshotManager:
         self._rendered: dict[ResourceState, bytes] = {}
         self._keys: dict[ResourceState, int] = {}
         self._next_key = 0
-        self._kept: dict[Operation, int] = {}
+        self._kept: dict[PendingOperation, int] = {}
         self._keep_creates(base)
         self._lines: list[bytes] = []
         self._journal: JournalWriter | None = None
@@ -84,7 +83,7 @@ class SnapshotManager:
         """An operation on the state is about to start; returns when that is on disk."""
 
         def change() -> None:
-            rendered = dumps(self._serializer.operation(Operation(state, operation)))
+            rendered = dumps(self._serializer.operation(PendingOperation(state, operation)))
             key = self._new_key()
             self._operations[state] = (key, rendered)
             self._lines.append(b'["o",%d,%s]' % (key, rendered))
@@ -282,7 +281,3 @@ class SnapshotManager:
         with self._lock:
             news = [s for s in self._news if s not in self._dones]
             return news + [s for s in self._base.resources if s not in self._dones and s not in self._news]
-
-    def describe(self) -> dict[str, Any]:
-        """Figures for benchmarks: writes and the size of the checkpoint in bytes."""
-        return {"writes": self.writes, "bytes": self.size}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,13 +11,19 @@ from typing import Any
 from mldeploy.engine.base.errors import EngineError, PassphraseError, StateError
 from mldeploy.engine.base.state import ResourceState
 from mldeploy.engine.base.urn import ROOT_STACK_TYPE
-from mldeploy.engine.program.project import (
-    Project,
+from mldeploy.engine.project.project import (
+    PulumiProject,
     StackConfig,
     backend_path,
     load_project,
     load_stack_config,
     save_encryption_salt,
+)
+from mldeploy.engine.project.secrets import (
+    PASSPHRASE_HINT,
+    SecretsManager,
+    new_salt,
+    passphrase_from_environment,
 )
 from mldeploy.engine.state.backend import FileBackend, StackReference, clean_temporaries
 from mldeploy.engine.state.checkpoint import (
@@ -33,12 +38,6 @@ from mldeploy.engine.state.checkpoint import (
 )
 from mldeploy.engine.state.journal import recover
 from mldeploy.engine.state.lock import StackLock, remove_locks
-from mldeploy.engine.state.secrets import (
-    PASSPHRASE_HINT,
-    SecretsManager,
-    new_salt,
-    passphrase_from_environment,
-)
 from mldeploy.engine.state.serde import Serializer, dumps
 from mldeploy.engine.state.snapshot import SnapshotManager
 from mldeploy.values.property_value import PropertyMap, Secret, mask_secrets, strip_secrets
@@ -108,7 +107,7 @@ class OpenStack:
 def open_stack(
     backend: FileBackend,
     reference: StackReference,
-    project: Project,
+    project: PulumiProject,
     passphrase: str | None,
     *,
     write: bool = True,
@@ -162,7 +161,7 @@ def read_snapshot(backend: FileBackend, reference: StackReference, secrets: Secr
 
 def _reference(
     project_dir: Path | str, stack: str, backend_url: str | None
-) -> tuple[Project, FileBackend, StackReference]:
+) -> tuple[PulumiProject, FileBackend, StackReference]:
     project = load_project(Path(project_dir))
     backend = FileBackend(backend_path(project.root, backend_url, project.data))
     return project, backend, StackReference(project.name, stack)
@@ -323,7 +322,7 @@ def remove_stack(
             )
         backend.remove_stack(reference, remove_backups=remove_backups)
     if not preserve_config:
-        from mldeploy.engine.program.project import stack_config_path
+        from mldeploy.engine.project.project import stack_config_path
 
         with suppress(FileNotFoundError):
             stack_config_path(project, stack).unlink()
@@ -338,8 +337,3 @@ def cancel(project_dir: Path | str, stack: str, *, backend_url: str | None = Non
     if recovered:
         done.append(recovered)
     return done
-
-
-def export_text(exported: dict[str, Any]) -> str:
-    """An exported deployment as the CLI prints it."""
-    return json.dumps(exported, indent=4, ensure_ascii=False)

@@ -14,14 +14,14 @@ import yaml
 
 from mldeploy.engine.base.errors import EngineError, UnsupportedError
 from mldeploy.engine.base.files import write_atomic
-from mldeploy.engine.state.secrets import SecretsManager
+from mldeploy.engine.project.secrets import SecretsManager
 from mldeploy.values.property_value import Secret, is_list, is_map
 
 _STACK_NAME = re.compile(r"^[A-Za-z0-9_.-]{1,100}$")
 
 
 @dataclass(frozen=True, slots=True)
-class Project:
+class PulumiProject:
     """A project folder: its name, where its program lives and the plugins it brings along."""
 
     name: str
@@ -33,16 +33,8 @@ class Project:
     @property
     def plugin_providers(self) -> dict[str, tuple[Path, str]]:
         """Package name to (folder, version) of `plugins.providers`."""
-        return self._plugins("providers")
-
-    @property
-    def plugin_analyzers(self) -> dict[str, tuple[Path, str]]:
-        """Name to (folder, version) of `plugins.analyzers`."""
-        return self._plugins("analyzers")
-
-    def _plugins(self, kind: str) -> dict[str, tuple[Path, str]]:
         plugins: dict[str, Any] = self.data.get("plugins") or {}
-        entries: list[dict[str, Any]] = plugins.get(kind) or []
+        entries: list[dict[str, Any]] = plugins.get("providers") or []
         return {
             str(entry["name"]): (
                 (self.root / str(entry.get("path") or ".")).resolve(),
@@ -102,7 +94,7 @@ def check_stack_name(stack: str) -> None:
         )
 
 
-def load_project(root: Path) -> Project:
+def load_project(root: Path) -> PulumiProject:
     """Read `Pulumi.yaml` (or `.yml`). Raises EngineError without one, UnsupportedError for other runtimes."""
     path = next((p for p in (root / "Pulumi.yaml", root / "Pulumi.yml") if p.is_file()), None)
     if path is None:
@@ -119,7 +111,7 @@ def load_project(root: Path) -> Project:
     for key in ("packages",):
         if data.get(key):
             raise UnsupportedError(f"{path}: {key!r} (parameterised packages) needs the pulumi CLI")
-    return Project(
+    return PulumiProject(
         str(data["name"]), root.resolve(), root.resolve() / str(data.get("main") or "."), runtime_name, data
     )
 
@@ -145,13 +137,13 @@ def _without_password(url: str) -> str:
     return f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
 
 
-def stack_config_path(project: Project, stack: str) -> Path:
+def stack_config_path(project: PulumiProject, stack: str) -> Path:
     """Where `Pulumi.<stack>.yaml` is (or would be)."""
     folder = project.root / str(project.data.get("stackConfigDir") or ".")
     return folder / f"Pulumi.{stack}.yaml"
 
 
-def load_stack_config(project: Project, stack: str, manager_for: Any) -> StackConfig:
+def load_stack_config(project: PulumiProject, stack: str, manager_for: Any) -> StackConfig:
     """Read a stack's configuration, decrypting what is secret with `manager_for(salt)`.
 
     Raises UnsupportedError for `environment` (ESC) and for secrets providers other than passphrase.
@@ -173,7 +165,7 @@ def load_stack_config(project: Project, stack: str, manager_for: Any) -> StackCo
     return config
 
 
-def _project_defaults(project: Project) -> dict[str, Any]:
+def _project_defaults(project: PulumiProject) -> dict[str, Any]:
     result: dict[str, Any] = {}
     declared: dict[str, Any] = project.data.get("config") or {}
     for key, value in declared.items():
