@@ -11,6 +11,7 @@ _SHIMS = {
     "contrib": "azureml.contrib.services",
     "server": "azureml_inference_server_http",
     "monitoring": "azureml.ai.monitoring",
+    "parallel": "azureml_user",
 }
 
 
