@@ -89,6 +89,8 @@ class Script:
         raw = _is_raw()
         if raw and self.decorated:
             raise ScriptError(f"{self.path}: run() has both @rawhttp and @input_schema; only one is allowed")
+        if raw:
+            self.run = _raw_view(self.run, self.parameters[0].name)
         self.style = Style.RAW if raw else Style.SCHEMA if self.decorated else Style.TEXT
         self._convert = {
             Style.RAW: self._raw_arguments,
@@ -166,6 +168,13 @@ def _is_decorated(function: Callable[..., object]) -> bool:
     from inference_schema import schema_util  # pyright: ignore[reportMissingTypeStubs]
 
     return bool(cast("Any", schema_util).is_schema_decorated(function))
+
+
+def _raw_view(run: Callable[..., object], parameter: str) -> Callable[..., object]:
+    """A raw `run()` with the context that Flask's `request` needs."""
+    from serving import raw, wsgi
+
+    return wsgi.in_context(run, parameter, raw.AMLRequest)
 
 
 def _is_raw() -> bool:
