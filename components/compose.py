@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any
 
 import pulumi
 
-from components.context import Context, Endpoint
-from mldeploy.manifest import LocalTarget, Manifest
-
-_TARGET_MODULES = {
-    "local": "components.targets.local.graph",
-    "aci": "components.targets.aci.graph",
-    "aks": "components.targets.aks.graph",
-    "kubernetes": "components.targets.kubernetes.graph",
-    "batch": "components.targets.batch.graph",
-    "edge": "components.targets.edge.graph",
-}
+from components.context import Context, Endpoint, graph
+from mldeploy.manifest import Manifest
+from mldeploy.manifest.rules import keys
+from mldeploy.targets import names
 
 
 def compose(manifest: Manifest) -> dict[str, Any]:
@@ -28,16 +20,18 @@ def compose(manifest: Manifest) -> dict[str, Any]:
         ``{primary, secondary}``, secret.
 
     Raises:
-        pulumi.RunError: a target's type cannot be deployed by this version, or this machine lacks what it needs.
+        pulumi.RunError: this machine lacks what a target needs, or a target cannot be as the manifest says.
     """
     context = Context(manifest, pulumi.get_project(), pulumi.get_stack())
+    for line in keys.unused(manifest):
+        pulumi.log.warn(line)
     for name, target in manifest.targets.items():
-        if isinstance(target, LocalTarget) and any(s.target == name for s in manifest.services.values()):
-            _target_module(name, target.type).require(name, target)
+        require = getattr(graph(target.type), "require", None)
+        if require is not None and manifest.services_on(name):
+            require(name, target)
     endpoints: dict[str, Endpoint] = {}
     for name, target in manifest.targets.items():
-        services = {key: service for key, service in manifest.services.items() if service.target == name}
-        endpoints |= _target_module(name, target.type).deploy(context, name, target, services)
+        endpoints |= graph(target.type).deploy(context, name, target, manifest.services_on(name))
     _register_the_rest(context)
     return {
         "models": {name: model.version for name, model in sorted(context.registered.items())},
@@ -57,21 +51,10 @@ def compose(manifest: Manifest) -> dict[str, Any]:
     }
 
 
-def _target_module(name: str, kind: str) -> Any:
-    try:
-        return import_module(_TARGET_MODULES[kind])
-    except ModuleNotFoundError as error:
-        if error.name != _TARGET_MODULES[kind]:
-            raise
-        raise pulumi.RunError(
-            f"target {name!r}: type {kind!r} can be described but not deployed in this version"
-        ) from None
-
-
 def _register_the_rest(context: Context) -> None:
     """Register the models that no service uses, where the stack's first target registers its own."""
-    targets = context.manifest.targets
-    name, kind = next(((name, target.type) for name, target in targets.items()), ("local", "local"))
+    targets = context.manifest.targets.values()
+    first = next((target.type for target in targets), names()[0])
     for model in context.manifest.models:
         if model not in context.registered:
-            _target_module(name, kind).register_model(context, model)
+            graph(first).register_model(context, model)

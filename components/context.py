@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from importlib import import_module
+from typing import Any, Protocol, TypeVar, cast
 
 import pulumi
 
-from mldeploy.manifest import Manifest
+from mldeploy.manifest import Manifest, Service
+from mldeploy.targets import of
 
 T = TypeVar("T")
 
@@ -27,6 +29,26 @@ class Registered(Protocol):
     """What the stack's outputs need of a registered model, whatever registry it is in."""
 
     version: pulumi.Output[str]
+
+
+class Graph(Protocol):
+    """What the module of a type's graph holds. It may also hold ``require(name, target)``, which looks at what this
+    machine needs before anything is registered, and raises :class:`pulumi.RunError`."""
+
+    def deploy(
+        self, context: Context, name: str, target: Any, services: Mapping[str, Service], /
+    ) -> Mapping[str, Endpoint]:
+        """Register the resources of a target and of its services; the endpoint of each service by its name."""
+        ...
+
+    def register_model(self, context: Context, name: str, /) -> Registered:
+        """Register a model where such targets take theirs from."""
+        ...
+
+
+def graph(type_: str) -> Graph:
+    """The graph of a type of target."""
+    return cast("Graph", import_module(of(type_).graph))
 
 
 @dataclass(frozen=True)

@@ -8,33 +8,16 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Literal
 
-from mldeploy.manifest import ManifestErrors, load
+from mldeploy import targets
+from mldeploy.manifest import Manifest, ManifestErrors, Target, load, written_secrets
+from mldeploy.manifest.kinds import Need, kind, kinds
+from mldeploy.operations.model import Finding
 from mldeploy.session import LOCAL_STACK, Session, UsageError
 
-Level = Literal["ok", "note", "problem"]
 _SECONDS = 10
-_AZURE = ("aci", "aks", "batch", "edge")
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at."""
-
-    level: Level
-    """`ok`; `note`: something will not work that this stack does not need; `problem`: it needs it."""
-    what: str
-    found: str
-    fix: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain data."""
-        return asdict(self)
-
-
 Which = Callable[[str], str | None]
 
 
@@ -48,18 +31,18 @@ def examine(
         environment: the environment variables.
         which: finds a program on PATH.
     """
-    targets, manifest = _manifest(session)
+    manifest, found = _manifest(session)
+    used = _used(manifest)
     return [
         _python(),
         _system(),
         _pulumi(which),
-        *manifest,
-        *_packages(targets),
-        *_tools(session, targets, which),
-        *_local_containers(session),
+        found,
+        *_needs({target.type for target in used.values()}, environment, which),
+        *_docker(manifest, used, which),
+        *(one for name, target in used.items() for one in _of_target(name, target)),
         *_state(session, environment),
-        *_azure(targets, environment, which),
-        *_secrets(session, environment),
+        *_secrets(manifest, environment),
     ]
 
 
@@ -74,9 +57,9 @@ def _python() -> Finding:
 
 def _system() -> Finding:
     text = f"{platform.system()} {platform.machine()}"
-    if platform.system() in ("Linux", "Darwin"):
+    if platform.system() == "Linux":
         return Finding("ok", "system", text)
-    return Finding("problem", "system", text, "use Linux, macOS, or WSL 2 on Windows")
+    return Finding("problem", "system", text, "use Linux, a virtual machine of it, or WSL 2 on Windows")
 
 
 def _pulumi(which: Which) -> Finding:
@@ -87,77 +70,79 @@ def _pulumi(which: Which) -> Finding:
     return _version_of("Pulumi CLI", [found, "version"])
 
 
-def _manifest(session: Session) -> tuple[set[str], list[Finding]]:
-    """The types of target that services of the stack are on."""
+def _manifest(session: Session) -> tuple[Manifest | None, Finding]:
     try:
         manifest = load(session.project, session.stack)
     except ManifestErrors as errors:
         fix = "run `mldeploy validate` and correct each line it names"
-        return set(), [
-            Finding("problem", "manifest", f"{len(errors.errors)} errors, first: {errors.errors[0]}", fix)
-        ]
-    used = {manifest.targets[service.target].type for service in manifest.services.values()}
-    text = f"{len(manifest.services)} services on {', '.join(sorted(used)) or 'nothing'}"
-    return set(used), [Finding("ok", "manifest", text)]
+        text = f"{len(errors.errors)} errors, first: {errors.errors[0]}"
+        return None, Finding("problem", "manifest", text, fix)
+    types = {target.type for target in _used(manifest).values()}
+    text = f"{len(manifest.services)} services on {', '.join(sorted(types)) or 'nothing'}"
+    return manifest, Finding("ok", "manifest", text)
 
 
-def _packages(targets: set[str]) -> Iterator[Finding]:
-    wanted = {
-        "azure": ("pulumi-azure-native", bool(targets & {"aci", "aks", "batch"})),
-        "kubernetes": ("pulumi-kubernetes", bool(targets & {"aks", "kubernetes"})),
-    }
-    for extra, (package, needed) in wanted.items():
-        try:
-            yield Finding("ok", package, version(package))
-        except PackageNotFoundError:
-            level: Level = "problem" if needed else "note"
-            yield Finding(level, package, "not installed", f"run `make setup-cloud` (the extra {extra!r})")
+def _used(manifest: Manifest | None) -> dict[str, Target]:
+    """The targets that services of the stack are on, by name."""
+    names = {service.target for service in manifest.services.values()} if manifest else ()
+    return {name: manifest.targets[name] for name in sorted(names)} if manifest else {}
 
 
-def _tools(session: Session, targets: set[str], which: Which) -> Iterator[Finding]:
-    """Programs that only some stacks need."""
-    for tool, needed, fix in (
-        ("docker", _needs_docker(session), "install a Docker engine, or write `azure: {builder: acr}`"),
-        (
-            "kubelogin",
-            "aks" in targets,
-            "install https://azure.github.io/kubelogin/: AKS clusters ask for Entra tokens",
-        ),
+def _needs(used: set[str], environment: Mapping[str, str], which: Which) -> Iterator[Finding]:
+    """What the used types of target need; packages also of those that are not used, to be known before they are."""
+    needs = {need: name in used for name, one in kinds().items() if name not in used for need in one.needs}
+    needs |= {need: True for name, one in kinds().items() if name in used for need in one.needs}
+    for need, needed in needs.items():
+        if need.what == "package":
+            yield _package(need, needed=needed)
+        elif needed:
+            yield _program(need, which) if need.what == "program" else _login(need, environment, which)
+
+
+def _package(need: Need, *, needed: bool) -> Finding:
+    try:
+        return Finding("ok", need.name, version(need.name))
+    except PackageNotFoundError:
+        return Finding("problem" if needed else "note", need.name, "not installed", need.fix)
+
+
+def _program(need: Need, which: Which) -> Finding:
+    found = which(need.name)
+    if found is None:
+        return Finding("problem", need.name, "not on PATH", need.fix)
+    return _version_of(need.name, [found, "--version"])
+
+
+def _login(need: Need, environment: Mapping[str, str], which: Which) -> Finding:
+    """Which credentials there are; their values are not looked at."""
+    what = f"{need.name} login"
+    if environment.get("ARM_CLIENT_ID") and (
+        environment.get("ARM_USE_OIDC") or environment.get("ARM_CLIENT_SECRET")
     ):
-        if not needed:
-            continue
-        found = which(tool)
-        if found is None:
-            yield Finding("problem", tool, "not on PATH", fix)
-        else:
-            yield _version_of(tool, [found, "--version"])
+        return Finding("ok", what, "ARM_CLIENT_ID and its credential")
+    if (az := which("az")) is not None and _runs([az, "account", "show"]):
+        return Finding("ok", what, "az login")
+    return Finding("problem", what, "none found", need.fix)
 
 
-def _needs_docker(session: Session) -> bool:
-    try:
-        manifest = load(session.project, session.stack)
-    except ManifestErrors:
-        return False
-    used = [manifest.targets[service.target] for service in manifest.services.values()]
-    return manifest.azure.builder == "docker" and any(target.type in _AZURE for target in used)
+def _docker(manifest: Manifest | None, used: Mapping[str, Target], which: Which) -> Iterator[Finding]:
+    """Images that go to a registry are built by this machine's engine, unless the registry's own tasks build them."""
+    builds = manifest is not None and any(
+        getattr(target, "registry", None) is not None
+        or (kind(target.type).foundation != "never" and manifest.azure.builder == "docker")
+        for target in used.values()
+    )
+    if builds:
+        yield _program(
+            Need("program", "docker", "install a Docker engine, or write `azure: {builder: acr}`"), which
+        )
 
 
-def _local_containers(session: Session) -> Iterator[Finding]:
-    """Whether this machine's engine can run services of `runtime: docker`."""
-    try:
-        manifest = load(session.project, session.stack)
-    except ManifestErrors:
-        return
-    used = {service.target for service in manifest.services.values()}
-    for name, target in manifest.targets.items():
-        if name in used and target.type == "local" and target.runtime == "docker":
-            from mldeploy.provider.local import containers
-
-            fault = containers.fault()
-            if fault is None:
-                yield Finding("ok", f"targets.{name}", f"Docker engine at {containers.endpoint()}")
-            else:
-                yield Finding("problem", f"targets.{name}", fault, "or write `runtime: process`")
+def _of_target(name: str, target: Target) -> Iterator[Finding]:
+    """What only one type of target looks at."""
+    examine = getattr(import_module(targets.of(target.type).operations), "examine", None)
+    if examine is not None:
+        yield from examine(name, target)
 
 
 def _state(session: Session, environment: Mapping[str, str]) -> Iterator[Finding]:
@@ -179,28 +164,10 @@ def _state(session: Session, environment: Mapping[str, str]) -> Iterator[Finding
         yield Finding("problem", "passphrase", f"none for stack {session.stack!r}", fix)
 
 
-def _azure(targets: set[str], environment: Mapping[str, str], which: Which) -> Iterator[Finding]:
-    """Which credentials there are; their values are not looked at."""
-    if not targets & set(_AZURE):
-        return
-    if environment.get("ARM_CLIENT_ID") and (
-        environment.get("ARM_USE_OIDC") or environment.get("ARM_CLIENT_SECRET")
-    ):
-        yield Finding("ok", "Azure login", "ARM_CLIENT_ID and its credential")
-    elif (az := which("az")) is not None and _runs([az, "account", "show"]):
-        yield Finding("ok", "Azure login", "az login")
-    else:
-        fix = "run `az login`, or set ARM_CLIENT_ID, ARM_TENANT_ID, ARM_SUBSCRIPTION_ID and ARM_USE_OIDC=true"
-        yield Finding("problem", "Azure login", "none found", fix)
-
-
-def _secrets(session: Session, environment: Mapping[str, str]) -> Iterator[Finding]:
+def _secrets(manifest: Manifest | None, environment: Mapping[str, str]) -> Iterator[Finding]:
     """The secrets that the manifest names: are they there?"""
-    try:
-        manifest = load(session.project, session.stack)
-    except ManifestErrors:
-        return
-    names = sorted(set(_env_references(manifest.model_dump())))
+    raw = manifest.model_dump(exclude_none=True) if manifest else {}
+    names = sorted({name for _, name in written_secrets(raw, "env")})
     missing = [name for name in names if not environment.get(name)]
     for name in missing:
         yield Finding(
@@ -208,18 +175,6 @@ def _secrets(session: Session, environment: Mapping[str, str]) -> Iterator[Findi
         )
     if names and not missing:
         yield Finding("ok", "secrets from the environment", ", ".join(names))
-
-
-def _env_references(value: Any) -> Iterator[str]:
-    if isinstance(value, dict):
-        items: dict[str, Any] = value  # pyright: ignore[reportUnknownVariableType]
-        if set(items) == {"env"} and isinstance(items["env"], str):
-            yield items["env"]
-        for item in items.values():
-            yield from _env_references(item)
-    elif isinstance(value, list | tuple):
-        for item in value:  # pyright: ignore[reportUnknownVariableType]
-            yield from _env_references(item)
 
 
 def _runs(command: list[str]) -> bool:

@@ -117,17 +117,6 @@ def secret_variables(context: Context, image: Image) -> dict[str, pulumi.Output[
     return {key: secrets.resolve(context, value) for key, value in variables if not isinstance(value, str)}
 
 
-def refuse_secret_variables(name: str, image: Image, instead: str) -> None:
-    """For targets that cannot keep a variable secret.
-
-    Raises:
-        pulumi.RunError: the image has one; the message says what to do instead.
-    """
-    for key, value in image.environment_variables.items():
-        if not isinstance(value, str):
-            raise pulumi.RunError(f"images.{name}.environment_variables.{key}: is a secret; {instead}")
-
-
 def package_index(context: Context, image: Image) -> pulumi.Input[str] | None:
     """The address of the image's private package index, secret when it has a password."""
     index = image.package_index

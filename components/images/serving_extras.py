@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from components.context import Context
 from mldeploy.manifest import Image, Service
+from mldeploy.manifest.kinds import kind
 
-_AZURE = ("aci", "aks")
 _CONNECTION = "APPLICATIONINSIGHTS_CONNECTION_STRING"
 
 
@@ -27,7 +27,7 @@ def serving_extras(context: Context, name: str) -> list[str]:
 
 
 def _extras(context: Context, service: Service, image: Image) -> Iterator[str]:
-    on_azure = context.manifest.targets[service.target].type in _AZURE
+    on_azure = kind(context.manifest.targets[service.target].type).on_azure
     collect = service.collect_model_data
     if collect is not None and collect.enabled:
         if collect.format == "parquet":

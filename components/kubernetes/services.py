@@ -17,7 +17,9 @@ from components.kubernetes.endpoint import AksEndpoint, AksEndpointArgs
 from components.kubernetes.namespace import ServingNamespace, ServingNamespaceArgs
 from components.kubernetes.objects import Scaling, TlsListener
 from components.kubernetes.tls import Tls
-from mldeploy.manifest import AksTarget, KubernetesTarget, Service
+from mldeploy.manifest import Service
+from mldeploy.manifest.kinds.aks import AksTarget
+from mldeploy.manifest.kinds.kubernetes import KubernetesTarget
 
 _SETTINGS = (
     "cpu_cores_limit",

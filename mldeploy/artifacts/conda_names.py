@@ -95,12 +95,9 @@ INTERPRETER_PARTS = frozenset(
 
 SERVED = frozenset(
     {
-        "azureml-ai-monitoring",
         "azureml-contrib-services",
         "azureml-defaults",
         "azureml-inference-server-http",
-        "azureml-monitoring",
-        "azureml-sdk",
     }
 )
 """What the scoring server stands in for."""

@@ -12,7 +12,9 @@ from mldeploy.edits.yaml_edits import Edit, edit
 from mldeploy.engine import ResourceState, read_stack
 from mldeploy.home import cache_dir
 from mldeploy.manifest import Manifest, load
+from mldeploy.manifest.kinds import kind
 from mldeploy.manifest.loading import overlay_name
+from mldeploy.manifest.markers import CLUSTER
 from mldeploy.operations import OperationError
 from mldeploy.provider.local.store import model_entries
 from mldeploy.session import Session
@@ -41,10 +43,10 @@ def rollback(session: Session, service: str, to: str | None) -> Edit:
         raise OperationError(
             f"no service {service!r}; the manifest has {', '.join(sorted(manifest.services))}"
         )
-    kind = manifest.targets[manifest.services[service].target].type
-    if kind not in ("aks", "kubernetes"):
+    type_ = manifest.targets[manifest.services[service].target].type
+    if not kind(type_).has(CLUSTER, None):
         raise OperationError(
-            f"{service} is on a target of type {kind}, which keeps no old versions: take the change back in version "
+            f"{service} is on a target of type {type_}, which keeps no old versions: take the change back in version "
             "control and run `mldeploy up`; it is the same gated update in the other direction"
         )
     rollout = next(

@@ -1,8 +1,9 @@
 """The manifest: what to deploy, as plain data. Knows nothing of Pulumi."""
 
-from mldeploy.manifest.azure import Azure, makes_foundation
+from mldeploy.manifest.azure import Azure
 from mldeploy.manifest.document import Manifest
 from mldeploy.manifest.errors import ManifestError, ManifestErrors
+from mldeploy.manifest.foundation import makes_foundation
 from mldeploy.manifest.image import Image, Registry
 from mldeploy.manifest.loading import load, manifest_files, secret_places
 from mldeploy.manifest.model import Model
@@ -10,28 +11,14 @@ from mldeploy.manifest.rollout import Rollout
 from mldeploy.manifest.schema import schema
 from mldeploy.manifest.secret_refs import ConfigRef, EnvRef, KeyVaultRef, SecretRef, written_secrets
 from mldeploy.manifest.service import Service, Ssl
-from mldeploy.manifest.targets import (
-    AciTarget,
-    AksTarget,
-    BatchTarget,
-    EdgeTarget,
-    KubernetesTarget,
-    LocalTarget,
-    Target,
-)
+from mldeploy.manifest.target import Target
 
 __all__ = [
-    "AciTarget",
-    "AksTarget",
     "Azure",
-    "BatchTarget",
     "ConfigRef",
-    "EdgeTarget",
     "EnvRef",
     "Image",
     "KeyVaultRef",
-    "KubernetesTarget",
-    "LocalTarget",
     "Manifest",
     "ManifestError",
     "ManifestErrors",

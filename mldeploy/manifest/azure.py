@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from mldeploy.manifest.base import ArmId, Labels, Location, Section, Uuid
-
-_ALWAYS: Final = frozenset({"aci", "aks", "batch"})
-_WITH_LOCATION: Final = frozenset({"kubernetes", "edge"})
 
 
 class Part(Section):
@@ -64,16 +60,3 @@ class Azure(Section):
     """What the deployer is."""
     protect: bool = False
     """Whether storage, vault, registry and workspace refuse to be deleted."""
-
-
-def has_vault(azure: Azure, target_types: Iterable[str]) -> bool:
-    """Whether `{keyvault: <name>}` is a name in some vault: an existing one, or that of the stack's foundation."""
-    return azure.key_vault.existing is not None or makes_foundation(azure, target_types)
-
-
-def makes_foundation(azure: Azure, target_types: Iterable[str]) -> bool:
-    """Whether a stack with targets of these types has a foundation of its own to take a vault from."""
-    kinds = set(target_types)
-    return bool(kinds & _ALWAYS) or (
-        bool(kinds & _WITH_LOCATION) and azure.location is not None and azure.key_vault.existing is None
-    )

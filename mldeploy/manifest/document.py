@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, SerializeAsAny
 
 from mldeploy.manifest.azure import Azure
 from mldeploy.manifest.base import Section
 from mldeploy.manifest.image import Image
 from mldeploy.manifest.model import Model
 from mldeploy.manifest.service import Service
-from mldeploy.manifest.targets import Target
-
-TargetType = Literal["local", "aci", "aks", "kubernetes", "batch", "edge"]
+from mldeploy.manifest.target import Target
 
 
 class Manifest(Section):
@@ -27,7 +25,7 @@ class Manifest(Section):
     """Models to register, by name."""
     images: dict[str, Image] = Field(default_factory=dict)
     """Scoring images, by name. v1: `InferenceConfig`."""
-    targets: dict[str, Annotated[Target, Field(discriminator="type")]] = Field(default_factory=dict)
+    targets: dict[str, SerializeAsAny[Target]] = Field(default_factory=dict)
     """Where services run, by name."""
     services: dict[str, Service] = Field(default_factory=dict)
     """What clients call, by name."""
@@ -44,7 +42,7 @@ class Manifest(Section):
         """The models in the image of the service called ``service``, by name, in the image's order."""
         return {name: self.models[name] for name in self.image_of(service).models}
 
-    def services_of(self, target_type: TargetType) -> dict[str, Service]:
+    def services_of(self, target_type: str) -> dict[str, Service]:
         """The services on targets of one type, by name."""
         return {
             name: one for name, one in self.services.items() if self.targets[one.target].type == target_type
@@ -54,11 +52,11 @@ class Manifest(Section):
         """The services on the target called ``target``, by name."""
         return {name: one for name, one in self.services.items() if one.target == target}
 
-    def targets_of(self, target_type: TargetType) -> dict[str, Target]:
+    def targets_of(self, target_type: str) -> dict[str, Target]:
         """The targets of one type, by name."""
         return {name: one for name, one in self.targets.items() if one.type == target_type}
 
-    def images_on(self, *target_types: TargetType) -> dict[str, Image]:
+    def images_on(self, *target_types: str) -> dict[str, Image]:
         """The images that some service on targets of these types runs, by name."""
         used = {one.image for one in self.services.values() if self.targets[one.target].type in target_types}
         return {name: image for name, image in self.images.items() if name in used}

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from mldeploy.manifest.base import Items, LooseText, Pattern, Section, Text
+from mldeploy.manifest.base import Items, LooseText, Pattern, Section, Text, fail
+from mldeploy.manifest.markers import CONTAINER, On
 from mldeploy.manifest.secret_refs import Secret, TextOrSecret
 
+_CONTAINERS = On(
+    CONTAINER,
+    unused={"local": "a process runs on this machine's own system; with runtime: docker the key is used"},
+)
 RegistryAddress = Annotated[
     Text,
     Pattern(
@@ -16,6 +21,12 @@ RegistryAddress = Annotated[
         "a registry's host name without https://, such as myregistry.azurecr.io",
     ),
 ]
+
+
+def _python(value: Any) -> Any:
+    if value == "spark-py":
+        raise fail("spark-py is not supported: there is no Spark in any target; allowed: python")
+    return value
 
 
 class Registry(Section):
@@ -51,20 +62,20 @@ class Image(Section):
     """The script with `init()` and `run()`, relative to `source_directory`."""
     conda_file: Text | None = None
     """The conda environment file, relative to `source_directory`. Default: no packages of its own."""
-    runtime: Literal["python", "spark-py"] = "python"
-    """The language, as in v1."""
-    base_image: Text | None = Field(
+    runtime: Annotated[Literal["python"], BeforeValidator(_python)] = "python"
+    """The language, as in v1; its `spark-py` has no place to run any more."""
+    base_image: Annotated[Text | None, _CONTAINERS] = Field(
         default=None, examples=["mcr.microsoft.com/azureml/minimal-py312-inference", "runs:/0123456789abcdef"]
     )
     """The image to build on, `registry/name:tag`, or `runs:/<run id>` for the one of a training run
     (`AzureML.DerivedImageName`). Default: a small Python image."""
-    base_image_registry: Registry | None = None
+    base_image_registry: Annotated[Registry | None, _CONTAINERS] = None
     """The private registry that the base image comes from."""
     environment_variables: dict[str, TextOrSecret] = Field(default_factory=dict)
     """Environment variables of the entry script: texts, or secret references."""
     package_index: PackageIndex | None = None
     """A private index for the packages of the conda file."""
-    platform: Literal["linux/amd64", "linux/arm64"] = "linux/amd64"
+    platform: Annotated[Literal["linux/amd64", "linux/arm64"], _CONTAINERS] = "linux/amd64"
     """The platform it is built for; `linux/arm64` for many IoT Edge devices."""
     description: LooseText | None = None
     """What it is, for people."""

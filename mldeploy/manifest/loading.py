@@ -9,25 +9,27 @@ from typing import Any, cast
 
 from pydantic import BaseModel
 
+from mldeploy import targets
 from mldeploy.manifest.azure import Azure
-from mldeploy.manifest.defaults import resolve
 from mldeploy.manifest.document import Manifest
+from mldeploy.manifest.draft import Draft
 from mldeploy.manifest.errors import ManifestError, ManifestErrors, hint, printable, shown
 from mldeploy.manifest.image import Image
+from mldeploy.manifest.kinds import kind, resolve
 from mldeploy.manifest.merge import merge, without_nulls
 from mldeploy.manifest.model import Model
 from mldeploy.manifest.nodes import Node, Scalar, Table, dotted, locate, plain
 from mldeploy.manifest.nodes import Path as NodePath
-from mldeploy.manifest.rules import Draft, check
+from mldeploy.manifest.rules import check
 from mldeploy.manifest.secret_refs import SecretRef, written_secrets
 from mldeploy.manifest.service import Service
-from mldeploy.manifest.targets import TARGET_TYPES, LocalTarget
+from mldeploy.manifest.target import Target
 from mldeploy.manifest.validation import Fault, validate
 from mldeploy.manifest.yaml_text import MAX_BYTES, parse
 
 BASE = "manifest.yaml"
 SECTIONS = ("models", "images", "targets", "services")
-_KINDS: dict[str, type[BaseModel]] = {"models": Model, "images": Image, "services": Service}
+_MODELS: dict[str, type[BaseModel]] = {"models": Model, "images": Image, "services": Service}
 _STACK = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
@@ -182,12 +184,12 @@ def _validate(raw: dict[str, Any]) -> tuple[Draft, list[Fault]]:
 
 def _entry(draft: Draft, section: str, name: str, value: Any) -> list[Fault]:
     path: NodePath = (section, name)
-    kind = _KINDS.get(section)
-    if kind is None:
-        kind, faults = _target_kind(draft, name, value)
-        if kind is None:
+    model = _MODELS.get(section)
+    if model is None:
+        model, faults = _target_model(draft, name, value)
+        if model is None:
             return faults
-    checked = validate(kind, value, path)
+    checked = validate(model, value, path)
     if checked.value is not None:
         entries: dict[str, Any] = getattr(draft, section)
         entries[name] = checked.value
@@ -195,26 +197,26 @@ def _entry(draft: Draft, section: str, name: str, value: Any) -> list[Fault]:
     return checked.faults
 
 
-def _target_kind(draft: Draft, name: str, value: Any) -> tuple[type[BaseModel] | None, list[Fault]]:
+def _target_model(draft: Draft, name: str, value: Any) -> tuple[type[Target] | None, list[Fault]]:
     path: NodePath = ("targets", name, "type")
     if not isinstance(value, dict):
-        return LocalTarget, []  # which says that it must be a mapping
-    kind: Any = cast("dict[str, Any]", value).get("type")
-    if kind is None:
-        return None, [Fault(path, f"is missing; allowed: {', '.join(TARGET_TYPES)}")]
-    if not isinstance(kind, str) or kind not in TARGET_TYPES:
-        return None, [Fault(path, _unknown_type(kind))]
-    draft.target_types[name] = kind
-    return TARGET_TYPES[kind], []
+        return Target, []  # which says that it must be a mapping
+    type_: Any = cast("dict[str, Any]", value).get("type")
+    if type_ is None:
+        return None, [Fault(path, f"is missing; allowed: {', '.join(targets.names())}")]
+    if not isinstance(type_, str) or type_ not in targets.names():
+        return None, [Fault(path, _unknown_type(type_))]
+    draft.target_types[name] = type_
+    return kind(type_).model, []
 
 
-def _unknown_type(kind: object) -> str:
-    if isinstance(kind, str) and "fpga" in kind.lower():
+def _unknown_type(type_: object) -> str:
+    if isinstance(type_, str) and "fpga" in type_.lower():
         return (
             "Azure ML's FPGA service is retired; use an AKS target with a GPU pool (gpu_cores), "
             "or ONNX Runtime on CPU"
         )
-    return f"{shown(kind)} is no type of target {hint(str(kind), TARGET_TYPES)}"
+    return f"{shown(type_)} is no type of target {hint(str(type_), targets.names())}"
 
 
 def _placed(fault: Fault, tree: Node, root: Path, stack: str) -> ManifestError:

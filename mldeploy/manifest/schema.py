@@ -7,11 +7,15 @@ replace as a whole; what a merged manifest must have is checked by :func:`mldepl
 
 from __future__ import annotations
 
+import json
 from typing import Any, Final, cast
 
+from pydantic.json_schema import models_json_schema
+
 from mldeploy.manifest.document import Manifest
+from mldeploy.manifest.kinds import kinds, names_of
+from mldeploy.manifest.markers import On
 from mldeploy.manifest.rules.names import SECTIONS
-from mldeploy.manifest.targets import TARGET_TYPES
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _SECRETS: Final = ("ConfigRef", "EnvRef", "KeyVaultRef")
@@ -22,8 +26,7 @@ Json = dict[str, Any]
 
 def schema() -> Json:
     """The JSON Schema (draft 2020-12) of one manifest file."""
-    made = Manifest.model_json_schema()
-    definitions = cast("dict[str, Json]", made["$defs"])
+    made, definitions = _made()
     for name, definition in definitions.items():
         _object(definition, definitions, whole=name in _WHOLE)
     _object(made, definitions, whole=False)
@@ -49,28 +52,44 @@ def schema() -> Json:
     }
 
 
+def _made() -> tuple[Json, dict[str, Json]]:
+    """The manifest's own schema, and those of everything in it, also of each type of target."""
+    models = [Manifest, *(one.model for one in kinds().values())]
+    _, whole = models_json_schema([(one, "validation") for one in models])
+    definitions = cast("dict[str, Json]", whole["$defs"])
+    for name, one in kinds().items():
+        definitions[one.model.__name__]["properties"]["type"] = {"const": name, "description": f"`{name}`."}
+    del definitions["Target"]
+    return definitions.pop("Manifest"), definitions
+
+
+def required() -> dict[str, set[str]]:
+    """What each section requires once its overlay is merged, by the names of :func:`schema`'s definitions."""
+    _, definitions = _made()
+    return {name: set(one.get("required", ())) for name, one in definitions.items()}
+
+
 def _ref(name: str) -> Json:
     return {"$ref": f"#/$defs/{name}"}
 
 
 def _target(definitions: dict[str, Json]) -> Json:
     """A target by its type; where an overlay leaves the type out, any of them."""
-    kinds = [_ref(kind.__name__) for kind in TARGET_TYPES.values()]
-    described = {
-        kind: str(definitions[model.__name__].get("description", "")) for kind, model in TARGET_TYPES.items()
-    }
+    models = {name: one.model.__name__ for name, one in kinds().items()}
+    described = {name: str(definitions[model].get("description", "")) for name, model in models.items()}
+    options = [_ref(model) for model in models.values()]
     return {
         "description": "Where services run.",
         "type": ["object", "null"],
         "properties": {
             "type": {
                 "description": "; ".join(f"{kind}: {text.rstrip('.')}" for kind, text in described.items()),
-                "enum": list(TARGET_TYPES),
+                "enum": list(models),
             }
         },
         "if": {"type": "object", "required": ["type"]},
-        "then": {"oneOf": kinds},
-        "else": {"anyOf": [*kinds, {"type": "null"}]},
+        "then": {"oneOf": options},
+        "else": {"anyOf": [*options, {"type": "null"}]},
     }
 
 
@@ -83,10 +102,23 @@ def _object(definition: Json, definitions: dict[str, Json], *, whole: bool) -> N
         definition["description"] = " ".join(str(definition["description"]).split())
     properties = cast("dict[str, Json]", definition.get("properties", {}))
     for name, value in properties.items():
+        on: On | None = value.pop("x-on", None)
         properties[name] = _property(value, whole=whole)
         if "description" not in properties[name]:
             # pydantic leaves out what the model that is referred to says in the same words.
             properties[name] = {"description": _described(value, definitions), **properties[name]}
+        if on is not None:
+            properties[name]["description"] += _where(on)
+
+
+def _where(on: On) -> str:
+    """A marker in words: `` Default: 0.1 on aks, kubernetes. For local, aks, kubernetes.``"""
+    defaults = {where: value for where, value in on.default.items() if not callable(value)}
+    given = "; ".join(
+        f"{json.dumps(value)} on {', '.join(names_of((where,)))}" for where, value in defaults.items()
+    )
+    places = ", ".join(names_of(on.where)) if on.where else ""
+    return (f" Default: {given}." if given else "") + (f" For {places}." if places else "")
 
 
 def _described(value: Json, definitions: dict[str, Json]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
@@ -21,10 +22,12 @@ from mldeploy.manifest.base import (
 )
 from mldeploy.manifest.batch import Batch
 from mldeploy.manifest.edge import Edge
+from mldeploy.manifest.markers import CLUSTER, KEYED, ONLINE, VERSIONED, On
 from mldeploy.manifest.rollout import Rollout
 from mldeploy.manifest.secret_refs import Secret
 
 Share = Annotated[float, Field(ge=0, le=1)]
+_BY_REFERENCE = On(KEYED, instead="on edge give files of the device: edge: {cert_file: …, key_file: …}")
 
 
 class Autoscale(Section):
@@ -71,21 +74,29 @@ class Ssl(Section):
 
     enabled: bool = True
     """Whether it is on."""
-    cname: HostName | None = None
+    cname: Annotated[
+        HostName | None,
+        On(
+            "aci",
+            CLUSTER,
+            unused={"local": "a local service is called under 127.0.0.1, whatever its certificate says"},
+        ),
+    ] = None
     """The host name of the certificate."""
-    cert: Secret | None = None
+    cert: Annotated[Secret | None, _BY_REFERENCE] = None
     """The certificate chain as PEM, by reference. v1: `ssl_cert_pem_file`."""
-    key: Secret | None = None
+    key: Annotated[Secret | None, _BY_REFERENCE] = None
     """The private key as PEM, by reference. v1: `ssl_key_pem_file`."""
-    leaf_domain_label: (
+    leaf_domain_label: Annotated[
         Annotated[
             Text, Pattern(r"[a-z][a-z0-9-]{1,61}[a-z0-9]", "3-63 lowercase letters, digits and hyphens")
         ]
-        | None
-    ) = None
-    """AKS: a DNS label under the region's domain, with a certificate that cert-manager gets for it."""
-    issuer: Text | None = None
-    """AKS and Kubernetes: the cert-manager ClusterIssuer that gets the certificate of `cname`."""
+        | None,
+        On("aks", instead="give cert and key by reference"),
+    ] = None
+    """A DNS label under the region's domain, with a certificate that cert-manager gets for it."""
+    issuer: Annotated[Text | None, On(CLUSTER, instead="give cert and key by reference")] = None
+    """The cert-manager ClusterIssuer that gets the certificate of `cname`."""
 
 
 class Golden(Section):
@@ -102,13 +113,13 @@ class Golden(Section):
 
 
 class Probes(Section):
-    """How Kubernetes watches a replica. v1's names and defaults."""
+    """How a replica is watched. v1's names, and its defaults on Kubernetes."""
 
-    initial_delay_seconds: Count = 310
+    initial_delay_seconds: Annotated[Count, On(default={"aci": 10})] = 310
     """How long `init()` may take before the first liveness check counts."""
     period_seconds: Positive = 10
     """How often it is checked."""
-    timeout_seconds: Positive = 2
+    timeout_seconds: Annotated[Positive, On(default={"aci": 5})] = 2
     """How long an answer may take."""
     success_threshold: Positive = 1
     """How many good answers make it ready again."""
@@ -129,6 +140,16 @@ class Toleration(Section):
     """The taint's effect. Default: every one."""
     toleration_seconds: Count | None = None
     """How long, for `NoExecute`. Default: for ever."""
+
+
+def _replicas(service: Mapping[str, Any]) -> int | None:
+    """v1's default: the autoscaler, unless it is switched off."""
+    autoscale: Autoscale | None = service["autoscale"]
+    return 1 if autoscale is not None and not autoscale.enabled else None
+
+
+def _autoscale(service: Mapping[str, Any]) -> Autoscale | None:
+    return Autoscale() if service["num_replicas"] is None else None
 
 
 def _flag(value: Any) -> Any:
@@ -153,73 +174,85 @@ class Service(Section):
     properties: Labels = Field(default_factory=dict)
     """Properties, as in v1."""
 
-    port: Port | None = None
-    """local, edge: the port on the machine or device."""
-    cpu_cores: Annotated[float, Field(gt=0)] | None = None
-    """CPU cores of one replica. Default: 0.1 on AKS, Kubernetes, 1 on ACI, no limit on local and edge."""
-    memory_gb: Annotated[float, Field(gt=0)] | None = None
-    """Memory of one replica in GB. Default: 0.5 on AKS, Kubernetes, 1 on ACI, no limit on local and edge."""
-    cpu_cores_limit: Annotated[float, Field(gt=0)] | None = None
-    """AKS, Kubernetes: the most CPU cores of one replica. Default: `cpu_cores`."""
-    memory_gb_limit: Annotated[float, Field(gt=0)] | None = None
-    """AKS, Kubernetes: the most memory of one replica in GB. Default: `memory_gb`."""
-    gpu_cores: Count | None = None
-    """AKS, Kubernetes, edge: GPUs of one replica."""
-    num_replicas: Positive | None = None
-    """local, AKS, Kubernetes: how many replicas; or `autoscale`, never both."""
-    autoscale: Autoscale | None = None
-    """AKS, Kubernetes: replicas by load. There it is the default, unless `num_replicas` is given."""
+    port: Annotated[Port | None, On("local", "edge")] = None
+    """The port on the machine or device."""
+    cpu_cores: Annotated[
+        Annotated[float, Field(gt=0)] | None, On(ONLINE, default={CLUSTER: 0.1, "aci": 1.0})
+    ] = None
+    """CPU cores of one replica; without a default, no limit."""
+    # ACI starts no group below one CPU and one GB; v1's 0.1 and 0.5 were rounded up behind the scenes.
+    memory_gb: Annotated[
+        Annotated[float, Field(gt=0)] | None, On(ONLINE, default={CLUSTER: 0.5, "aci": 1.0})
+    ] = None
+    """Memory of one replica in GB; without a default, no limit."""
+    cpu_cores_limit: Annotated[
+        Annotated[float, Field(gt=0)] | None, On(CLUSTER, default={CLUSTER: lambda one: one["cpu_cores"]})
+    ] = None
+    """The most CPU cores of one replica. Default: `cpu_cores`."""
+    memory_gb_limit: Annotated[
+        Annotated[float, Field(gt=0)] | None, On(CLUSTER, default={CLUSTER: lambda one: one["memory_gb"]})
+    ] = None
+    """The most memory of one replica in GB. Default: `memory_gb`."""
+    gpu_cores: Annotated[Count | None, On(CLUSTER, "edge")] = None
+    """GPUs of one replica."""
+    num_replicas: Annotated[
+        Positive | None, On("local", CLUSTER, default={"local": 1, CLUSTER: _replicas})
+    ] = None
+    """How many replicas; or `autoscale`, never both."""
+    autoscale: Annotated[Autoscale | None, On(CLUSTER, default={CLUSTER: _autoscale})] = None
+    """Replicas by load. The default, unless `num_replicas` is given."""
 
-    auth_enabled: bool = False
-    """Whether requests need `Authorization: Bearer <key>`. Default: true on AKS, Kubernetes, else false."""
-    primary_key: Secret | None = None
+    auth_enabled: Annotated[bool, On(ONLINE, default={CLUSTER: True})] = False
+    """Whether requests need `Authorization: Bearer <key>`."""
+    primary_key: Annotated[Secret | None, On(KEYED)] = None
     """Your own primary key, by reference. Default: a generated one."""
-    secondary_key: Secret | None = None
+    secondary_key: Annotated[Secret | None, On(KEYED)] = None
     """Your own secondary key, by reference. Default: a generated one."""
-    key_generation: KeyGeneration = KeyGeneration()
+    key_generation: Annotated[KeyGeneration, On(KEYED)] = KeyGeneration()
     """Raise a number to rotate that key."""
-    ssl: Ssl | None = None
+    ssl: Annotated[Ssl | None, On(ONLINE)] = None
     """TLS. Default: off."""
 
-    scoring_timeout_ms: Positive = 60000
+    scoring_timeout_ms: Annotated[Positive, On(ONLINE)] = 60000
     """How long one `run()` may take, in milliseconds."""
-    replica_max_concurrent_requests: Positive = 1
+    replica_max_concurrent_requests: Annotated[Positive, On(ONLINE)] = 1
     """How many requests one replica works on at a time."""
-    max_request_wait_time: Count = 500
+    max_request_wait_time: Annotated[Count, On(ONLINE)] = 500
     """How long a request may wait for a replica, in milliseconds; then the answer is 503."""
-    collect_model_data: Annotated[CollectModelData | None, BeforeValidator(_flag)] = Field(
+    collect_model_data: Annotated[CollectModelData | None, BeforeValidator(_flag), On(ONLINE)] = Field(
         default=None, json_schema_extra=_or_flag
     )
     """Keeps inputs and outputs. Default: off. `true` stands for all defaults."""
-    enable_app_insights: bool = False
+    enable_app_insights: Annotated[bool, On(ONLINE)] = False
     """Whether requests, failures and custom metrics go to Application Insights."""
-    golden: Items[Golden] = ()
+    golden: Annotated[Items[Golden], On(VERSIONED)] = ()
     """Requests with known answers that gate every new version."""
-    rollout: Rollout | None = None
-    """local, AKS, Kubernetes: how traffic moves to a new version. Default: blue_green."""
-    keep_previous: Annotated[int, Field(ge=0, le=10)] = 0
-    """AKS, Kubernetes: how many old versions are kept running, to be promoted back by one line."""
+    rollout: Annotated[Rollout | None, On(VERSIONED)] = None
+    """How traffic moves to a new version. Default: blue_green."""
+    keep_previous: Annotated[int, Field(ge=0, le=10), On(CLUSTER)] = 0
+    """How many old versions are kept, scaled to zero, to be promoted back by one line."""
 
-    dns_name_label: (
+    dns_name_label: Annotated[
         Annotated[
             Text, Pattern(r"[a-z][a-z0-9-]{3,61}[a-z0-9]", "5-63 lowercase letters, digits and hyphens")
         ]
-        | None
-    ) = None
-    """ACI: the first part of the host name. Default: made from the project's, stack's and service's names."""
-    namespace: Namespace | None = None
-    """AKS, Kubernetes: its namespace. Default: the target's."""
-    probes: Probes = Probes()
-    """AKS, Kubernetes, ACI: how it is watched."""
-    host: HostName | None = None
-    """AKS, Kubernetes: a host name of its own. Default: the gateway's, told apart by the path."""
-    node_selector: Labels = Field(default_factory=dict)
-    """AKS, Kubernetes: labels of the nodes it may run on."""
-    tolerations: Items[Toleration] = ()
-    """AKS, Kubernetes: taints of nodes that it tolerates."""
-    priority_class: Text | None = None
-    """AKS, Kubernetes: the name of its PriorityClass."""
-    batch: Batch | None = None
-    """batch: how files become mini batches and answers. Default: all defaults."""
-    edge: Edge | None = None
-    """edge: the module's settings. Default: all defaults."""
+        | None,
+        On("aci"),
+    ] = None
+    """The first part of the host name. Default: made from the project's, stack's and service's names."""
+    namespace: Annotated[Namespace | None, On(CLUSTER)] = None
+    """Its namespace. Default: the target's."""
+    probes: Annotated[Probes, On("aci", CLUSTER)] = Probes()
+    """How it is watched."""
+    host: Annotated[HostName | None, On(CLUSTER)] = None
+    """A host name of its own. Default: the gateway's, told apart by the path."""
+    node_selector: Annotated[Labels, On(CLUSTER)] = Field(default_factory=dict)
+    """Labels of the nodes it may run on."""
+    tolerations: Annotated[Items[Toleration], On(CLUSTER)] = ()
+    """Taints of nodes that it tolerates."""
+    priority_class: Annotated[Text | None, On(CLUSTER)] = None
+    """The name of its PriorityClass."""
+    batch: Annotated[Batch | None, On("batch")] = None
+    """How files become mini batches and answers. Default: all defaults."""
+    edge: Annotated[Edge | None, On("edge")] = None
+    """The module's settings. Default: all defaults."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from mldeploy.manifest.errors import shown
+
 LEAST_VCPUS: Final = 12
 """v1's rule for a production cluster: agents x vCPUs."""
 # The number in a VM size's name is its number of vCPUs, except in these old families, which number their
@@ -61,3 +63,11 @@ def is_fpga(vm_size: str) -> bool:
 def has_gpu(vm_size: str) -> bool:
     """Whether it has GPUs: families NC, ND, NG, NV."""
     return re.match(r"standard_n[cdgv]", vm_size, re.IGNORECASE) is not None
+
+
+def fpga(size: str) -> str:
+    """Why a VM size with an FPGA is refused."""
+    return (
+        f"{shown(size)} has an FPGA; Azure ML's FPGA service is retired: "
+        "use a GPU size, or ONNX Runtime on CPU"
+    )

@@ -129,13 +129,17 @@ class Images:
         runtime = config.get("runtime")
         if not isinstance(runtime, str):
             return
-        if runtime in ("python", "spark-py"):
+        if runtime == "python":
             self._draft.put(BASE, ("images", name, "runtime"), runtime)
             self._draft.note(
                 Outcome.MAPPED, config.where, f"{config.owner}.runtime", f"images.{name}.runtime"
             )
         else:
-            why = f"{runtime!r}: entry scripts are Python; v1's slim runtimes are the default here"
+            spark = (
+                "no target has Spark; a script that needs it starts it in init(), on a base image that has it"
+            )
+            slim = "entry scripts are Python; v1's slim runtimes are the default here"
+            why = f"{runtime!r}: {spark if runtime == 'spark-py' else slim}"
             self._draft.note(Outcome.DROPPED, config.where, f"{config.owner}.runtime", "", why)
 
     def _base_image(self, config: Call, name: str, image: str, field: str) -> None:

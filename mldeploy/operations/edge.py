@@ -9,7 +9,7 @@ from typing import Any, NoReturn, cast
 
 from mldeploy.engine.base.state import ResourceState
 from mldeploy.operations.model import Answer, Keys, OperationError, ServiceStatus, State
-from mldeploy.values.property_value import Secret
+from mldeploy.operations.state import clear, current
 
 _DEPLOYMENT = "mldeploy:edge:EdgeDeployment"
 _PORT = "5001/tcp"
@@ -109,22 +109,11 @@ class EdgeService:
 def handles(resources: Sequence[ResourceState]) -> list[EdgeService]:
     """Every module of every deployment of a state."""
     found: list[EdgeService] = []
-    for resource in resources:
-        if resource.type != _DEPLOYMENT or resource.delete:
-            continue
-        outputs = cast("Mapping[str, Any]", _plain(resource.outputs))
+    for resource in current(resources, _DEPLOYMENT):
+        outputs = cast("Mapping[str, Any]", clear(resource.outputs))
         rollout = EdgeRollout(
             str(outputs["hub"]), str(outputs["deployment_id"]), outputs.get("connection_string")
         )
         modules = cast("Mapping[str, Mapping[str, Any]]", outputs.get("modules") or {})
         found += [EdgeService(name, rollout, module) for name, module in sorted(modules.items())]
     return found
-
-
-def _plain(value: Any) -> Any:
-    """``value`` without the secrets' wrappers."""
-    if isinstance(value, Secret):
-        return _plain(value.value)
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in cast("Mapping[str, Any]", value).items()}
-    return value

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from mldeploy.engine.base.state import ResourceState
+from mldeploy.manifest.kinds.local import LocalTarget
 from mldeploy.operations import http
-from mldeploy.operations.model import Answer, Keys, OperationError, ServiceStatus, State
+from mldeploy.operations.model import Answer, Finding, Keys, OperationError, ServiceStatus, State
+from mldeploy.operations.state import current, keys_of, owner
 from mldeploy.provider.local import status as local_status
-from mldeploy.values.property_value import Secret
 
 _LISTENER = "mldeploy:service:Listener"
 _REPLICA = "mldeploy:service:Replica"
-_KEYS = "mldeploy:service:ServiceKeys"
 _POLL_SECONDS = 0.25
 
 
@@ -72,10 +72,7 @@ class LocalService:
 
     def keys(self) -> Keys | None:
         """See :class:`mldeploy.operations.model.ServiceHandle`."""
-        if self.service_keys is None:
-            return None
-        outputs = self.service_keys.outputs
-        return Keys(_plain(outputs["primary"]), _plain(outputs["secondary"]))
+        return keys_of(self.service_keys)
 
     def score(self, body: bytes, content_type: str, timeout: float) -> Answer:
         """See :class:`mldeploy.operations.model.ServiceHandle`. On loopback, any certificate will do."""
@@ -93,24 +90,30 @@ class LocalService:
 
 def handles(resources: Sequence[ResourceState]) -> list[LocalService]:
     """Every local service of a state, by its listener or, when that is not there, its replica."""
-    current = [resource for resource in resources if not resource.delete]
 
     def by_service(kind: str) -> dict[str, ResourceState]:
-        return {str(r.outputs.get("service") or r.inputs["service"]): r for r in current if r.type == kind}
+        return {str(r.outputs.get("service") or r.inputs["service"]): r for r in current(resources, kind)}
 
     listeners, replicas = by_service(_LISTENER), by_service(_REPLICA)
-    keys = {r.parent: r for r in current if r.type == _KEYS}
     found: list[LocalService] = []
     for name in sorted(listeners.keys() | replicas.keys()):
         listener, replica = listeners.get(name), replicas.get(name)
-        parent = (listener or replica or current[0]).parent
-        found.append(LocalService(name, listener, replica, keys.get(parent)))
+        part = listener or replica
+        keys = owner(resources, part).keys if part else None
+        found.append(LocalService(name, listener, replica, keys))
     return found
 
 
-def _plain(value: Any) -> str:
-    """The text of a secret property."""
-    return str(value.value if isinstance(value, Secret) else value)
+def examine(name: str, target: LocalTarget) -> Iterator[Finding]:
+    """Whether this machine's engine can run services of `runtime: docker`."""
+    if target.runtime == "docker":
+        from mldeploy.provider.local import containers
+
+        fault = containers.fault()
+        if fault is None:
+            yield Finding("ok", f"targets.{name}", f"Docker engine at {containers.endpoint()}")
+        else:
+            yield Finding("problem", f"targets.{name}", fault, "or write `runtime: process`")
 
 
 def _rotated(file: TextIO, path: Path) -> TextIO:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 
 class OperationError(Exception):
@@ -42,6 +42,21 @@ class ServiceStatus:
 
     def to_json(self) -> dict[str, Any]:
         """The row as `mldeploy status --json` prints it."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that `mldeploy doctor` looked at."""
+
+    level: Literal["ok", "note", "problem"]
+    """`ok`; `note`: something will not work that this stack does not need; `problem`: it needs it."""
+    what: str
+    found: str
+    fix: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data."""
         return asdict(self)
 
 

@@ -4,14 +4,29 @@ from __future__ import annotations
 
 import difflib
 import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Protocol, cast
 
+from mldeploy import targets
 from mldeploy.engine import ResourceState, read_stack
 from mldeploy.manifest import Manifest, ManifestErrors, load
-from mldeploy.operations import azure, edge, kubernetes, local
 from mldeploy.operations.model import OperationError, ServiceHandle, ServiceStatus, State
 from mldeploy.session import Session
 
-_KINDS = (local.handles, edge.handles, kubernetes.handles, azure.handles)
+
+class Operations(Protocol):
+    """What the module of a type's operations holds. It may also hold ``examine(name, target)``, which yields what
+    `mldeploy doctor` finds on this machine for one target: :class:`mldeploy.operations.model.Finding`."""
+
+    def handles(self, resources: Sequence[ResourceState]) -> Sequence[ServiceHandle]:
+        """Every service of a state on targets of this type."""
+        ...
+
+
+def operations(type_: targets.TargetType) -> Operations:
+    """The operations of a type of target."""
+    return cast("Operations", import_module(type_.operations))
 
 
 def service_handles(session: Session) -> dict[str, ServiceHandle]:
@@ -19,7 +34,7 @@ def service_handles(session: Session) -> dict[str, ServiceHandle]:
     resources: list[ResourceState] = read_stack(
         session.project, session.stack, backend_url=session.backend_url, passphrase=session.passphrase()
     )
-    found = [handle for handles in _KINDS for handle in handles(resources)]
+    found = [handle for one in targets.all_types() for handle in operations(one).handles(resources)]
     return {handle.name: handle for handle in found}
 
 
@@ -42,11 +57,11 @@ def find_service(session: Session, name: str) -> ServiceHandle:
 def stack_status(session: Session) -> list[ServiceStatus]:
     """One row a service, sorted by name: those the state names, and those the manifest lists and the state does not."""
     handles = service_handles(session)
-    targets = _targets(session)
-    rows = [handle.status(targets.get(handle.name, handle.kind)) for handle in handles.values()]
+    named = _targets(session)
+    rows = [handle.status(named.get(handle.name, handle.kind)) for handle in handles.values()]
     rows += [
         ServiceStatus(name, target, State.MISSING, {}, None, None)
-        for name, target in targets.items()
+        for name, target in named.items()
         if name not in handles
     ]
     return sorted(rows, key=lambda row: row.service)

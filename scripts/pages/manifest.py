@@ -39,12 +39,13 @@ _ITEM = "-"
 
 def page() -> str:
     """`reference/manifest.md`."""
+    from mldeploy.manifest.schema import required as requirements
     from mldeploy.manifest.schema import schema
 
     made = schema()
     definitions: dict[str, Json] = made["$defs"]
     examples = dict(_examples(made, yaml.safe_load(EXAMPLE.read_text("utf-8"))))
-    required = _required()
+    required = requirements()
     targets = list(_target_types())
     nested = sorted(set(definitions) - {*_TOP, *targets, "Service", "Target", "SecretRef"})
     sections = [
@@ -78,14 +79,6 @@ def _contents(made: Json) -> str:
     return table(("key", "what it holds"), rows)
 
 
-def _required() -> dict[str, set[str]]:
-    """What pydantic requires of each section, before the schema makes overlays possible."""
-    from mldeploy.manifest.document import Manifest
-
-    definitions = Manifest.model_json_schema()["$defs"]
-    return {name: set(one.get("required", ())) for name, one in definitions.items()}
-
-
 def _section(
     name: str,
     definitions: Mapping[str, Json],
@@ -97,13 +90,13 @@ def _section(
     kind = _target_types().get(name)
     title = f"`type: {kind}`" if kind else f"`{_PLACES[name]}`" if name in _PLACES else _words(name)
     parts = [f"{'#' * level} {title} {{ #{name.lower()} }}", "", plain(str(one.get("description", ""))), ""]
-    applies = _applies() if name == "Service" else {}
+    applies = _applies(name)
     heads = ["key", "value", "default", *(["targets"] if applies else []), "meaning"]
     rows = []
     for key, value in one["properties"].items():
         default = "**required**" if key in required.get(name, ()) else _default(value)
         row = [code(key), _kind(value, definitions), default, plain(str(value.get("description", "")))]
-        rows.append([*row[:3], ", ".join(applies.get(key, ("all",))), row[3]] if applies else row)
+        rows.append([*row[:3], applies.get(key, "all"), row[3]] if applies else row)
     parts += [table(heads, rows)]
     if name in examples:
         if level > 2 and not kind:
@@ -130,15 +123,25 @@ def _path(example: Any, shape: Json) -> str:
 
 
 def _target_types() -> dict[str, str]:
-    from mldeploy.manifest.targets import TARGET_TYPES
+    from mldeploy.manifest.kinds import kinds
 
-    return {model.__name__: kind for kind, model in TARGET_TYPES.items()}
+    return {one.model.__name__: name for name, one in kinds().items()}
 
 
-def _applies() -> dict[str, tuple[str, ...]]:
-    from mldeploy.manifest.rules.applicability import APPLIES
+def _applies(name: str) -> dict[str, str]:
+    """The types of target that the keys of a section are for; empty for a section whose keys are for all."""
+    from mldeploy.manifest.base import Section
+    from mldeploy.manifest.kinds import names_of
+    from mldeploy.manifest.markers import marker
 
-    return dict(APPLIES)
+    def below(kind: type[Section]) -> Iterator[type[Section]]:
+        for one in kind.__subclasses__():
+            yield one
+            yield from below(one)
+
+    model = next(one for one in below(Section) if one.__name__ == name)
+    found = {key: marker(field) for key, field in model.model_fields.items()}
+    return {key: ", ".join(names_of(on.where)) for key, on in found.items() if on and on.where}
 
 
 def _secrets(definitions: Mapping[str, Json]) -> str:

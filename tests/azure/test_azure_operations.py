@@ -8,7 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from mldeploy.engine import ResourceState, read_stack
-from mldeploy.operations import azure
+from mldeploy.operations import aci
+from mldeploy.operations import batch as batch_endpoints
 from mldeploy.operations.model import OperationError, State
 from mldeploy.provider.azure import arm
 from mldeploy.values.property_value import Secret
@@ -84,6 +85,10 @@ def manager(monkeypatch):
     thread.join()
 
 
+def _handles(found):
+    return [*aci.handles(found), *batch_endpoints.handles(found)]
+
+
 def resources(url):
     component = f"{URN}:AciEndpoint::diabetes"
     batch = f"{URN}:BatchEndpoint::nightly"
@@ -97,16 +102,17 @@ def resources(url):
             outputs={"primary": Secret("the-primary"), "secondary": Secret("the-secondary")},
         ),
         ResourceState(
-            f"{component}$group", azure._GROUP, custom=True, parent=component, id=GROUP,
+            f"{component}$group", aci._GROUP, custom=True, parent=component, id=GROUP,
             inputs={"containers": Secret([{"name": "diabetes"}])},
         ),
         ResourceState(
-            f"{component}$old", azure._GROUP, custom=True, parent=component, id=f"{GROUP}-old", delete=True
+            f"{component}$old", aci._GROUP, custom=True, parent=component, id=f"{GROUP}-old", delete=True
         ),
         ResourceState(batch, "mldeploy:service:BatchEndpoint", outputs={"scoring_uri": "https://x/jobs"}),
-        ResourceState(f"{batch}$endpoint", azure._ENDPOINT, custom=True, parent=batch, id=BATCH),
+        ResourceState(f"{batch}$endpoint", batch_endpoints._ENDPOINT, custom=True, parent=batch, id=BATCH),
         ResourceState(
-            f"{batch}$deployment", azure._DEPLOYMENT, custom=True, parent=batch, id=f"{BATCH}/deployments/d-1",
+            f"{batch}$deployment", batch_endpoints._DEPLOYMENT, custom=True, parent=batch,
+            id=f"{BATCH}/deployments/d-1",
             inputs={"properties": {"model": {"assetId": "/subscriptions/s/x/models/diabetes/versions/7"}}},
         ),
     ]  # fmt: skip
@@ -114,7 +120,7 @@ def resources(url):
 
 @pytest.fixture
 def services(manager):
-    return {handle.name: handle for handle in azure.handles(resources(manager.url))}
+    return {handle.name: handle for handle in _handles(resources(manager.url))}
 
 
 def group(state, current=None, restarts=0):
@@ -166,7 +172,7 @@ def test_without_a_login_the_status_says_so(services, monkeypatch):
 
 
 def test_logs_and_what_follows(manager, services, monkeypatch):
-    monkeypatch.setattr(azure, "_PAUSE", 0.01)
+    monkeypatch.setattr(aci, "_PAUSE", 0.01)
     first = "2026-01-01T00:00:01.1Z one\n2026-01-01T00:00:02.2Z two\n"
     more = f"{first}2026-01-01T00:00:03.3Z three and more\n"
     manager.answers[f"{GROUP}/containers/diabetes/logs"] = [
@@ -222,7 +228,7 @@ def test_a_deployed_stack(deploy):
     stack = deploy()
     assert stack.run("up").ok
     found = read_stack(stack.root, "dev", backend_url=stack.backend, passphrase="test")
-    services = {handle.name: handle for handle in azure.handles(found)}
+    services = {handle.name: handle for handle in _handles(found)}
     assert set(services) == {"diabetes", "digits"}
     assert services["digits"].container == "digits"
     assert set(services["diabetes"].models) == {"diabetes"}

@@ -224,7 +224,7 @@ def test_a_secret_variable_is_refused(compose_edge: Composer) -> None:
         "environment_variables": {"TOKEN": {"env": "HUB"}},
     }
     with pytest.raises(
-        Exception, match=r"images.echo.environment_variables.TOKEN: is a secret; .*edge.mounts"
+        Exception, match=r"images.echo.environment_variables.TOKEN: is a secret, .*edge.mounts"
     ):
         compose_edge(OWN, {}, images={"echo": image})
 

@@ -38,6 +38,7 @@ images:
     entry_script: score.py
     base_image: runs:/0123abcd
     package_index: {{url: "https://example.org/simple", username: me, password: {{keyvault: feed}}}}
+  plain: {{models: [m], source_directory: scripts, entry_script: score.py}}
   gpu: {{models: [], source_directory: scripts, entry_script: score.py,
         base_image: "mcr.microsoft.com/azureml/openmpi4.1.0-cuda11.8-cudnn8-ubuntu22.04:latest"}}
 
@@ -100,7 +101,7 @@ services:
   kube-one: {{image: one, target: anywhere, auth_enabled: false, host: score.example.org,
              ssl: {{issuer: letsencrypt, cname: score.example.org}}}}
   batch-one:
-    image: one
+    image: plain
     target: nightly
     batch:
       mini_batch_size: 5
@@ -108,7 +109,7 @@ services:
       retry_settings: {{max_retries: 1, timeout: 60}}
       schedule: {{cron: 0 3 * * *, input: "azureml://datastores/workspaceblobstore/paths/incoming/"}}
   edge-one:
-    image: one
+    image: plain
     target: devices
     port: 443
     auth_enabled: true

@@ -8,17 +8,10 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from mldeploy.manifest import (
-    AksTarget,
-    BatchTarget,
-    ConfigRef,
-    EdgeTarget,
-    EnvRef,
-    KeyVaultRef,
-    Manifest,
-    load,
-    manifest_files,
-)
+from mldeploy.manifest import ConfigRef, EnvRef, KeyVaultRef, Manifest, load, manifest_files
+from mldeploy.manifest.kinds.aks import AksTarget
+from mldeploy.manifest.kinds.batch import BatchTarget
+from mldeploy.manifest.kinds.edge import EdgeTarget
 from tests.manifest.good import EVERYTHING
 from tests.manifest.project import make_project
 
@@ -170,7 +163,7 @@ def test_views(read: Load) -> None:
     assert list(manifest.models_of("aks-many")) == ["folder", "run", "job"]
     assert manifest.image_of("aci-one") is manifest.images["one"]
     assert manifest.target_of("aci-one").type == "aci"
-    assert list(manifest.images_on("batch", "edge")) == ["one"]
+    assert list(manifest.images_on("batch", "edge")) == ["plain"]
 
 
 def test_defaults_are_those_of_v1(read: Load) -> None:

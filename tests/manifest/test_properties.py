@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from mldeploy.manifest import Manifest, ManifestError, ManifestErrors, load
 from mldeploy.manifest.document import Manifest as Document
+from mldeploy.manifest.kinds import kinds
 from mldeploy.manifest.nodes import dotted, plain
-from mldeploy.manifest.targets import TARGET_TYPES
 from mldeploy.manifest.yaml_text import parse
 from tests.manifest.good import EVERYTHING
 from tests.manifest.project import make_project
@@ -28,7 +28,7 @@ EXAMPLES = settings(
 
 keys = st.sampled_from(
     sorted(
-        {name for kind in TARGET_TYPES.values() for name in kind.model_fields}
+        {name for kind in kinds().values() for name in kind.model.model_fields}
         | set(Document.model_fields)
         | set(GOOD["services"]["aks-many"])
         | {"m", "i", "here", "s", "x-a", "config", "env", "keyvault", "..", "a/b", "", "NUL", "\n", "é"}

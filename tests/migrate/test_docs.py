@@ -34,7 +34,7 @@ def test_fields_are_unique():
 def test_targets_of_rows_are_keys_of_the_manifest():
     """Every `services.*.…`, `images.*.…`, `models.*.…` of the table is a key that the manifest has."""
     from mldeploy.manifest import Image, Model, Service
-    from mldeploy.manifest.aks import AksAttach, AksCreate
+    from mldeploy.manifest.kinds.aks import AksAttach, AksCreate
 
     for field in FIELDS:
         parts = field.to.split(".")

@@ -16,7 +16,8 @@ from components.foundation.shared import register_model
 from components.images.context import model_versions, secret_variables
 from components.targets.aci.endpoint import AciEndpoint, AciEndpointArgs
 from components.targets.aci.rules import validate
-from mldeploy.manifest import AciTarget, Service
+from mldeploy.manifest import Service
+from mldeploy.manifest.kinds.aci import AciTarget
 
 __all__ = ["deploy", "register_model"]
 _SETTINGS = (

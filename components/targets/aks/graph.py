@@ -18,7 +18,8 @@ from components.kubernetes.kubeconfig import with_kubelogin
 from components.kubernetes.services import Place, deploy_on
 from components.targets.aks.cluster import AksCluster, AksClusterArgs, Attach
 from components.targets.aks.pools import NodePool
-from mldeploy.manifest import AksTarget, Service
+from mldeploy.manifest import Service
+from mldeploy.manifest.kinds.aks import AksTarget
 
 __all__ = ["deploy", "register_model"]
 _AUDIENCE = "api://AzureADTokenExchange"

@@ -12,11 +12,11 @@ from components.context import Context, Endpoint
 from components.foundation import ids as azure_ids
 from components.foundation import shared as azure_parts
 from components.foundation.shared import register_model
-from components.images.context import refuse_secret_variables
 from components.targets.batch.endpoint import BatchEndpoint, BatchEndpointArgs
 from mldeploy.imaging.batch import write_adapter
-from mldeploy.manifest import BatchTarget, Service
+from mldeploy.manifest import Service
 from mldeploy.manifest.batch import Batch
+from mldeploy.manifest.kinds.batch import BatchTarget
 
 __all__ = ["deploy", "register_model"]
 
@@ -36,17 +36,8 @@ def deploy(
 
 def _endpoint(context: Context, name: str, target: BatchTarget, where: str, compute: str) -> Endpoint:
     service = context.manifest.services[name]
-    models = context.manifest.images[service.image].models
-    if len(models) != 1:
-        raise pulumi.RunError(
-            f"services.{name}: a batch deployment has one model; image {service.image!r} has {len(models)}"
-        )
-    refuse_secret_variables(
-        service.image,
-        context.manifest.images[service.image],
-        "batch nodes get none: read it from the key vault in init()",
-    )
-    model, base = register_model(context, models[0]), azure_parts.foundation(context)
+    (name_of_model,) = context.manifest.images[service.image].models
+    model, base = register_model(context, name_of_model), azure_parts.foundation(context)
     image = azure_parts.container_image(context, service.image, batch=True)
     batch = service.batch or Batch()
     schedule = batch.schedule if batch.schedule and batch.schedule.enabled else None
@@ -57,7 +48,7 @@ def _endpoint(context: Context, name: str, target: BatchTarget, where: str, comp
                 image=image.reference,
                 image_version=image.digest,
                 model_id=model.asset_id,
-                model_name=models[0],
+                model_name=name_of_model,
                 model_version=model.version,
                 resource_group=azure_parts.workspace_group(context),
                 workspace=base.workspace,

@@ -11,13 +11,14 @@ import pulumi
 from components import naming, secrets
 from components.context import Context, Endpoint, Registered
 from components.images import serving_settings
-from components.images.context import build_context, model_versions, refuse_secret_variables
+from components.images.context import build_context, model_versions
 from components.targets.edge.hub import EdgeHub, EdgeHubArgs
 from components.targets.edge.module import EdgeModule, EdgeModuleArgs, ScoringModule
 from mldeploy.edge import Mount, ScoringOptions
 from mldeploy.edge.options import PORT
-from mldeploy.manifest import EdgeTarget, Service
+from mldeploy.manifest import Service
 from mldeploy.manifest.edge import Edge
+from mldeploy.manifest.kinds.edge import EdgeTarget
 
 _DOMAIN = "azure-devices.net"
 _LOOPBACK = ("127.0.0.1", "localhost")
@@ -41,11 +42,6 @@ def deploy(
         return {}
     options = {key: _options(service) for key, service in services.items()}
     for service in services.values():
-        refuse_secret_variables(
-            service.image,
-            context.manifest.images[service.image],
-            "everybody who can read the hub's twins could read it: put it into a file of the device (edge.mounts)",
-        )
         for model in context.manifest.images[service.image].models:
             register_model(context, model)
     modules = {key: _module(context, key, target, service, options[key]) for key, service in services.items()}

@@ -16,7 +16,8 @@ from components.images.container_image import ContainerImage, ContainerImageArgs
 from components.kubernetes.kubeconfig import KubeconfigError, load
 from components.kubernetes.services import Place, deploy_on
 from components.targets.local import graph as local
-from mldeploy.manifest import EnvRef, KubernetesTarget, Service
+from mldeploy.manifest import EnvRef, Service
+from mldeploy.manifest.kinds.kubernetes import KubernetesTarget
 
 __all__ = ["deploy", "register_model"]
 

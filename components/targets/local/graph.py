@@ -15,7 +15,8 @@ from components.images.serving_extras import serving_extras
 from components.models.registered_model import RegisteredModel, RegisteredModelArgs
 from components.sdk.local import LocalImage
 from components.targets.local.endpoint import LocalEndpoint, LocalEndpointArgs, ServiceModel
-from mldeploy.manifest import LocalTarget, Service
+from mldeploy.manifest import Service
+from mldeploy.manifest.kinds.local import LocalTarget
 from mldeploy.provider.local import containers
 
 _REPLICA_SETTINGS = (

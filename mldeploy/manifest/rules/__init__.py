@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mldeploy.manifest.draft import Draft
 from mldeploy.manifest.rules import (
-    applicability,
     azure,
     clear_text,
-    clusters,
     conda_files,
     images,
+    keys,
     models,
     names,
     paths,
-    placement,
     ports,
     references,
     services,
@@ -22,7 +21,6 @@ from mldeploy.manifest.rules import (
     undecided,
     vaults,
 )
-from mldeploy.manifest.rules.draft import Draft
 from mldeploy.manifest.validation import Fault
 
 _RULES = (
@@ -32,19 +30,15 @@ _RULES = (
     images.check,
     paths.check,
     conda_files.check,
-    clusters.check,
     targets.check,
-    placement.check,
     azure.check,
-    applicability.check,
+    keys.check,
     services.check,
     ports.check,
     clear_text.check,
     vaults.check,
     undecided.check,
 )
-
-__all__ = ["Draft", "check"]
 
 
 def check(draft: Draft, root: Path) -> list[Fault]:

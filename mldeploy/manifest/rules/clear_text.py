@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, cast
 
+from mldeploy.manifest.draft import Draft
 from mldeploy.manifest.nodes import Path as NodePath
-from mldeploy.manifest.rules.draft import Draft
 from mldeploy.manifest.secret_forms import is_secret_name, secret_form
 from mldeploy.manifest.validation import Fault
 

@@ -6,18 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mldeploy.artifacts import conda
-from mldeploy.manifest.rules.draft import Draft
-from mldeploy.manifest.targets import LocalTarget
+from mldeploy.manifest.draft import Draft
+from mldeploy.manifest.kinds import kind
+from mldeploy.manifest.markers import CONTAINER
 from mldeploy.manifest.validation import Fault
 
 
 def check(draft: Draft, root: Path) -> Iterator[Fault]:
     """Images that a service runs as a process. Container images may take from conda what pip cannot install."""
-    targets = {
-        name
-        for name, one in draft.targets.items()
-        if isinstance(one, LocalTarget) and one.runtime == "process"
-    }
+    targets = {name for name, one in draft.targets.items() if not kind(one.type).has(CONTAINER, one)}
     known: dict[Path, list[str]] = {}
     for name in sorted({one.image for one in draft.services.values() if one.target in targets and one.image}):
         image = draft.images.get(name)

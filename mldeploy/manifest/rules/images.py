@@ -6,10 +6,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from mldeploy.manifest.draft import Draft
 from mldeploy.manifest.errors import shown
 from mldeploy.manifest.image import Image, Registry
+from mldeploy.manifest.kinds import kind
 from mldeploy.manifest.nodes import Path as NodePath
-from mldeploy.manifest.rules.draft import Draft
+from mldeploy.manifest.service import Service
 from mldeploy.manifest.validation import Fault
 
 _REFERENCE = re.compile(
@@ -18,7 +20,6 @@ _REFERENCE = re.compile(
 _RUN = re.compile(r"runs:/[A-Za-z0-9_.-]+")
 _UBUNTU = re.compile(r"ubuntu[-_:]?(\d{2})\.?(\d{2})", re.IGNORECASE)
 _PYTHON = re.compile(r"[-:]py(?:thon)?-?3\.?(\d{1,2})(?![\d])", re.IGNORECASE)
-_OFF_AZURE = ("local", "kubernetes", "edge")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OURS = ("AZUREML_MODEL_DIR", "SERVING_")
 
@@ -28,12 +29,14 @@ def check(draft: Draft, root: Path) -> Iterator[Fault]:  # noqa: ARG001
     for name, image in draft.images.items():
         yield from _image(("images", name), image)
     for name, service in draft.services.items():
-        image, kind = draft.images.get(service.image), draft.type_of(service)
-        if image is not None and image.base_image and kind in _OFF_AZURE and azure_only(image.base_image):
+        image, type_ = draft.images.get(service.image), draft.type_of(service)
+        if image is None or type_ is None or kind(type_).on_azure:
+            continue
+        if image.base_image and azure_only(image.base_image):
             yield Fault(
                 ("services", name, "target"),
                 f"image {shown(service.image)} is built on {shown(image.base_image)}, whose licence allows "
-                f"CUDA and TensorRT on Azure only, and {shown(service.target)} is of type {kind}; "
+                f"CUDA and TensorRT on Azure only, and {shown(service.target)} is of type {type_}; "
                 "use an nvidia/cuda base image or an Azure target",
             )
 
@@ -75,6 +78,17 @@ def _image(path: NodePath, image: Image) -> Iterator[Fault]:
             yield Fault(where, "is no name of a variable; allowed: letters, digits and '_'")
         elif name.upper().startswith(_OURS):
             yield Fault(where, "is set by the scoring server itself; choose another name")
+
+
+def no_secret_variables(draft: Draft, service: Service, instead: str) -> Iterator[Fault]:
+    """For targets that cannot keep a variable secret: ``instead`` says what to do."""
+    image = draft.images.get(service.image)
+    for name, value in image.environment_variables.items() if image else ():
+        if not isinstance(value, str):
+            yield Fault(
+                ("images", service.image, "environment_variables", name),
+                f"is a secret, and {shown(service.target)} keeps none; {instead}",
+            )
 
 
 def login(path: NodePath, registry: Registry) -> Iterator[Fault]:

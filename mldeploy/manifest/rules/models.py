@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from mldeploy.manifest.draft import Draft
 from mldeploy.manifest.errors import shown
-from mldeploy.manifest.rules.draft import Draft
 from mldeploy.manifest.validation import Fault
 
 _RUN = re.compile(r"runs:/[A-Za-z0-9_.-]+/[^/].*")
@@ -16,23 +16,11 @@ _ALLOWED = "allowed: a path in the project, runs:/<run id>/<path>, azureml://job
 
 
 def check(draft: Draft, root: Path) -> Iterator[Fault]:  # noqa: ARG001
-    """Sources of a known form, and usable where they are used."""
+    """Sources of a known form."""
     for name, model in draft.models.items():
         message = _source(model.source)
         if message:
             yield Fault(("models", name, "source"), message)
-    for name, service in draft.services.items():
-        image = draft.images.get(service.image)
-        if image is None or draft.type_of(service) != "local":
-            continue
-        for model in image.models:
-            source = draft.models[model].source if model in draft.models else ""
-            if source.startswith("azureml:"):
-                yield Fault(
-                    ("services", name, "target"),
-                    f"image {shown(service.image)} has model {shown(model)} from an Azure ML job, which only "
-                    f"Azure targets can read; download it and give its path",
-                )
 
 
 def _source(source: str) -> str | None:

@@ -12,9 +12,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
+from mldeploy.manifest.draft import Draft
 from mldeploy.manifest.errors import shown, suggestion
 from mldeploy.manifest.nodes import Path as NodePath
-from mldeploy.manifest.rules.draft import Draft
 from mldeploy.manifest.validation import Fault
 
 Wanted = Literal["file", "folder", "either"]

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from mldeploy.manifest.draft import Draft
 from mldeploy.manifest.errors import shown
-from mldeploy.manifest.rules.draft import Draft
+from mldeploy.manifest.kinds import kind
 from mldeploy.manifest.validation import Fault
 
 
 def check(draft: Draft, root: Path) -> Iterator[Fault]:  # noqa: ARG001
-    """All local targets are this one machine; an edge target's services are on the same devices."""
+    """All targets on this one machine share its ports; an edge target's services are on the same devices."""
     taken: dict[tuple[str, int], str] = {}
     for name, service in draft.services.items():
-        kind = draft.type_of(service)
-        if service.port is None or kind not in ("local", "edge"):
+        type_ = draft.type_of(service)
+        if service.port is None or type_ is None or kind(type_).ports == "none":
             continue
-        place = "local" if kind == "local" else f"edge {service.target}"
+        place = service.target if kind(type_).ports == "target" else ""
         first = taken.setdefault((place, service.port), name)
         if first != name:
             yield Fault(

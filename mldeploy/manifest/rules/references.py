@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from mldeploy.manifest.draft import Draft
 from mldeploy.manifest.errors import hint, shown
 from mldeploy.manifest.nodes import Path as NodePath
-from mldeploy.manifest.rules.draft import Draft
 from mldeploy.manifest.validation import Fault
 
 

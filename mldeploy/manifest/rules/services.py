@@ -5,39 +5,40 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from mldeploy.manifest.draft import Draft
 from mldeploy.manifest.errors import shown
+from mldeploy.manifest.kinds import kind, resolve
+from mldeploy.manifest.markers import CLUSTER, KEYED
 from mldeploy.manifest.nodes import Path as NodePath
-from mldeploy.manifest.rules import aci, tls
-from mldeploy.manifest.rules.draft import Draft
+from mldeploy.manifest.rules import tls
 from mldeploy.manifest.service import Service
 from mldeploy.manifest.validation import Fault
 
-_CANARY = ("steps", "bake_seconds", "max_error_rate", "max_latency_ratio")
-
 
 def check(draft: Draft, root: Path) -> Iterator[Fault]:  # noqa: ARG001
-    """Replicas, limits, keys, TLS, rollout, golden requests."""
+    """Replicas, limits, keys, TLS, rollout, golden requests; then what the target's type has to say."""
     for name, service in draft.services.items():
         path: NodePath = ("services", name)
-        kind = draft.type_of(service)
-        yield from _replicas(path, service, kind)
         yield from _limits(path, service)
         yield from _golden(path, service)
-        if kind is None:
+        type_ = draft.type_of(service)
+        if type_ is None:
+            yield from _replicas(path, service)
             continue
-        yield from _auth(draft, path, service, kind)
-        yield from _rollout(path, service, kind)
-        if not draft.lacks("services", name, "ssl") and not draft.lacks("services", name, "edge"):
-            yield from tls.check(path, service, kind)
-        if kind == "aci":
-            yield from aci.check(draft, path, service)
-        if kind == "local" and service.port is None and not draft.lacks("services", name, "port"):
-            yield Fault((*path, "port"), "is missing; a local service needs one of its own, 1 to 65535")
+        own = kind(type_)
+        if own.has(CLUSTER, None):
+            yield from _replicas(path, service)
+            yield from _rollout(path, service)
+        if own.has(KEYED, None):
+            yield from _auth(draft, name, resolve(service, type_))
+            if not draft.lacks("services", name, "ssl"):
+                yield from tls.check(path, service, type_)
+        yield from own.check_service(draft, name, service)
 
 
-def _replicas(path: NodePath, service: Service, kind: str | None) -> Iterator[Fault]:
+def _replicas(path: NodePath, service: Service) -> Iterator[Fault]:
     scale = service.autoscale
-    if scale is None or kind not in (None, "aks", "kubernetes"):
+    if scale is None:
         return
     if scale.min_replicas > scale.max_replicas:
         yield Fault(
@@ -60,53 +61,25 @@ def _limits(path: NodePath, service: Service) -> Iterator[Fault]:
             yield Fault((*path, f"{key}_limit"), f"{limit:g} is less than {key}, {value:g}")
 
 
-def _auth(draft: Draft, path: NodePath, service: Service, kind: str) -> Iterator[Fault]:
-    name = str(path[1])
-    if kind == "batch" or draft.lacks("services", name, "auth_enabled"):
+def _auth(draft: Draft, name: str, service: Service) -> Iterator[Fault]:
+    if draft.lacks("services", name, "auth_enabled"):
         return
-    on = service.auth_enabled or (
-        kind in ("aks", "kubernetes") and "auth_enabled" not in service.model_fields_set
-    )
-    keys = [
-        key for key in ("primary_key", "secondary_key", "key_generation") if key in service.model_fields_set
-    ]
-    if kind == "edge":
-        file = service.edge.keys_file if service.edge else None
-        if on and file is None and not draft.lacks("services", name, "edge"):
-            yield Fault(
-                (*path, "auth_enabled"),
-                "needs edge: {keys_file: <path on the device>}; keys in a deployment could be read by "
-                "everybody who can read the hub's twins",
-            )
-        elif not on and file is not None:
-            yield Fault((*path, "edge", "keys_file"), "has no effect without auth_enabled: true")
-        return
-    if not on:
-        for key in keys:
-            yield Fault((*path, key), "has no effect without auth_enabled: true")
+    if not service.auth_enabled:
+        for key in ("primary_key", "secondary_key", "key_generation"):
+            if key in service.model_fields_set:
+                yield Fault(("services", name, key), "has no effect without auth_enabled: true")
     if service.primary_key is not None and service.primary_key == service.secondary_key:
         yield Fault(
-            (*path, "secondary_key"),
+            ("services", name, "secondary_key"),
             "is the same secret as primary_key; with two different ones, one can be replaced at a time",
         )
 
 
-def _rollout(path: NodePath, service: Service, kind: str) -> Iterator[Fault]:
-    rollout = service.rollout
+def _rollout(path: NodePath, service: Service) -> Iterator[Fault]:
+    rollout, where = service.rollout, (*path, "rollout")
     if rollout is None:
         return
-    where = (*path, "rollout")
-    given = [key for key in (*_CANARY, "promote") if key in rollout.model_fields_set]
-    if kind == "local":
-        if rollout.strategy == "canary":
-            yield Fault(
-                (*where, "strategy"),
-                "canary is for aks, kubernetes; a local service moves all traffic at once",
-            )
-        for key in given:
-            yield Fault((*where, key), "is for aks, kubernetes; a local service moves all traffic at once")
-        return
-    if rollout.strategy == "blue_green" and "steps" in given:
+    if rollout.strategy == "blue_green" and "steps" in rollout.model_fields_set:
         yield Fault((*where, "steps"), "is for strategy canary; blue_green moves all traffic at once")
         return
     if not rollout.steps:

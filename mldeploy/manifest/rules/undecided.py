@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, cast
 
+from mldeploy.manifest.draft import Draft
 from mldeploy.manifest.nodes import Path as NodePath
-from mldeploy.manifest.rules.draft import Draft
 from mldeploy.manifest.validation import Fault
 
 PLACEHOLDER: Final = "CHANGE-ME"

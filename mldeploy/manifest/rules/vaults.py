@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from mldeploy.manifest.azure import has_vault
+from mldeploy.manifest.draft import Draft
 from mldeploy.manifest.errors import shown
-from mldeploy.manifest.rules.draft import Draft
+from mldeploy.manifest.foundation import has_vault
 from mldeploy.manifest.secret_refs import KeyVaultRef, written_secrets
 from mldeploy.manifest.validation import Fault
 

@@ -1,0 +1,89 @@
+"""Batch endpoints of Azure ML."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn
+
+from mldeploy.engine import ResourceState
+from mldeploy.operations import arm
+from mldeploy.operations.model import Answer, Keys, OperationError, ServiceStatus, State
+from mldeploy.operations.state import clear, current, owner
+
+_ENDPOINT: Final = "azure-native:machinelearningservices:BatchEndpoint"
+_DEPLOYMENT: Final = "azure-native:machinelearningservices:BatchDeployment"
+_API: Final = "2025-12-01"
+
+
+@dataclass(frozen=True)
+class BatchService:
+    """A batch endpoint of Azure ML: it scores files, in jobs."""
+
+    name: str
+    endpoint_id: str
+    scoring_uri: str | None
+    models: dict[str, str]
+    kind: str = "batch"
+
+    def status(self, target: str) -> ServiceStatus:
+        """See :class:`mldeploy.operations.model.ServiceHandle`."""
+        try:
+            found = arm.ask(self.endpoint_id, _API)
+        except OperationError as error:
+            state, detail = State.UNHEALTHY, f"unknown: {error}"
+        else:
+            state, detail = self._state(found)
+        return ServiceStatus(self.name, target, state, self.models, self.scoring_uri, None, detail)
+
+    @staticmethod
+    def _state(found: Mapping[str, Any] | None) -> tuple[State, str]:
+        if found is None:
+            return State.UNHEALTHY, "the endpoint is gone from Azure ML: refresh, then up"
+        default = arm.under(found, "properties", "defaults", "deploymentName")
+        provisioning = str(arm.under(found, "properties", "provisioningState") or "Succeeded")
+        if provisioning != "Succeeded":
+            return (State.UNHEALTHY if provisioning == "Failed" else State.STARTING), provisioning
+        if not default:
+            return State.UNHEALTHY, "the endpoint has no default deployment: run `mldeploy up`"
+        return State.HEALTHY, f"deployment {default}"
+
+    def logs(self, *, lines: int, follow: bool) -> Iterator[str]:
+        """Each job has its own."""
+        del lines, follow
+        self._of_a_job(
+            "`az ml batch-endpoint list-jobs` names its jobs, `az ml job stream` shows the log of one"
+        )
+
+    def keys(self) -> Keys | None:
+        """Clients use Entra tokens."""
+        return None
+
+    def score(self, body: bytes, content_type: str, timeout: float) -> Answer:
+        """It scores files, not requests."""
+        del body, content_type, timeout
+        self._of_a_job("`az ml batch-endpoint invoke --input <folder>` starts one")
+
+    def _of_a_job(self, advice: str) -> NoReturn:
+        _, _, _, group, *_, workspace, _, endpoint = self.endpoint_id.strip("/").split("/")
+        where = f"--name {endpoint} --workspace-name {workspace} --resource-group {group}"
+        raise OperationError(f"{self.name} scores files in jobs: {advice} ({where})")
+
+
+def handles(resources: Sequence[ResourceState]) -> list[BatchService]:
+    """Every batch endpoint of a state."""
+    deployed = {one.parent: one for one in reversed(current(resources, _DEPLOYMENT))}
+    found: list[BatchService] = []
+    for resource in current(resources, _ENDPOINT):
+        if resource.id:
+            own = owner(resources, resource)
+            models = _deployed(deployed.get(resource.parent))
+            found.append(BatchService(own.name, resource.id, own.outputs.get("scoring_uri"), models))
+    return found
+
+
+def _deployed(deployment: ResourceState | None) -> dict[str, str]:
+    """The model of a batch deployment, ``…/models/<name>/versions/<version>``."""
+    ident = arm.under(clear(deployment.inputs), "properties", "model", "assetId") if deployment else None
+    *_, models, name, versions, version = ("", "", "", "", *str(ident or "").split("/"))
+    return {name: version} if (models, versions) == ("models", "versions") else {}

@@ -1,1 +1,0 @@
-"""What Azure ML puts beside the scripts of a ParallelRunStep."""
