@@ -1,11 +1,13 @@
 """Measure the scoring server against others: same script, same model, same machine, interleaved rounds.
 
     python -m bench.serving [--rounds 5] [--seconds 3] [--servers ours,microsoft,KServe,…] [--output results.json]
+    python -m bench.serving --payloads-only
 
-Needs `wrk` on PATH. Each server runs one worker. Every round visits all servers at every concurrency, so that what
-else the machine does meets all of them; medians are compared. CPU microseconds a request (server processes only) are
-less sensitive to a busy machine than requests a second. Microsoft's server and the peers (`bench/peers.py`; only
-those named with `--servers`) run in environments of their own, which are made at the first call.
+Needs `wrk` on PATH, but for the payloads (`bench/payloads.py`). Each server runs one worker. Every round visits all
+servers at every concurrency, so that what else the machine does meets all of them; medians are compared. CPU
+microseconds a request (server processes only) are less sensitive to a busy machine than requests a second. Microsoft's
+server and the peers (`bench/peers.py`; only those named with `--servers`) run in environments of their own, which are
+made at the first call.
 """
 
 from __future__ import annotations
@@ -30,7 +32,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench import peers
+from bench import payloads, peers
+from bench.processes import cpu_seconds, memory_mb
 from tests.serving import reference
 from tests.serving.replica import Replica, start
 
@@ -233,33 +236,6 @@ USUAL = tuple(SERVERS)
 SERVERS.update({name: functools.partial(peer, name) for name in peers.PEERS})
 
 
-def family(pid: int) -> list[int]:
-    """A process and its descendants."""
-    found = [pid]
-    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-        found += family(int(child))
-    return found
-
-
-def cpu_seconds(pid: int) -> float:
-    """CPU time of a server's processes."""
-    total = 0
-    for one in family(pid):
-        fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
-        total += int(fields[11]) + int(fields[12])
-    return total / os.sysconf("SC_CLK_TCK")
-
-
-def memory_mb(pid: int) -> float:
-    """Proportional set size of a server's processes."""
-    total = 0
-    for one in family(pid):
-        text = Path(f"/proc/{one}/smaps_rollup").read_text()
-        found = re.search(r"^Pss:\s+(\d+)", text, re.MULTILINE)
-        total += int(found[1]) if found else 0
-    return round(total / 1024, 1)
-
-
 def load(one: Running, connections: int, seconds: int, folder: Path) -> dict[str, float]:
     """One run of wrk.
 
@@ -369,24 +345,30 @@ def main() -> int:
     parser.add_argument(
         "--servers", default=",".join(USUAL).replace(", ", "; "), help="names, comma-separated"
     )
+    parser.add_argument("--payloads-only", action="store_true", help="what people send, and idle services")
+    parser.add_argument("--idle-seconds", type=float, default=30)
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
-    if shutil.which("wrk") is None:
+    if not options.payloads_only and shutil.which("wrk") is None:
         print("bench: wrk is not on PATH (apt install wrk)", file=sys.stderr)
         return 2
-    names = [name.replace("; ", ", ") for name in options.servers.split(",")]
     before = os.getloadavg()[0]
-    result = {
+    result: dict[str, Any] = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "cpus": os.cpu_count(),
         "python": sys.version.split()[0],
         "load_before": round(before, 1),
         "rounds": options.rounds,
         "seconds": options.seconds,
-        "script_import_and_init_seconds": round(script_seconds(), 2),
-        "servers": measure(names, options.rounds, options.seconds),
     }
-    print(table(result["servers"]))
+    if not options.payloads_only:
+        names = [name.replace("; ", ", ") for name in options.servers.split(",")]
+        result["script_import_and_init_seconds"] = round(script_seconds(), 2)
+        result["servers"] = measure(names, options.rounds, options.seconds)
+        print(table(result["servers"]), end="\n\n")
+    result["payloads"] = payloads.measure(options.rounds)
+    result["idle"] = payloads.idle(options.idle_seconds)
+    print(payloads.table(result["payloads"], result["idle"]))
     if options.output:
         options.output.write_text(json.dumps(result, indent=2) + "\n")
     return 0

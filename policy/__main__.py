@@ -2,13 +2,15 @@
 
 import os
 
+from mldeploy_policies import unseen
 from mldeploy_policies.levels import load
 from mldeploy_policies.rules import RULES
 from pulumi_policy import PolicyPack
 
-levels = load(os.environ.get("PULUMI_STACK", ""))
+levels = load(os.environ.get("PULUMI_STACK", ""), strict=os.environ.get("MLDEPLOY_POLICY_STRICT") == "1")
+rules = (*RULES, unseen.rule(RULES, levels))
 PolicyPack(
     name="mldeploy",
     description="Rules for stacks of models served by mldeploy",
-    policies=[rule.policy(levels.level(rule.name), levels.settings(rule.name)) for rule in RULES],
+    policies=[rule.policy(levels.level(rule.name), levels.settings(rule.name)) for rule in rules],
 )

@@ -7,6 +7,7 @@ where `collect_model_data` says, sampled by the request's id, so that all record
 
 from __future__ import annotations
 
+import datetime
 import json
 import logging
 import re
@@ -120,26 +121,39 @@ class ModelDataCollector:
         model_name: str,
         designation: str = "default",
         feature_names: Sequence[str] | None = None,
+        workspace: str = "default/default/default",
+        webservice_name: str = "default",
+        model_version: str = "default",
         **_unused: object,
     ) -> None:
-        """v1's other arguments (workspace, webservice and model ids) come from the service itself.
+        """v1's other arguments only named the files.
 
         Raises:
             ValueError: model name and designation make no name (see `Collector`).
         """
         self._name = f"{model_name}.{designation}"
+        self._inputs = designation == "inputs"
         self._columns = list(feature_names) if feature_names is not None else None
+        self._about: dict[str, Any] = {
+            "$aml_dc_boundary": 60 * 24,
+            "$aml_workspace": workspace,
+            "$aml_service_name": webservice_name,
+            "$aml_model_name": model_name,
+            "$aml_model_version": model_version,
+        }
+        self._added: list[str] = []
         if not _NAME.fullmatch(self._name):
             raise ValueError(
                 f"collection {self._name!r}: give 1-64 letters, digits, underscores, dots, hyphens"
             )
 
-    def collect(self, input_data: Any, user_correlation_id: str = "") -> list[Any]:
-        """Keep rows; returns them as they are kept.
+    def collect(self, input_data: Any, user_correlation_id: str = "") -> dict[str, Any] | None:
+        """Keep rows; for the designation `inputs`, what `add_correlations` adds to rows of the same request.
 
         Raises:
             TypeError: they cannot be written as JSON.
         """
+        correlations = self._correlations(user_correlation_id) if self._inputs else None
         given: Any = input_data
         if hasattr(given, "to_dict"):
             given = given.to_dict(orient="records")
@@ -148,12 +162,40 @@ class ModelDataCollector:
         rows = [self._row(row) for row in (cast("list[Any]", given) if isinstance(given, list) else [given])]
         if _recorder is not None:
             _recorder.custom(self._name, json.dumps(rows).encode(), user_correlation_id)
-        return rows
+        return correlations
+
+    def _correlations(self, user_id: str) -> dict[str, Any]:
+        unique = str(uuid.uuid4())
+        now = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
+        return {
+            "$aml_dc_correlation_id": f"{user_id}-{unique}" if user_id else unique,
+            "$aml_dc_scoring_timestamp": now.isoformat(),
+            **self._about,
+            "$aml_request_id": current.request_id,
+        }
+
+    def add_correlations(self, input_data: Any, correlations: Mapping[str, Any] | None) -> Any:
+        """Rows with the columns of `collect()`'s result after their own: a list, an array or a DataFrame, as given."""
+        if correlations is None:
+            return input_data
+        self._added = list(correlations)
+        if isinstance(input_data, list):
+            return [*cast("list[Any]", input_data), *correlations.values()]
+        if hasattr(input_data, "columns"):
+            frame = input_data.copy(deep=False)
+            for name, value in correlations.items():
+                frame.insert(len(frame.columns), name, value)
+            return frame
+        import numpy
+
+        rows: Any = numpy.atleast_2d(input_data)
+        more = numpy.array([list(correlations.values())] * len(rows), dtype=object)
+        return numpy.append(rows.astype(object), more, axis=1)
 
     def _row(self, row: Any) -> Any:
         if self._columns is None or not isinstance(row, list):
             return row
-        return dict(zip(self._columns, cast("list[Any]", row), strict=False))
+        return dict(zip([*self._columns, *self._added], cast("list[Any]", row), strict=False))
 
 
 def _raise(problem: Exception) -> None:

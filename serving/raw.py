@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import unquote_to_bytes
 
-from werkzeug.wrappers import Request as WerkzeugRequest
 from werkzeug.wrappers import Response as WerkzeugResponse
 
+from serving import wsgi
 from serving.messages import Request, Response
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -30,7 +30,7 @@ def rawhttp(function: _Function) -> _Function:
     return function
 
 
-class AMLRequest(WerkzeugRequest):
+class AMLRequest(wsgi.Base):
     """The HTTP request: `method`, `args`, `headers`, `get_data()`, `get_json()`, `form`, `files`, …"""
 
 
@@ -72,6 +72,7 @@ class AMLResponse(WerkzeugResponse):
 
 def request_object(request: Request) -> AMLRequest:
     """What a raw `run()` takes."""
+    scheme = wsgi.scheme(request)
     host, _, port = (request.header(b"host") or "localhost").rpartition(":")
     environ: dict[str, Any] = {
         "REQUEST_METHOD": request.method,
@@ -82,11 +83,11 @@ def request_object(request: Request) -> AMLRequest:
         "REQUEST_URI": request.target.decode("latin-1"),
         "REMOTE_ADDR": request.peer,
         "SERVER_NAME": host or port,
-        "SERVER_PORT": port if host and port.isdigit() else ("443" if request.scheme == "https" else "80"),
+        "SERVER_PORT": port if host and port.isdigit() else ("443" if scheme == "https" else "80"),
         "SERVER_PROTOCOL": f"HTTP/{request.version}",
         "CONTENT_LENGTH": str(len(request.body)),
         "wsgi.version": (1, 0),
-        "wsgi.url_scheme": request.scheme,
+        "wsgi.url_scheme": scheme,
         "wsgi.input": io.BytesIO(request.body),
         "wsgi.input_terminated": True,
         "wsgi.errors": sys.stderr,

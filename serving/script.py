@@ -14,7 +14,15 @@ from types import ModuleType
 from typing import Any, cast
 from urllib.parse import parse_qsl
 
+from serving import conversion
 from serving.messages import Request
+
+try:
+    import msgspec
+
+    _decode: Callable[[bytes], Any] | None = msgspec.json.Decoder().decode
+except ImportError:  # an environment made before it was asked for
+    _decode = None
 
 
 class ScriptError(Exception):
@@ -49,6 +57,7 @@ class Script:
         """
         self.path = path
         module = _import(path)
+        conversion.install()
         for name in ("init", "run"):
             if not callable(getattr(module, name, None)):
                 raise ScriptError(f"{path}: no {name}() function is defined")
@@ -80,6 +89,8 @@ class Script:
         raw = _is_raw()
         if raw and self.decorated:
             raise ScriptError(f"{self.path}: run() has both @rawhttp and @input_schema; only one is allowed")
+        if raw:
+            self.run = _raw_view(self.run, self.parameters[0].name)
         self.style = Style.RAW if raw else Style.SCHEMA if self.decorated else Style.TEXT
         self._convert = {
             Style.RAW: self._raw_arguments,
@@ -121,7 +132,7 @@ class Script:
             ):
                 raise InputError(415, "Expects Content-Type to be application/json")
             try:
-                values = _loads(request.body)
+                values = loads(request.body)
             except (ValueError, RecursionError) as problem:
                 if not request.body:
                     raise InputError(400, "POST body is empty. Expecting a JSON dictionary.") from None
@@ -159,6 +170,13 @@ def _is_decorated(function: Callable[..., object]) -> bool:
     return bool(cast("Any", schema_util).is_schema_decorated(function))
 
 
+def _raw_view(run: Callable[..., object], parameter: str) -> Callable[..., object]:
+    """A raw `run()` with the context that Flask's `request` needs."""
+    from serving import raw, wsgi
+
+    return wsgi.in_context(run, parameter, raw.AMLRequest)
+
+
 def _is_raw() -> bool:
     """Whether the script used `@rawhttp`, of whichever package."""
     names = (
@@ -171,15 +189,15 @@ def _is_raw() -> bool:
 
 
 _JSON = b"application/json"
-_decoder = json.JSONDecoder()
 
 
-def _loads(body: bytes) -> Any:
-    """`json.loads`, without its detours for the usual body: an object in UTF-8 with nothing around it."""
-    if body.startswith(b'{"'):
-        text = body.decode("utf-8", "surrogatepass")
-        value, end = _decoder.raw_decode(text)
-        return value if end == len(text) else _decoder.decode(text)
+def loads(body: bytes) -> Any:
+    """`json.loads`, faster where the body is strict JSON in UTF-8; for the rest and for errors Python's own."""
+    if _decode is not None:
+        try:
+            return _decode(body)
+        except (ValueError, RecursionError):
+            return json.loads(body)
     return json.loads(body)
 
 

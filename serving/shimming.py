@@ -1,45 +1,94 @@
-"""Puts the stand-ins for Azure's packages on the path, where the real ones are not installed."""
+"""Puts the stand-ins for Azure's packages on the path, where the real ones are not installed.
+
+Real ones need help inside a service: azureml-core looks for models in the wrong folder, and the monitoring packages
+only talk to what stands beside Azure ML's own endpoints. They are met at their import, whoever imports them and when.
+"""
 
 from __future__ import annotations
 
-import importlib.util
+import importlib.abc
+import importlib.machinery
+import os
+import pkgutil
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
+from serving.models import model_path
+
+_FOLDER = Path(__file__).parent / "shims"
 _SHIMS = {
-    "core": "azureml.core",
-    "contrib": "azureml.contrib.services",
+    "core": "azureml/core",
+    "contrib": "azureml/contrib/services",
     "server": "azureml_inference_server_http",
-    "monitoring": "azureml.ai.monitoring",
+    "monitoring": "azureml/ai/monitoring",
+    "parallel": "azureml_user",
 }
+_REPLACED = ("azureml.ai.monitoring", "azureml.monitoring")
+"""The real ones of these would lose everything that they are given."""
 
 
 def add_shims() -> list[str]:
     """Add what is missing, at the end of the path; the names of what was added."""
-    added: list[str] = []
-    for name, module in _SHIMS.items():
-        if not _installed(module):
-            sys.path.append(str(Path(__file__).parent / "shims" / name))
-            added.append(name)
-    if "monitoring" not in added:
-        _replace_monitoring()
+    added = [name for name, module in _SHIMS.items() if not _installed(module)]
+    sys.path += [str(_FOLDER / name) for name in added]
+    for name in ("azureml", "azureml.contrib", "azureml.ai"):
+        module = sys.modules.get(name)
+        if module is not None:  # imported before the path was complete
+            module.__path__ = pkgutil.extend_path(module.__path__, name)
+    if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Finder())
     return added
 
 
-def _replace_monitoring() -> None:
-    """The real one only talks to a container beside Azure ML's own endpoints; here it would lose everything."""
-    folder = Path(__file__).parent / "shims/monitoring/azureml/ai/monitoring"
-    for name, file in (("", "__init__.py"), (".context", "context.py")):
-        full = f"azureml.ai.monitoring{name}"
-        spec = importlib.util.spec_from_file_location(full, folder / file)
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[full] = module
-        spec.loader.exec_module(module)
+def _installed(folder: str) -> bool:
+    """Whether a package is on the path, without importing what it is part of."""
+    return any((Path(entry or ".") / folder).is_dir() for entry in sys.path)
 
 
-def _installed(module: str) -> bool:
-    try:
-        return importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError:
-        return False
+class _Finder(importlib.abc.MetaPathFinder):
+    """Answers for the modules of installed packages that a service needs otherwise."""
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None,
+        target: ModuleType | None = None,  # noqa: ARG002 (the protocol's)
+    ) -> importlib.machinery.ModuleSpec | None:
+        """The stand-in of a replaced module; azureml-core's own model module, mended; None for all others."""
+        if fullname.startswith(_REPLACED):
+            folder = (_FOLDER / "monitoring").joinpath(*fullname.split(".")[:-1])
+            return importlib.machinery.PathFinder.find_spec(fullname, [str(folder)])
+        if fullname == "azureml.core.model":
+            spec = importlib.machinery.PathFinder.find_spec(fullname, path)
+            if spec is not None and isinstance(spec.loader, importlib.machinery.SourceFileLoader):
+                spec.loader = _ModelLoader(spec.loader.name, spec.loader.path)
+            return spec
+        return None
+
+
+class _ModelLoader(importlib.machinery.SourceFileLoader):
+    """Loads `azureml.core.model` and gives its `Model` a `get_model_path` that finds the service's models."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Run the module's code, then mend it."""
+        super().exec_module(module)
+        model: Any = getattr(module, "Model", None)
+        own: Callable[..., str] | None = getattr(model, "get_model_path", None)
+        if own is not None:
+            model.get_model_path = staticmethod(_finding(own))
+
+
+def _finding(own: Callable[..., str]) -> Callable[..., str]:
+    def get_model_path(model_name: str, version: int | str | None = None, _workspace: Any = None) -> str:
+        """The service's model; without one, what azureml-core finds in a workspace."""
+        try:
+            return model_path(model_name, version)
+        except FileNotFoundError:
+            if _workspace is None and "AZUREML_RUN_ID" not in os.environ:
+                raise
+        return own(model_name, version, _workspace)
+
+    return get_model_path

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from serving import channel, config, measure, metrics, monitoring
+from serving import channel, config, measure, memory, metrics, monitoring
 from serving.app import App, State
 from serving.auth import Keys
 from serving.batching import limit, work_batch
@@ -277,6 +277,7 @@ def prepare(settings: Config) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     faulthandler.enable()
     raise_file_limit()
+    memory.keep_freed()
     os.environ.update(config.environment_for_script(settings))
     for folder in (str(Path(settings.entry_script).parent), settings.source_directory):
         if folder not in sys.path:

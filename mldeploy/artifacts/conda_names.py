@@ -95,9 +95,12 @@ INTERPRETER_PARTS = frozenset(
 
 SERVED = frozenset(
     {
+        "azureml-ai-monitoring",
         "azureml-contrib-services",
         "azureml-defaults",
         "azureml-inference-server-http",
+        "azureml-monitoring",
+        "azureml-sdk",
     }
 )
 """What the scoring server stands in for."""

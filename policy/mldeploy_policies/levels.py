@@ -9,6 +9,8 @@ from typing import Any
 import yaml
 
 FILE = Path(__file__).resolve().parents[1] / "levels.yaml"
+NOT_EVALUATED = "not-evaluated"
+"""The rule that says what the others could not look at."""
 ALLOWED = ("advisory", "mandatory", "disabled", "remediate")
 
 
@@ -28,8 +30,13 @@ class Levels:
         return self.by_settings.get(rule, {})
 
 
-def load(stack: str, file: Path = FILE) -> Levels:
+def load(stack: str, file: Path = FILE, *, strict: bool = False) -> Levels:
     """The levels of a stack.
+
+    Args:
+        stack: Its name.
+        file: Where they are written.
+        strict: What a rule could not look at stops the operation.
 
     Raises:
         ValueError: a level is none, or a rule is not known.
@@ -38,7 +45,7 @@ def load(stack: str, file: Path = FILE) -> Levels:
 
     document = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
     stacks, settings = document.get("stacks") or {}, document.get("settings") or {}
-    known = {rule.name for rule in RULES} | {"all"}
+    known = {rule.name for rule in RULES} | {NOT_EVALUATED, "all"}
     for name, levels in stacks.items():
         for rule, level in (levels or {}).items():
             if rule not in known:
@@ -60,4 +67,4 @@ def load(stack: str, file: Path = FILE) -> Levels:
         rule: own["all"] if "all" in own and level != "mandatory" else level
         for rule, level in default.items()
     }
-    return Levels({**base, **own}, settings)
+    return Levels({**base, **own} | ({NOT_EVALUATED: "mandatory"} if strict else {}), settings)

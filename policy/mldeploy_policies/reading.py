@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +19,18 @@ class _Unknown:
 
 
 UNKNOWN = _Unknown()
+_unknown: ContextVar[set[str] | None] = ContextVar("unknown", default=None)
+
+
+@contextmanager
+def noting_unknown() -> Iterator[set[str]]:
+    """The names of the values that were asked for and are not known yet, while the block runs."""
+    found: set[str] = set()
+    before = _unknown.set(found)
+    try:
+        yield found
+    finally:
+        _unknown.reset(before)
 
 
 def key(value: Any, name: str) -> Any:
@@ -27,6 +41,9 @@ def key(value: Any, name: str) -> Any:
         if isinstance(value, Sequence) and not isinstance(value, str) and name.isdigit():
             return value[int(name)] if int(name) < len(value) else None
     except UnknownValueError:
+        found = _unknown.get()
+        if found is not None:
+            found.add(name)
         return UNKNOWN
     return None
 
@@ -56,15 +73,22 @@ def text(value: Any) -> str | None:
 
 @dataclass(frozen=True)
 class Container:
-    """A container of a container group or a Deployment, or the processes of a local replica."""
+    """A container of a container group or a Deployment, or the processes of a local replica.
+
+    Values are read when they are asked for: one that is not known yet concerns only the rules that look at it.
+    """
 
     name: str
-    image: Any
     environment: Mapping[str, Any]
     """Plain variables by name; those that are secret or references map to None."""
     raw: Any
     kind: str
     """`aci`, `kubernetes` or `local`."""
+
+    @property
+    def image(self) -> Any:
+        """The image's name; None for processes."""
+        return None if self.kind == "local" else at(self.raw, "image")
 
     def setting(self, name: str) -> Any:
         """A setting of the scoring server: `auth_enabled`."""
@@ -90,7 +114,7 @@ _SCORING = "SERVING_SERVICE"
 def containers(resource_type: str, props: Any) -> Iterator[Container]:
     """The containers of a resource."""
     if resource_type == REPLICA:
-        yield Container(str(at(props, "service", "")), None, {}, props, "local")
+        yield Container(str(at(props, "service", "")), {}, props, "local")
         return
     if resource_type == GROUP:
         path, kind = "containers", "aci"
@@ -100,7 +124,7 @@ def containers(resource_type: str, props: Any) -> Iterator[Container]:
         return
     variables = "environmentVariables" if kind == "aci" else "env"
     for one in items(props, path):
-        yield Container(str(at(one, "name", "")), at(one, "image"), _environment(one, variables), one, kind)
+        yield Container(str(at(one, "name", "")), _Environment(one, variables), one, kind)
 
 
 def scoring(resource_type: str, props: Any) -> Iterator[Container]:
@@ -110,5 +134,17 @@ def scoring(resource_type: str, props: Any) -> Iterator[Container]:
             yield one
 
 
-def _environment(container: Any, key: str) -> dict[str, Any]:
-    return {str(at(one, "name", "")): at(one, "value") for one in items(container, key)}
+class _Environment(Mapping[str, Any]):
+    """A container's variables."""
+
+    def __init__(self, container: Any, key: str) -> None:
+        self._variables = {str(at(one, "name", "")): one for one in items(container, key)}
+
+    def __getitem__(self, name: str) -> Any:
+        return at(self._variables[name], "value")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._variables)
+
+    def __len__(self) -> int:
+        return len(self._variables)

@@ -13,6 +13,7 @@ from serving.batch.options import Options, UsageError, parse
 from serving.batch.plan import File, MiniBatch, find_files, fingerprint, mini_batches
 from serving.batch.pool import Done, Pool, StartError
 from serving.batch.progress import Console
+from serving.batch.rows import csv_line
 
 DONE, IO_FAILED, USAGE, SCRIPT_FAILED, TOO_MANY_ERRORS = range(5)
 _ERRORS_SHOWN = 1000
@@ -92,7 +93,6 @@ class Job:
         plan = self._journal.plan()
         batches = self._continued(plan) if plan is not None else None
         if batches is not None and len(batches) == len(self._journal.records):
-            self._check()
             return self._finish(batches)
         pool = Pool(self._options, self._console)
         done = False
@@ -101,11 +101,16 @@ class Job:
             if batches is None:
                 style = self._style(wanted)
                 pool.use(style, self._root, [file.name for file in self._files])
-                batches = self._planned(pool, style)
+                batches = self._planned(style)
             else:
                 pool.use(plan["style"] if plan else "", self._root, [file.name for file in self._files])
             self._work(pool, batches)
             done = True
+        except ThresholdError:
+            self._finish(
+                [batch for batch in batches or () if batch.index in self._journal.records], whole=False
+            )
+            raise
         finally:
             self._console.end()
             pool.close(kill=not done)
@@ -120,8 +125,8 @@ class Job:
         )
         return style
 
-    def _planned(self, pool: Pool, style: str) -> list[MiniBatch]:
-        batches = mini_batches(self._root, self._files, style, self._options.mini_batch_size, pool.count_rows)
+    def _planned(self, style: str) -> list[MiniBatch]:
+        batches = mini_batches(self._root, self._files, style, self._options.amount(style))
         if not batches:
             raise UsageError(f"--input: {self._options.input} has nothing to score: its files are empty")
         self._journal.begin(
@@ -135,13 +140,17 @@ class Job:
 
     def _continued(self, plan: dict[str, Any]) -> list[MiniBatch]:
         now = fingerprint(self._options, self._options.style, self._files)
-        changed = [key for key in now if plan["of"].get(key) != now[key]]
+        again = self._options.retry_failed
+        changed = [
+            key for key in now if plan["of"].get(key) != now[key] and not (again and key == "entry_script")
+        ]
         if changed:
             raise UsageError(
                 f"--output: {self._options.output} holds a run with other {', '.join(changed)}; "
                 "give --restart to begin anew, or another --output"
+                + (", or --retry-failed for the failed ones alone" if changed == ["entry_script"] else "")
             )
-        self._journal.resume()
+        self._journal.resume(but_failed=again)
         batches = [MiniBatch.from_json(one) for one in plan["batches"]]
         self._console.info(
             f"continuing: {len(self._journal.records)} of {len(batches)} mini batches are done"
@@ -153,8 +162,9 @@ class Job:
     def _work(self, pool: Pool, batches: list[MiniBatch]) -> None:
         self._items = sum(batch.items for batch in batches)
         before = self._journal.records.values()
-        self._check()
-        self._console.begin(self._items, sum(r.items for r in before), self._failed)
+        self._failed = sum(record.failed for record in before)
+        self._check(self._failed)
+        self._console.begin(self._items, sum(record.items for record in before), self._failed)
         pool.run([batch for batch in batches if batch.index not in self._journal.records], self._note)
 
     def _note(self, finished: list[Done]) -> None:
@@ -165,36 +175,51 @@ class Job:
             for error in done.errors:
                 self._console.warning(f"{error['item']}: {error['error']}")
             self._console.advance(done.batch.items, done.failed)
-        self._check()
+            self._failed += done.failed
+        self._check(self._failed)
 
-    def _check(self) -> None:
-        self._failed = sum(record.failed for record in self._journal.records.values())
+    def _check(self, failed: int) -> None:
         limit = self._options.error_threshold
-        if 0 <= limit < self._failed:
-            raise ThresholdError(f"{self._failed} failed; error_threshold allows {limit}")
+        if 0 <= limit < failed:
+            raise ThresholdError(f"{failed} failed; error_threshold allows {limit}")
 
     # -- the end ----
 
-    def _finish(self, batches: list[MiniBatch]) -> str:
+    def _finish(self, batches: list[MiniBatch], *, whole: bool = True) -> str:
+        """Write what is there.
+
+        Raises:
+            UsageError: a header is asked for, and rows have no common columns.
+            ThresholdError: more failed than may.
+        """
         options = self._options
         records = [self._journal.records[batch.index] for batch in batches]
         items = sum(record.items for record in records)
+        failed = sum(record.failed for record in records)
         if options.output_action == "append_row":
             rows = (chunk for record in records for chunk in self._journal.rows_of(record))
-            write_file(options.output / options.output_file_name, rows)
+            write_file(options.output / options.output_file_name, (*self._header(records), *rows))
         elif options.output_action == "per_file":
             self._write_each(batches, records)
         errors = [error for record in records for error in record.errors]
         summary = {
+            "complete": whole,
             "mini_batches": len(records),
             "items": items,
-            "succeeded": items - self._failed,
-            "failed": self._failed,
+            "succeeded": items - failed,
+            "failed": failed,
             "rows": sum(record.rows for record in records),
             "errors": errors[:_ERRORS_SHOWN],
         }
         write_file(options.output / "summary.json", [json.dumps(summary, indent=1).encode() + b"\n"])
-        return f"{items} items in {len(records)} mini batches: {items - self._failed} succeeded, {self._failed} failed"
+        if items and failed == items:
+            self._console.error(
+                f"all {items} items failed; the first: {errors[0]['item']}: {errors[0]['error']}"
+            )
+        elif failed and whole:
+            self._console.warning(f"{failed} failed; --retry-failed runs their mini batches again")
+        self._check(failed)
+        return f"{items} items in {len(records)} mini batches: {items - failed} succeeded, {failed} failed"
 
     def _write_each(self, batches: list[MiniBatch], records: list[Record]) -> None:
         of: dict[int, list[Record]] = {}
@@ -205,7 +230,21 @@ class Job:
             # A file of which everything failed gets none.
             if any(owner == position for record in its for owner, _ in record.parts):
                 name = f"{self._files[position].name}.{self._options.output_file_name}"
-                write_file(self._options.output / name, self._rows(its, position))
+                write_file(self._options.output / name, (*self._header(its), *self._rows(its, position)))
+
+    def _header(self, records: list[Record]) -> list[bytes]:
+        """The line of the columns' names, where it is asked for.
+
+        Raises:
+            UsageError: rows have no names, or not all the same.
+        """
+        if not self._options.header:
+            return []
+        names = {tuple(record.columns or ()) for record in records if record.rows}
+        if len(names) > 1 or () in names:
+            shown = " and ".join(",".join(one) or "rows without names" for one in sorted(names))
+            raise UsageError(f"--header: run() did not return the same columns each time: {shown}")
+        return [csv_line(list(one)).encode() for one in names]
 
     def _rows(self, records: Iterable[Record], position: int) -> Iterator[bytes]:
         for record in records:
@@ -216,6 +255,12 @@ def _entry(done: Done, *, keep: bool) -> tuple[Record, list[bytes]]:
     texts = [text.encode("utf-8", "surrogateescape") for _, text in done.parts] if keep else []
     parts = [[owner, len(text)] for (owner, _), text in zip(done.parts, texts)]  # noqa: B905 (none are kept, or all)
     record = Record(
-        done.batch.index, done.batch.items, done.failed, done.rows, parts=parts, errors=done.errors
+        done.batch.index,
+        done.batch.items,
+        done.failed,
+        done.rows,
+        parts=parts,
+        errors=done.errors,
+        columns=done.columns,
     )
     return record, texts

@@ -33,6 +33,8 @@ class Record:
     parts: list[list[int]] = field(default_factory=list[list[int]])
     """Position of a file (-1: of all of the mini batch), and how many bytes are from it."""
     errors: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
+    columns: list[str] | None = None
+    """The names of its rows' columns, where they have names."""
 
 
 class Journal:
@@ -87,21 +89,28 @@ class Journal:
         for name in ("plan.json", "journal", "rows"):
             (self.folder / name).unlink(missing_ok=True)
 
-    def resume(self) -> None:
-        """Read the journal; drop a torn last line, and rows behind the last journaled one."""
+    def resume(self, *, but_failed: bool = False) -> None:
+        """Read the journal; drop a torn last line, and rows behind the last journaled one.
+
+        Args:
+            but_failed: leave those out of which something failed, so that they are run again.
+        """
         path = self.folder / "journal"
-        whole = 0
+        whole = end = 0
         with path.open("rb") as stream:
             for line in stream:
                 record = _parse(line)
                 if record is None:
                     break
                 whole += len(line)
+                # A mini batch that was run again stands there twice: the last line counts.
                 self.records[record.index] = record
+                end = max(end, record.start + sum(size for _, size in record.parts))
         self._lines = path.open("r+b")
         self._lines.truncate(whole)
         self._lines.seek(whole)
-        end = max((r.start + sum(size for _, size in r.parts) for r in self.records.values()), default=0)
+        if but_failed:
+            self.records = {index: record for index, record in self.records.items() if not record.failed}
         self._rows = (self.folder / "rows").open("r+b")
         self._rows.truncate(end)
         self._rows.seek(end)

@@ -5,30 +5,24 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import os
-from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from serving.batch.options import Options, UsageError
-
-LINES = (".jsonl", ".ndjson")
-TABULAR = (".csv", ".tsv", ".parquet", *LINES)
+from serving.batch.tables import LINES, TABULAR, Amount, Piece, pieces
 
 
 @dataclass(frozen=True)
 class MiniBatch:
-    """Files for one call, or a piece of one file: `stop > 0`, in bytes (lines of JSON) or rows (tables)."""
+    """Files for one call, or a piece of one file."""
 
     index: int
     files: tuple[int, ...]
     """Positions in the list of files."""
     items: int
     """Files, lines or rows in it."""
-    start: int = 0
-    stop: int = 0
-    first: int = 0
-    """The piece's first line or row, counted from 0."""
+    piece: Piece | None = None
 
     def to_json(self) -> dict[str, Any]:
         """For the worker."""
@@ -37,7 +31,8 @@ class MiniBatch:
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> MiniBatch:
         """What `to_json` made."""
-        return cls(**dict(value, files=tuple(value["files"])))
+        piece = value["piece"]
+        return cls(value["index"], tuple(value["files"]), value["items"], Piece(**piece) if piece else None)
 
 
 @dataclass(frozen=True)
@@ -96,51 +91,30 @@ def fingerprint(options: Options, style: str, files: list[File]) -> dict[str, An
     return {
         "entry_script": hashlib.sha256(options.entry_script.read_bytes()).hexdigest(),
         "style": style,
-        "mini_batch_size": options.mini_batch_size,
+        "mini_batch_size": str(options.mini_batch_size) if options.mini_batch_size else "default",
         "output_action": options.output_action,
         "output_file_name": options.output_file_name,
         "files": [[file.name, file.size, file.mtime_ns] for file in files],
     }
 
 
-def split(count: int, size: int) -> Iterator[tuple[int, int]]:
-    """`(start, stop)` of consecutive pieces of at most `size` of `count` things."""
-    return ((start, min(start + size, count)) for start in range(0, count, size))
-
-
-def lines(path: Path, size: int) -> Iterator[tuple[int, int, int, int]]:
-    """Pieces of at most `size` lines that are not blank: first byte, byte after, number of lines, first line."""
-    start = position = count = first = 0
-    with path.open("rb") as stream:
-        for number, line in enumerate(stream):
-            if not count:
-                start, first = position, number
-            position += len(line)
-            count += bool(line.strip())
-            if count == size:
-                yield start, position, count, first
-                count = 0
-    if count:
-        yield start, position, count, first
-
-
-def mini_batches(
-    root: Path, files: list[File], style: str, size: int, count_rows: Callable[[str], int]
-) -> list[MiniBatch]:
+def mini_batches(root: Path, files: list[File], style: str, amount: Amount) -> list[MiniBatch]:
     """All mini batches, in the order of their files.
 
     Args:
         root: The input folder.
         files: Its files.
         style: `mini_batch`, `tabular` or `online`.
-        size: The most files, rows or lines of one.
-        count_rows: Rows of a table, by the file's name.
+        amount: The most files, rows or lines of one; or its bytes, for tables and JSON lines.
 
     Raises:
-        UsageError: a file is no table.
+        UsageError: a file is no table, or files are to be counted in bytes.
     """
+    if amount.bytes and style == "mini_batch":
+        raise UsageError("--mini-batch-size: bytes are for tables and JSON lines; give a number of files")
     found: list[MiniBatch] = []
     whole: list[int] = []
+    most = 1 if amount.bytes else amount.count
 
     def end_whole() -> None:
         if whole:
@@ -149,18 +123,24 @@ def mini_batches(
 
     for position, file in enumerate(files):
         suffix = Path(file.name).suffix.lower()
-        if style == "tabular":
-            if suffix not in TABULAR:
-                raise UsageError(f"{file.name}: not a table; allowed: {', '.join(TABULAR)} (see --include)")
-            for start, stop in split(count_rows(file.name), size):
-                found.append(MiniBatch(len(found), (position,), stop - start, start, stop, start))
-        elif style == "online" and suffix in LINES:
+        if style == "tabular" and suffix not in TABULAR:
+            raise UsageError(f"{file.name}: not a table; allowed: {', '.join(TABULAR)} (see --include)")
+        if style == "tabular" or (style == "online" and suffix in LINES):
             end_whole()
-            for start, stop, count, first in lines(root / file.name, size):
-                found.append(MiniBatch(len(found), (position,), count, start, stop, first))
-        else:
-            whole.append(position)
-            if len(whole) == size:
-                end_whole()
+            found += [
+                MiniBatch(len(found) + n, (position,), piece.items, piece)
+                for n, piece in enumerate(_pieces(root / file.name, file.name, amount))
+            ]
+            continue
+        whole.append(position)
+        if len(whole) == most:
+            end_whole()
     end_whole()
     return found
+
+
+def _pieces(path: Path, name: str, amount: Amount) -> list[Piece]:
+    try:
+        return list(pieces(path, amount))
+    except (OSError, ValueError) as problem:
+        raise UsageError(f"{name}: cannot be read as a table: {problem}") from problem

@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from serving.batch.options import Options, UsageError
+from serving.batch.options import Options
 from serving.batch.plan import MiniBatch
 from serving.batch.progress import Console
 
@@ -38,6 +38,7 @@ class Done:
     failed: int = 0
     parts: list[list[Any]] = field(default_factory=list[list[Any]])
     errors: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
+    columns: list[str] | None = None
 
 
 class Worker:
@@ -142,28 +143,17 @@ class Pool:
 
     def use(self, style: str, root: Path, files: list[str]) -> None:
         """Tell all workers, also those to come, how to call the script."""
-        per_file = self._options.output_action == "per_file"
-        self._setup = {"style": style, "root": str(root), "files": files, "per_file": per_file}
+        options = self._options
+        self._setup = {
+            "style": style,
+            "root": str(root),
+            "files": files,
+            "per_file": options.output_action == "per_file",
+            "header": options.header,
+            "file_column": options.file_column,
+        }
         for worker in self._workers:
             worker.say(self._setup)
-
-    def count_rows(self, name: str) -> int:
-        """How many rows a table has.
-
-        Raises:
-            UsageError: it cannot be read.
-        """
-        worker = self._workers[0]
-        worker.say({"count": name})
-        while not worker.pipe.poll():
-            self._wait([worker], None)
-            self._print(worker)
-        message = worker.hear()
-        self._print(worker)
-        if message is None or message["event"] != "counted":
-            error = message["error"] if message else "the worker died"
-            raise UsageError(f"{name}: cannot be read as a table: {error}")
-        return int(message["rows"])
 
     def _start(self) -> Worker:
         self._count += 1
@@ -175,6 +165,7 @@ class Pool:
                 "source_directory": str(options.source_directory),
                 "model_dir": options.model_dir,
                 "output": str(options.output),
+                "arguments": options.arguments,
             },
         )
         if self._setup:
@@ -200,7 +191,6 @@ class Pool:
             for worker in self._workers:
                 if worker.ready and worker.batch is None and waiting:
                     worker.batch, tries[worker.number] = waiting.popleft()
-                    worker.deadline = time.monotonic() + self._options.timeout
                     worker.say({"batch": worker.batch.to_json()})
             nearest = min(worker.deadline for worker in self._workers)
             self._wait(self._workers, max(0.0, nearest - time.monotonic()))
@@ -239,11 +229,15 @@ class Pool:
             if message["event"] == "ready":
                 worker.ready, self._failed_starts = True, 0
                 return None
+            if message["event"] == "running":
+                worker.deadline = time.monotonic() + self._options.timeout
+                return None
             batch, worker.batch, worker.deadline = worker.batch, None, float("inf")
             assert batch is not None
             if message["event"] == "raised":
                 return str(message["error"])
-            return Done(batch, message["rows"], message["failed"], message["parts"], message["errors"])
+            found = {key: message[key] for key in ("rows", "failed", "parts", "errors", "columns")}
+            return Done(batch, **found)
         if worker.deadline < time.monotonic():
             self._remove(worker)
             return f"took longer than {self._options.timeout:g} s"

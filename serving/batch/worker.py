@@ -13,7 +13,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from serving.batch.calls import Caller, style_of
+from serving.batch.calls import Caller
+from serving.batch.plan import MiniBatch
+from serving.batch.styles import style_of
 from serving.config import Config, environment_for_script
 from serving.script import Script
 from serving.shimming import add_shims
@@ -44,10 +46,10 @@ def main(fd: int, parent: int) -> int:
         except EOFError:
             break
         if "style" in asked:
-            caller = Caller(script, asked["style"], asked["root"], asked["files"], per_file=asked["per_file"])
+            caller = Caller(script, **asked)
             continue
         assert caller is not None
-        pipe.send_bytes(json.dumps(_answer(caller, asked)).encode())
+        pipe.send_bytes(json.dumps(_answer(caller, asked, pipe)).encode())
     _shutdown()
     return 0
 
@@ -64,16 +66,19 @@ def _start(settings: dict[str, Any]) -> Script:
         if folder not in sys.path:
             sys.path.append(folder)
     add_shims()
+    sys.argv = [config.entry_script, *settings["arguments"]]
     script = Script(config.entry_script)
     script.init()
     return script
 
 
-def _answer(caller: Caller, asked: dict[str, Any]) -> dict[str, Any]:
+def _answer(caller: Caller, asked: dict[str, Any], pipe: Connection) -> dict[str, Any]:
+    def running() -> None:
+        """From here on the time limit counts."""
+        pipe.send_bytes(json.dumps({"event": "running"}).encode())
+
     try:
-        if "count" in asked:
-            return {"event": "counted", "rows": caller.rows_in(asked["count"])}
-        return {"event": "done", **asdict(caller.call(asked["batch"]))}
+        return {"event": "done", **asdict(caller.call(MiniBatch.from_json(asked["batch"]), running))}
     except BaseException as problem:
         traceback.print_exc()
         sys.stderr.flush()

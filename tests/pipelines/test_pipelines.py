@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from tests.lifecycle.project import Project
+from tests.pipelines.forge import serving_forge
 
 ROOT = Path(__file__).resolve().parents[2]
 GITHUB = sorted((ROOT / "pipelines/github").glob("*.yml"))
@@ -108,6 +109,11 @@ def test_prod_waits_for_dev_and_an_approval():
 def test_readme_explains_the_placeholders():
     text = (ROOT / "pipelines/README.md").read_text()
     assert "40 zeros" in text
+    for path in GITHUB:
+        for job in yaml.safe_load(path.read_text())["jobs"].values():
+            stacks = job.get("strategy", {}).get("matrix", {}).get("stack", [""])
+            for stack in stacks:
+                assert f"`{job['environment'].replace('${{ matrix.stack }}', stack)}`" in text, path
     for path in [*GITHUB, AZURE]:
         assert str(path.relative_to(ROOT / "pipelines")) in text
 
@@ -121,27 +127,47 @@ def github_steps(name, job):
     return {step["name"]: step["run"] for step in steps if "run" in step and step["name"] != "Install"}
 
 
-def azure_script(stage):
-    """The commands of a stage's Azure CLI task."""
+def azure_steps(stage):
+    """The steps of a stage."""
     stages = yaml.safe_load(AZURE.read_text())["stages"]
     (job,) = next(one for one in stages if one["stage"] == stage)["jobs"]
-    steps = job.get("steps") or job["strategy"]["runOnce"]["deploy"]["steps"]
-    return next(step["inputs"]["inlineScript"] for step in steps if step.get("task") == "AzureCLI@2")
+    return job.get("steps") or job["strategy"]["runOnce"]["deploy"]["steps"]
+
+
+def azure_script(stage):
+    """The commands of a stage's Azure CLI task."""
+    return next(s["inputs"]["inlineScript"] for s in azure_steps(stage) if s.get("task") == "AzureCLI@2")
+
+
+def azure_named(name):
+    """The script of a step of the preview, by its name."""
+    return next(step["script"] for step in azure_steps("preview") if step.get("displayName") == name)
 
 
 @pytest.fixture
-def runner(tmp_path):
-    """Runs shell code as a pipeline's agent would: in the project, with `gh` as a stand-in that notes its arguments."""
+def forge():
+    """GitHub and Azure Repos, as far as reports go."""
+    with serving_forge() as found:
+        yield found
+
+
+@pytest.fixture
+def runner(tmp_path, forge):
+    """Runs shell code as a pipeline's agent would: in the project, with a forge that is the test's own."""
     project = Project(tmp_path / "project", tmp_path / "home", "embedded")
     project.echo()
-    (project.root / "policy").symlink_to(ROOT / "policy")
+    for name in ("policy", "pipelines"):
+        (project.root / name).symlink_to(ROOT / name)
     tools = tmp_path / "bin"
     tools.mkdir()
-    (tools / "gh").write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/gh.log\n')
+    (tools / "python").symlink_to(sys.executable)
     (tools / "mldeploy").write_text(f'#!/bin/sh\nexec {sys.executable} -m mldeploy "$@"\n')
-    for tool in tools.iterdir():
-        tool.chmod(0o755)
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PULUMI_", "MLDEPLOY_", "GITHUB_"))}
+    (tools / "mldeploy").chmod(0o755)
+    kept = {
+        k: v
+        for k, v in os.environ.items()
+        if not k.startswith(("PULUMI_", "MLDEPLOY_", "GITHUB_", "SYSTEM_"))
+    }
     environment = kept | {
         "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": str(ROOT),
@@ -149,6 +175,8 @@ def runner(tmp_path):
         "MLDEPLOY_HOME": str(tmp_path / "home"),
         "MLDEPLOY_ENGINE": "embedded",
         "GITHUB_REPOSITORY": "owner/repository",
+        "GITHUB_API_URL": forge.address,
+        "GH_TOKEN": forge.token,
         "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md"),
         "PULL_REQUEST": "7",
         "NO_COLOR": "1",
@@ -173,16 +201,66 @@ def runner(tmp_path):
         project.run("destroy", "--yes")
 
 
-def test_preview_steps(runner):
-    for name, code in github_steps("preview", "preview").items():
+def test_preview_steps(runner, forge):
+    forge.comments[7] += [{"id": n, "body": f"comment {n} of somebody"} for n in range(150)]
+    steps = github_steps("preview", "preview")
+    for name, code in steps.items():
         status, said = runner(code)
         assert status == 0, f"{name}: {said}"
-    assert "New service." in (runner.project.root / "preview.md").read_text()
-    assert "issues/7/comments -F body=@preview.md" in (runner.folder / "gh.log").read_text()
+    assert "New service." in forge.comments[7][-1]["body"]
+    report = runner.project.root / "preview.md"
+    report.write_text(report.read_text() + "\nand more\n")
+    assert runner(steps["Comment"]) == (0, "")
+    assert len(forge.comments[7]) == 151, "the same comment, edited"
+    assert forge.comments[7][-1]["body"].endswith("and more\n")
+    status, said = runner(steps["Comment"], GH_TOKEN="of somebody else")
+    assert status == 1
+    assert said.startswith("error: GET repos/owner/repository/issues/7/comments") and "401" in said
+    assert "somebody else" not in said
+
+
+def test_the_comment_in_azure_repos(runner, forge):
+    (runner.project.root / "preview.md").write_text("<!-- mldeploy preview local -->\n### Preview\n")
+    variables = {
+        "SYSTEM_COLLECTIONURI": f"{forge.address}/organisation/",
+        "SYSTEM_TEAMPROJECT": "a project",
+        "SYSTEM_ACCESSTOKEN": forge.token,
+        "BUILD_REPOSITORY_ID": "r1",
+        "SYSTEM_PULLREQUEST_PULLREQUESTID": "9",
+    }
+    assert runner(azure_named("Comment"), **variables) == (0, "")
+    (runner.project.root / "preview.md").write_text("<!-- mldeploy preview local -->\n### Other\n")
+    assert runner(azure_named("Comment"), **variables) == (0, "")
+    (thread,) = forge.threads["a project", "r1", 9]
+    assert [one["content"].splitlines()[1] for one in thread["comments"]] == ["### Other"]
+    del variables["SYSTEM_ACCESSTOKEN"]
+    assert runner(azure_named("Comment"), **variables) == (
+        1,
+        "error: SYSTEM_ACCESSTOKEN is not set; pass it to this step (see pipelines/README.md)\n",
+    )
+
+
+def test_drift_has_one_issue_that_is_closed_when_it_is_gone(runner, forge):
+    steps = github_steps("drift", "drift")
+    report = runner.project.root / "drift.md"
+    for text in ("1 to update.", "2 to update."):
+        report.write_text(f"<!-- mldeploy preview local -->\n{text}\n")
+        assert runner(steps["Report"]) == (0, "")
+    (issue,) = forge.issues
+    assert (issue["title"], issue["state"]) == ("Drift in local", "open")
+    assert "2 to update." in issue["body"]
+    report.write_text("<!-- mldeploy preview local -->\nNothing changes.\n")
+    assert runner(steps["Resolve"]) == (0, "")
+    assert issue["state"] == "closed"
+    assert "Nothing changes." in forge.comments[issue["number"]][-1]["body"]
+    assert runner(steps["Resolve"]) == (0, ""), "nothing is open"
+    report.write_text("<!-- mldeploy preview local -->\nagain\n")
+    assert runner(steps["Report"]) == (0, "")
+    assert [one["state"] for one in forge.issues] == ["closed", "open"]
 
 
 @pytest.mark.reliability  # with a policy pack and a killed process: half a minute
-def test_deploy_steps(runner):
+def test_deploy_steps(runner, forge):
     for name, code in github_steps("deploy", "dev").items():
         status, said = runner(code)
         assert status == 0, f"{name}: {said}"
@@ -196,10 +274,7 @@ def test_deploy_steps(runner):
     status, said = runner(steps["Compare"])
     assert status == 1, said
     assert runner(steps["Report"])[0] == 0
-    assert (
-        "issue create --repo owner/repository --title Drift in local"
-        in (runner.folder / "gh.log").read_text()
-    )
+    assert [one["title"] for one in forge.issues] == ["Drift in local"]
 
 
 @pytest.mark.reliability
@@ -226,10 +301,7 @@ def test_azure_deploy_stage(runner, stage):
 
 def test_azure_summary_step(runner):
     """The step that attaches the preview to the run's page."""
-    stages = yaml.safe_load(AZURE.read_text())["stages"]
-    (script,) = [
-        step["script"] for step in stages[0]["jobs"][0]["steps"] if step.get("displayName") == "Summary"
-    ]
+    script = azure_named("Summary")
     assert runner(script) == (0, "")
     (runner.project.root / "preview.md").write_text("x")
     assert runner(script)[1].startswith("##vso[task.uploadsummary]/")

@@ -1,5 +1,6 @@
 """Every rule with resources that comply and resources that do not, called as the analyzer calls it."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "policy"))
 
+from mldeploy_policies import unseen  # noqa: E402
 from mldeploy_policies.levels import load  # noqa: E402
 from mldeploy_policies.machines import gpus, vcpus  # noqa: E402
 from mldeploy_policies.rules import RULES  # noqa: E402
@@ -22,6 +24,7 @@ from pulumi_policy import (  # noqa: E402
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, unknown_checking_proxy  # noqa: E402
 
 from tests.policy import samples  # noqa: E402
+from tests.policy.samples import changed, variable  # noqa: E402
 
 BY_NAME = {rule.name: rule for rule in RULES}
 SETTINGS = load("prod")
@@ -60,6 +63,18 @@ def stack_violations(name, stack):
         StackValidationArgs(resources, {}), lambda message, urn=None: found.append((message, urn))
     )
     return found
+
+
+def resource(kind, props, name="churn", above=None):
+    return PolicyResource(
+        kind, unknown_checking_proxy(props), f"urn:{name}", name, options(), None, None, [], above or {}
+    )
+
+
+def not_evaluated(*resources, stack="prod"):
+    """What the pack says it could not look at."""
+    rule = unseen.rule(RULES, load(stack))
+    return [message for message, _ in rule.check_stack(resources, {})]
 
 
 def cases(table):
@@ -116,6 +131,52 @@ def test_unknown_values_break_no_rule(name):
         pytest.skip("the type alone breaks this rule")
     for kind, props in samples.PASSING[name]:
         violations(name, (kind, unknown(props)), protect=True)
+
+
+@pytest.mark.parametrize("name", sorted(samples.PASSING))
+def test_a_rule_that_could_not_look_is_named(name):
+    """A resource of which nothing is known: each rule that asks for a value says so, unless it breaks all the same."""
+    if name in ("no-aci", "protect-stateful"):
+        pytest.skip("looks at no value")
+    for kind, props in samples.PASSING[name]:
+        hidden = dict.fromkeys((*props, "location") if props else (), UNKNOWN_STRING_VALUE)
+        said = "".join(not_evaluated(resource(kind, hidden)))
+        assert f"{name}: churn" in said or violations(name, (kind, hidden)) or not hidden, kind
+
+
+def test_what_could_not_be_evaluated_is_one_line():
+    assert not_evaluated(resource(samples.DEPLOYMENT, samples.DEPLOYMENT_PROPS)) == []
+    hidden = changed(samples.DEPLOYMENT_PROPS, "spec.template", UNKNOWN_STRING_VALUE)
+    (line,) = not_evaluated(*(resource(samples.DEPLOYMENT, hidden, f"d{n}") for n in range(7)))
+    assert re.match(r"\d+ rules could not look at 7 resources: ", line)
+    assert "probes: d0, d1, d2, d3, d4 and 2 more" in line
+    assert "disruption-budget: the whole stack" in line
+
+
+def test_an_unknown_value_concerns_only_rules_that_look_at_it():
+    variables = "spec.template.spec.containers.0.env"
+    with_address = variable(samples.DEPLOYMENT_PROPS, variables, "DATABASE_HOST", UNKNOWN_STRING_VALUE)
+    assert not_evaluated(resource(samples.DEPLOYMENT, with_address)) == []
+    with_key = variable(samples.DEPLOYMENT_PROPS, variables, "API_KEY", UNKNOWN_STRING_VALUE)
+    assert not_evaluated(resource(samples.DEPLOYMENT, with_key)) == [
+        "1 rule could not look at 1 resource: secrets-not-in-clear: churn"
+    ]
+
+
+def test_an_image_that_the_stack_builds_is_named_by_its_digest():
+    image = "spec.template.spec.containers.0.image"
+    hidden = changed(samples.DEPLOYMENT_PROPS, image, UNKNOWN_STRING_VALUE)
+    (line,) = not_evaluated(resource(samples.DEPLOYMENT, hidden))
+    assert "images-by-digest: churn" in line and "no-latest: churn" in line
+    build = resource("azure-native:containerregistry:TaskRun", {}, "build")
+    (line,) = not_evaluated(resource(samples.DEPLOYMENT, hidden, above={"spec": [build]}))
+    assert line == "1 rule could not look at 1 resource: allowed-registries: churn"
+
+
+def test_strict_makes_it_mandatory():
+    assert load("prod").level("not-evaluated") == "advisory"
+    assert load("prod", strict=True).level("not-evaluated") == "mandatory"
+    assert load("dev", strict=True).level("not-evaluated") == "mandatory"
 
 
 @pytest.mark.parametrize(

@@ -232,3 +232,12 @@ def test_a_manifest_that_breaks_many_rules(sample):
     wanted = {"allowed-regions", "approved-models", "auth-enabled", "gated-updates", "min-replicas"}
     wanted |= {"vm-sizes", "vcpu-ceiling", "max-cost"}
     assert {rule for rule in BY_NAME if f"[mandatory] mldeploy {rule}:" in said} == wanted, said
+
+
+def test_what_a_first_preview_could_not_look_at_is_said(sample):
+    """In words and, with --strict, by the exit code."""
+    done = sample("preview", "--stack", "prod", "--policy-pack", str(ROOT / "policy"))
+    said = " ".join((done.stdout + done.stderr).split())
+    assert "not-evaluated" in said and "could not look at" in said
+    strict = sample("preview", "--stack", "prod", "--policy-pack", str(ROOT / "policy"), "--strict")
+    assert strict.returncode == 1, strict.stdout + strict.stderr

@@ -28,7 +28,7 @@ def test_files_become_mini_batches_and_rows_keep_their_order(job: Job) -> None:
     assert job.rows() == ["f00,sleep 0.1", *(f"f{n:02},{n}" for n in range(1, 11)), "g,deep"]
     assert sorted(job.called()) == ["f00 f01 f02 f03", "f04 f05 f06 f07", "f08 f09 f10 g"]
     assert job.summary() == {
-        "mini_batches": 3, "items": 12, "succeeded": 12, "failed": 0, "rows": 12, "errors": [],
+        "complete": True, "mini_batches": 3, "items": 12, "succeeded": 12, "failed": 0, "rows": 12, "errors": [],
     }  # fmt: skip
     assert result.stdout == "12 items in 3 mini batches: 12 succeeded, 0 failed\n"
     assert "[1] init was called\n" in result.stderr
@@ -202,7 +202,7 @@ def test_error_threshold(job: Job) -> None:
     job.files(a="raise", b="skip", c="fine")
     size = ("--mini-batch-size", "1", "--max-retries", "0")
     assert "error: 2 failed; error_threshold allows 1" in job(*size, "--error-threshold", "1", code=4).stderr
-    assert not (job.output / "predictions.csv").exists()
+    assert not job.summary()["complete"] and job.summary()["failed"] == 2
     job(*size, "--error-threshold", "2")  # the same run goes on
     assert job.rows() == ["c,fine"]
     assert job.called() == ["a", "b", "c"]
@@ -277,3 +277,173 @@ def test_progress_bar_on_a_terminal(job: Job) -> None:
         os.close(main)
     assert process.wait(10) == 0
     assert b"100% 4/4" in shown and b"\r\x1b[K" in shown
+
+
+# -- tables ----
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl", "parquet"])
+def test_a_table_is_read_in_pieces_by_bytes(job: Job, suffix: str) -> None:
+    import pandas as pd
+
+    job.script("""
+        import pandas as pd
+        def init(): pass
+        def run(mini_batch: pd.DataFrame):
+            return [f"{len(mini_batch)} {x}" for x in mini_batch["x"]]
+    """)
+    table = pd.DataFrame({"x": range(1000), "text": [f'say "{n}",\nplease' for n in range(1000)]})
+    path = job.input / f"t.{suffix}"
+    {
+        "csv": lambda: table.to_csv(path, index=False),
+        "tsv": lambda: table.to_csv(path, index=False, sep="\t"),
+        "jsonl": lambda: table.to_json(path, orient="records", lines=True),
+        "parquet": lambda: table.to_parquet(path, row_group_size=250),
+    }[suffix]()
+    job("--mini-batch-size", "4KB", "--max-concurrency-per-instance", "2")
+    sizes, numbers = zip(*(row.split() for row in job.rows()), strict=True)
+    assert list(map(int, numbers)) == list(range(1000))
+    assert max(map(int, sizes)) < 300
+    assert job.summary()["mini_batches"] > 3
+    job("--restart")
+    assert job.summary()["mini_batches"] == (4 if suffix == "parquet" else 1)
+
+
+def test_reading_a_table_is_not_counted_as_run(job: Job) -> None:
+    job.script("""
+        import time, pandas as pd
+        slow = pd.read_csv
+        def read(*args, **more):
+            time.sleep(1)
+            return slow(*args, **more)
+        pd.read_csv = read
+        def init(): pass
+        def run(mini_batch: pd.DataFrame): return mini_batch
+    """)
+    job.files(**{"a.csv": "x\n1\n"})
+    job("--timeout", "0.4", "--max-retries", "0")
+    assert job.rows() == ["1"]
+
+
+def test_a_row_that_cannot_be_read_costs_one_row(job: Job) -> None:
+    job.script("def init(): pass\ndef run(mini_batch): return [row.x for row in mini_batch.itertuples()]\n")
+    job.files(
+        **{"a.jsonl": '{"x": 1}\n{"x":\n[3]\n{"x": 4}\n', "b.csv": "x,y\n1,2\n3,4,5\n6,7\n", "c.jsonl": "{\n"}
+    )
+    result = job()
+    assert job.rows() == ["1", "4", "1", "6"]
+    assert [error["item"] for error in job.summary()["errors"]] == [
+        "a.jsonl:2",
+        "a.jsonl:3",
+        "b.csv:2",
+        "c.jsonl:1",
+    ]
+    assert job.summary()["failed"] == 4 and job.summary()["items"] == 8
+    assert "a.jsonl:2: JSONDecodeError" in result.stderr
+
+
+# -- failures, once more ----
+
+
+def test_failed_mini_batches_are_run_again_alone(job: Job) -> None:
+    job.files(a="fine", b="raise", c="skip", d="fine")
+    size = ("--mini-batch-size", "1", "--max-retries", "0")
+    assert "2 failed; --retry-failed runs their mini batches again" in job(*size).stderr
+    (job.folder / "score.py").write_text(
+        "from os.path import basename\ndef init(): pass\n"
+        "def run(mini_batch): return [basename(p) + ',mended' for p in mini_batch]\n"
+    )
+    assert "--retry-failed for the failed ones alone" in job(*size, code=2).stderr
+    job(*size, "--retry-failed")
+    assert job.rows() == ["a,fine", "b,mended", "c,mended", "d,fine"]
+    assert job.summary()["failed"] == 0
+    job(*size, "--retry-failed")
+    assert job.rows() == ["a,fine", "b,mended", "c,mended", "d,fine"]
+
+
+def test_over_the_threshold_what_is_there_is_written(job: Job) -> None:
+    job.files(a="1", b="raise", c="raise", d="4")
+    job("--mini-batch-size", "1", "--max-retries", "0", "--error-threshold", "1", code=4)
+    assert job.rows()[0] == "a,1"
+    assert job.summary()["complete"] is False
+
+
+def test_a_run_of_which_everything_failed_says_so(job: Job) -> None:
+    job.files(a="raise", b="raise")
+    result = job("--mini-batch-size", "1", "--max-retries", "0")
+    assert "error: all 2 items failed; the first: a: ValueError: no such thing" in result.stderr
+
+
+# -- outputs ----
+
+
+def test_a_header_and_the_files_names_on_request(job: Job) -> None:
+    job.script("""
+        import pandas as pd
+        def init(): pass
+        def run(mini_batch: pd.DataFrame):
+            return pd.DataFrame({"naïve, name": mini_batch.name, "half": mini_batch.x / 2})
+    """)
+    job.files(**{"a, b.csv": 'name,x\n"é ""q""",1\nplain,\n'})
+    job("--header", "--file-column", "source")
+    text = (job.output / "predictions.csv").read_text("utf-8")
+    assert text == 'source,"naïve, name",half\n"a, b.csv","é ""q""",0.5\n"a, b.csv",plain,\n'
+    job.script("def init(): pass\ndef run(mini_batch): return [{'a': 1, 'b': [2]} for _ in mini_batch]\n")
+    job.files(**{"a, b.csv": "x\n1\n"})
+    job("--header", "--restart", "--style", "tabular")
+    assert job.rows() == ["a,b", "1,[2]"]
+    job.script("def init(): pass\ndef run(mini_batch): return ['x' for _ in mini_batch]\n")
+    assert "rows without names" in job("--header", "--restart", code=2).stderr
+
+
+# -- scripts of ParallelRunStep ----
+
+PARALLEL_RUN = {
+    "arguments": """
+        import argparse
+        def init():
+            global more
+            parser = argparse.ArgumentParser()
+            parser.add_argument("--add", type=int)
+            more, _ = parser.parse_known_args()
+        def run(input_data):
+            return (input_data["x"] + more.add).tolist()
+    """,
+    "run context": """
+        from azureml.core import Run
+        from azureml.core.run import Run as Same
+        def init():
+            global run_
+            run_ = Run.get_context()
+            run_.log("started", 1)
+        def run(mini_batch):
+            run_.log_row("rows", n=len(mini_batch))
+            return [row.x + 1 for row in mini_batch.itertuples()]
+    """,
+    "entry script": """
+        from azureml_user.parallel_run import EntryScript
+        def init():
+            entry = EntryScript()
+            entry.logger.info("init is called")
+            entry.working_dir, entry.output_dir
+        def run(data):
+            assert isinstance(data, list)
+            import csv
+            return [int(row["x"]) + 1 for path in data for row in csv.DictReader(open(path))]
+    """,
+    "frame": """
+        def init(): pass
+        def run(batch):
+            batch = batch.drop(columns=["y"])
+            batch["z"] = batch["x"] + 1
+            return batch[["z"]]
+    """,
+}
+
+
+@pytest.mark.parametrize("kind", PARALLEL_RUN)
+def test_scripts_of_parallel_run_step_run_unchanged(job: Job, kind: str) -> None:
+    job.script(PARALLEL_RUN[kind])
+    job.files(**{"a.csv": "x,y\n1,0\n2,0\n"})
+    job("--", "--add", "1")
+    assert job.rows() == ["2", "3"]

@@ -9,52 +9,95 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serving.batch.calls import row_texts
 from serving.batch.journal import Journal, Record
 from serving.batch.options import UsageError, parse
-from serving.batch.plan import File, MiniBatch, find_files, lines, mini_batches, split
+from serving.batch.plan import File, MiniBatch, find_files, mini_batches
+from serving.batch.rows import rows_of
+from serving.batch.tables import Amount, Reader, pieces
+
+FIELD = st.sampled_from(["1", "x", '"a, b"', '"line\nbreak"', '"say ""no"""', '""', "é"])
+RECORD = st.lists(FIELD, min_size=2, max_size=2).map(",".join)
+AMOUNT = st.builds(Amount, st.integers(1, 60), st.booleans())
 
 
-@settings(max_examples=50)
-@given(st.integers(0, 500), st.integers(1, 60))
-def test_pieces_cover_everything_once(count: int, size: int) -> None:
-    pieces = list(split(count, size))
-    assert [n for start, stop in pieces for n in range(start, stop)] == list(range(count))
-    assert all(0 < stop - start <= size for start, stop in pieces)
-    assert all(stop - start == size for start, stop in pieces[:-1])
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.one_of(RECORD, st.sampled_from(["", "  "])), max_size=30),
+    AMOUNT,
+    st.booleans(),
+    st.booleans(),
+)
+def test_pieces_of_a_csv_are_the_whole_table(
+    records: list[str], amount: Amount, crlf: bool, end: bool
+) -> None:
+    import pandas as pd
+
+    line = "\r\n" if crlf else "\n"
+    text = line.join(["p,q", *records]) + (line if end else "")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "x.csv"
+        path.write_bytes(text.encode())
+        cut, reader = list(pieces(path, amount)), Reader()
+        parts = [reader.read(path, piece, lambda *_: pytest.fail("a row was refused")) for piece in cut]
+        whole = pd.read_csv(path, dtype=str, keep_default_na=False)
+    assert [len(part) for part in parts] == [piece.items for piece in cut]
+    assert [piece.first for piece in cut] == [sum(p.items for p in cut[:n]) for n in range(len(cut))]
+    assert sum(piece.items for piece in cut) == len(whole)
+    if not amount.bytes:
+        assert all(piece.items == amount.count for piece in cut[:-1])
+    found = [
+        row
+        for part in parts
+        for row in part.astype(object).where(part.notna(), "").astype(str).itertuples(index=False, name=None)
+    ]
+    numbers = {"1.0": "1"}  # a piece with a missing number has its others as fractions
+    assert [tuple(numbers.get(v, v) for v in row) for row in found] == [
+        *whole.itertuples(index=False, name=None)
+    ]
 
 
 @settings(max_examples=50, deadline=None)
 @given(
     st.lists(st.sampled_from([b'{"a": 1}', b"", b"  ", b"[2]", '"é"'.encode()]), max_size=30),
-    st.integers(1, 7),
+    AMOUNT,
     st.booleans(),
 )
-def test_pieces_of_lines_cover_each_line_once(content: list[bytes], size: int, end: bool) -> None:
+def test_pieces_of_lines_cover_each_line_once(content: list[bytes], amount: Amount, end: bool) -> None:
     data = b"\n".join(content) + (b"\n" if end else b"")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "x.jsonl"
         path.write_bytes(data)
-        pieces = list(lines(path, size))
+        cut = list(pieces(path, amount))
     found: list[tuple[int, bytes]] = []
-    for start, stop, count, first in pieces:
-        its = [(n, line) for n, line in enumerate(data[start:stop].split(b"\n"), first) if line.strip()]
-        assert len(its) == count <= size
+    for piece in cut:
+        text = data[piece.start : piece.stop]
+        its = [(n, line) for n, line in enumerate(text.split(b"\n"), piece.first) if line.strip()]
+        assert len(its) == piece.items
+        assert amount.bytes or piece.items <= amount.count
         found += its
     assert found == [(n, line) for n, line in enumerate(content) if line.strip()]
 
 
+def test_parquet_is_read_by_row_groups(tmp_path: Path) -> None:
+    import pandas as pd
+
+    table = pd.DataFrame({"x": range(25)})
+    path = tmp_path / "x.parquet"
+    table.to_parquet(path, row_group_size=10)
+    cut = list(pieces(path, Amount(4)))
+    assert [(p.group, p.first, p.items) for p in cut[:4]] == [(0, 0, 4), (0, 4, 4), (0, 8, 2), (1, 10, 4)]
+    reader = Reader()
+    parts = [reader.read(path, piece, lambda *_: None) for piece in cut]
+    assert pd.concat(parts).x.tolist() == table.x.tolist()
+    assert [p.items for p in pieces(path, Amount(1 << 20, bytes=True))] == [10, 10, 5]
+
+
 @settings(max_examples=50)
-@given(st.lists(st.integers(0, 20), max_size=8), st.integers(1, 6))
-def test_mini_batches_of_files_and_tables(sizes: list[int], size: int) -> None:
-    files = [File(f"{n:02}.csv", rows, 0) for n, rows in enumerate(sizes)]
-    rows = {file.name: file.size for file in files}
-    tables = mini_batches(Path("/none"), files, "tabular", size, rows.__getitem__)
-    assert [b.index for b in tables] == list(range(len(tables)))
-    assert [(b.files[0], n) for b in tables for n in range(b.start, b.stop)] == [
-        (n, row) for n, count in enumerate(sizes) for row in range(count)
-    ]
-    whole = mini_batches(Path("/none"), files, "mini_batch", size, rows.__getitem__)
+@given(st.integers(0, 20), st.integers(1, 6))
+def test_mini_batches_of_files(count: int, size: int) -> None:
+    files = [File(f"{n:02}.png", 1, 0) for n in range(count)]
+    whole = mini_batches(Path("/none"), files, "mini_batch", Amount(size))
+    assert [b.index for b in whole] == list(range(len(whole)))
     assert [n for b in whole for n in b.files] == list(range(len(files)))
     assert all(b.items == len(b.files) <= size and MiniBatch.from_json(b.to_json()) == b for b in whole)
 
@@ -94,11 +137,11 @@ def test_a_journal_cut_anywhere_keeps_whole_mini_batches(data: st.DataObject) ->
 
 def test_what_a_script_returns_must_be_rows() -> None:
     with pytest.raises(TypeError, match="run\\(\\) returned NoneType; a list or a DataFrame is needed"):
-        row_texts(None)
+        rows_of(None)
     with pytest.raises(TypeError, match="run\\(\\) returned str"):
-        row_texts("row")
+        rows_of("row")
     with pytest.raises(TypeError, match="a row holds object"):
-        row_texts([object()])
+        rows_of([object()])
 
 
 def test_options_have_the_manifests_names(tmp_path: Path) -> None:
@@ -110,16 +153,22 @@ def test_options_have_the_manifests_names(tmp_path: Path) -> None:
     options = parse(given, {})
     section = Batch()
     here = {
-        "mini_batch_size", "error_threshold", "max_concurrency_per_instance", "output_action", "output_file_name",
+        "error_threshold", "max_concurrency_per_instance", "output_action", "output_file_name",
         "logging_level",
     }  # fmt: skip
     for name in here:
         value = getattr(section, name)
         assert getattr(options, name) == value, name
         assert parse([*given, f"--{name}={value}"], {}) == options
+    assert options.amount("mini_batch").count == section.mini_batch_size
     for name in RetrySettings.model_fields:
         assert getattr(options, name) == getattr(section.retry_settings, name), name
-    assert set(Batch.model_fields) - here == {"instance_count", "retry_settings", "schedule"}
+    assert set(Batch.model_fields) - here == {
+        "mini_batch_size",
+        "instance_count",
+        "retry_settings",
+        "schedule",
+    }
 
 
 def test_arguments_and_input_that_cannot_be_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -148,3 +197,20 @@ def test_arguments_and_input_that_cannot_be_used(tmp_path: Path, capsys: pytest.
         parse(given[:4], {})
     assert parse(given[:4], {"AZUREML_ENTRY_SCRIPT": str(script)}).entry_script == script
     assert parse([*given, "--timeout", "5m"], {}).timeout == 300
+    assert "give one of them" in refused("--restart", "--retry-failed")
+    assert "or such as 1MB" in refused("--mini-batch-size", "1XB")
+
+
+def test_v1s_names_and_values_are_taken(tmp_path: Path) -> None:
+    script = tmp_path / "score.py"
+    script.write_text("")
+    given = ["--input", ".", "--output", "o", "--entry_script", str(script)]
+    v1 = (
+        "--mini_batch_size 1MB --process_count_per_node 4 --run_invocation_timeout 600 --run_max_try 3 "
+        "--append_row_file_name out.txt --logging_level INFO -- --model_name churn --threshold 0.5"
+    )
+    found = parse([*given, *v1.split()], {})
+    assert found.mini_batch_size == Amount(1 << 20, bytes=True)
+    assert (found.max_concurrency_per_instance, found.timeout, found.max_retries) == (4, 600, 2)
+    assert (found.output_file_name, found.logging_level) == ("out.txt", "info")
+    assert found.arguments == ("--model_name", "churn", "--threshold", "0.5")

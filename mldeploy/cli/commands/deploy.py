@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -42,6 +43,21 @@ PackOption = Annotated[
 ]
 
 
+def _strict(value: bool) -> bool:
+    """The pack is a process of its own on either engine: what it is told comes by its environment."""
+    if value:
+        os.environ["MLDEPLOY_POLICY_STRICT"] = "1"
+    return value
+
+
+StrictOption = Annotated[
+    bool,
+    typer.Option(
+        "--strict", callback=_strict, help="With --policy-pack: what a rule could not look at stops too."
+    ),
+]
+
+
 def up(
     project: ProjectOption = None,
     stack: StackOption = DEFAULT_STACK,
@@ -53,6 +69,7 @@ def up(
     parallel: ParallelOption = 0,
     target: TargetOption = None,
     policy_pack: PackOption = None,
+    strict: StrictOption = False,  # noqa: ARG001 (its callback)
     as_json: JsonOption = False,
 ) -> None:
     """Register, build, deploy or update everything the manifest lists."""
@@ -77,6 +94,7 @@ def preview(
     expect_no_changes: ExpectOption = False,
     target: TargetOption = None,
     policy_pack: PackOption = None,
+    strict: StrictOption = False,  # noqa: ARG001 (its callback)
     markdown: MarkdownOption = None,
     as_json: JsonOption = False,
 ) -> None:

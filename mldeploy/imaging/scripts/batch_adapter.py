@@ -34,7 +34,10 @@ def init() -> None:
 
 def run(mini_batch: Iterable[object]) -> Any:
     """Score files; returns the script's rows, or one JSON line for each file that succeeded."""
-    from serving.batch.calls import Caller, score, style_of
+    from serving.batch.calls import Caller, score
+    from serving.batch.plan import File, mini_batches
+    from serving.batch.styles import style_of
+    from serving.batch.tables import MIB, Amount
 
     assert _script is not None
     paths = [pathlib.Path(str(name)) for name in mini_batch]
@@ -46,7 +49,14 @@ def run(mini_batch: Iterable[object]) -> Any:
     for path in paths:
         try:
             if style == "tabular":
-                rows += Caller(_script, style, str(path.parent), [path.name], per_file=False).whole(0)
+                caller = Caller(_script, style, str(path.parent), [path.name])
+                for batch in mini_batches(
+                    path.parent, [File(path.name, 0, 0)], style, Amount(MIB, bytes=True)
+                ):
+                    result = caller.call(batch, lambda: None)
+                    rows += [text[:-1] for _, text in result.parts]
+                    for error in result.errors:
+                        log.error("%s: %s", error["item"], error["error"])
             else:
                 rows.append(
                     json.dumps({"file": path.name, "output": score(_script, path.name, path.read_bytes())})

@@ -19,8 +19,8 @@ _NAME = re.compile(
 
 def check(args: ResourceValidationArgs, settings: Settings) -> Iterator[str]:
     for container in containers(args.resource_type, args.props):
-        for name, value in container.environment.items():
-            if _NAME.search(name) and text(value):
+        for name in container.environment:
+            if _NAME.search(name) and text(container.environment[name]):
                 yield f"container {container.name} has {name} as a plain variable"
 
 

@@ -1,4 +1,4 @@
-"""What entry scripts use of azureml-core, so that they run without it: `Model.get_model_path`."""
+"""What entry scripts use of azureml-core, so that they run without it: `Model.get_model_path`, `Run.get_context`."""
 
 from typing import Any
 
@@ -8,7 +8,11 @@ def __getattr__(name: str) -> Any:
         from azureml.core.model import Model
 
         return Model
+    if name == "Run":
+        from azureml.core.run import Run
+
+        return Run
     raise AttributeError(
-        f"azureml.core.{name} is not there: the scoring server brings only Model.get_model_path. "
+        f"azureml.core.{name} is not there: the scoring server brings only Model.get_model_path and Run.get_context. "
         "Add azureml-core to the conda file to have all of it."
     )

@@ -1,0 +1,1 @@
+"""What Azure ML puts beside the scripts of a ParallelRunStep."""
