@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from socket import socket
 
 import httptools
@@ -19,7 +20,25 @@ _MAX_HEADERS = 100
 _MAX_PIPELINED = 16
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _METHODS = {name.encode(): name for name in ("GET", "POST", "OPTIONS", "HEAD", "PUT", "DELETE", "PATCH")}
+_FRAMING = (b"content-length", b"transfer-encoding")
 _ONCE: AbstractSet[bytes] = frozenset()
+
+
+@dataclass(frozen=True)
+class _Head:
+    """What frames a request whose headers are read and that is parsed a second time."""
+
+    method: bytes
+    version: str
+    headers: dict[bytes, bytes]
+
+
+def _without_upgrade(head: _Head) -> bytes:
+    """A head that makes the parser take the same body, and no upgrade."""
+    lines = [head.method + b" / HTTP/" + head.version.encode()]
+    lines += [name + b": " + head.headers[name] for name in _FRAMING if name in head.headers]
+    kept = [token for token in head.headers[b"connection"].split(b",") if token.strip().lower() != b"upgrade"]
+    return b"\r\n".join([*lines, b"connection:" + b",".join(kept), b"\r\n"])
 
 
 class _RefusedError(Exception):
@@ -30,8 +49,8 @@ class Connection(Transport):
     """Lives in the server's loop; every method is for the thread that holds the baton."""
 
     __slots__ = (
-        "_app", "_body", "_fed", "_header_bytes", "_header_limit", "_headers", "_incoming", "_parser", "_refused",
-        "_repeated", "_scheme", "_size", "_url", "current", "eof", "peer", "private", "queue", "refusal",
+        "_again", "_app", "_body", "_fed", "_header_bytes", "_header_limit", "_headers", "_incoming", "_parser",
+        "_refused", "_repeated", "_scheme", "_size", "_url", "current", "eof", "peer", "private", "queue", "refusal",
     )  # fmt: skip
 
     def __init__(self, server: Hub, sock: socket, peer: str, *, private: bool) -> None:
@@ -46,6 +65,7 @@ class Connection(Transport):
         self._scheme = "http" if self._tls is None else "https"
         self._refused: Request | None = None
         self._parser = httptools.HttpRequestParser(self)
+        self._again: _Head | None = None
         self._incoming: Request | None = None
         self._url = b""
         self._headers: dict[bytes, bytes] = {}
@@ -74,9 +94,7 @@ class Connection(Transport):
             self.deadline = self._loop.now + self._config.header_timeout_seconds
         self._fed += len(data)
         try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self.eof = True
+            self._feed(data)
         except httptools.HttpParserCallbackError as problem:
             if not isinstance(problem.__context__, _RefusedError):
                 self.server.log.failure("a connection failed", problem.__context__ or problem)
@@ -90,6 +108,26 @@ class Connection(Transport):
             self.refusal = self._too_many_headers()
         if self.refusal is not None:
             self._refuse()
+
+    def _feed(self, data: bytes) -> None:
+        while data:
+            end = self._parsed(data)
+            if self._again is None:
+                self.eof = self.eof or end < len(data)
+                return
+            # The parser takes no body from such a request. A fresh one gets the same framing without the
+            # offer, and with it what followed the headers.
+            self._parser = httptools.HttpRequestParser(self)
+            self._parser.feed_data(_without_upgrade(self._again))
+            data = data[end:]
+
+    def _parsed(self, data: bytes) -> int:
+        """Parse; where the parser stopped, which is before the end only after an offer to upgrade."""
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as problem:
+            return int(problem.args[0])
+        return len(data)
 
     def _too_many_headers(self) -> Response:
         return messages.error(431, f"Request headers exceed {self._config.header_limit_bytes} bytes")
@@ -115,12 +153,16 @@ class Connection(Transport):
     def on_message_begin(self) -> None:
         if self.phase is LINGER or self.phase is CLOSED:
             raise _RefusedError
+        if self._again is not None:
+            return
         self._header_bytes = 0
         self._url = b""
         self._headers = {}
         self._repeated = _ONCE
 
     def on_url(self, url: bytes) -> None:
+        if self._again is not None:
+            return
         self._url += url
         self._count(len(url))
 
@@ -131,6 +173,8 @@ class Connection(Transport):
             raise _RefusedError
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if self._again is not None:
+            return
         self._header_bytes += len(name) + len(value) + 4
         if self._header_bytes > self._header_limit:
             self._count(0)
@@ -154,10 +198,15 @@ class Connection(Transport):
         self._fed = 0
         parser = self._parser
         method = parser.get_method()
+        upgrade = parser.should_upgrade()
+        if upgrade and method != b"CONNECT":
+            # Nothing is upgraded: a server may take the request as if the offer were not there (RFC 9110, 7.8).
+            self._again = _Head(method, parser.get_http_version(), self._headers)
+            return
+        self._again = None
         request = Request(self, _METHODS.get(method) or method.decode("latin-1"), self._url, self._headers)
         request.version = parser.get_http_version()
-        # An upgrade is not made: the request is answered as it is, and what follows is not HTTP/1.1.
-        request.keep_alive = parser.should_keep_alive() and not parser.should_upgrade()
+        request.keep_alive = parser.should_keep_alive() and not upgrade
         request.private = self.private
         request.scheme = self._scheme
         request.peer = self.peer
@@ -197,6 +246,8 @@ class Connection(Transport):
             self.deadline = min(limit, now + self._config.body_timeout_seconds)
 
     def on_message_complete(self) -> None:
+        if self._again is not None:
+            return
         request, self._incoming = self._incoming, None
         self._fed = 0
         if request is None or self.refusal is not None:

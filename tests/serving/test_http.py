@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import socket
+import time
 from collections.abc import Callable
 
 import pytest
 
-from tests.serving.replica import TEXT_SCRIPT, Replica
+from tests.serving.replica import TEXT_SCRIPT, Replica, read_all
 
 
 @pytest.fixture(scope="module")
@@ -130,9 +132,53 @@ def test_http_1_0(one: Replica) -> None:
     assert b"Connection: keep-alive" in kept
 
 
-def test_an_upgrade_is_answered_as_http_1_1(one: Replica) -> None:
-    head = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nHTTP2-Settings: AA\r\n\r\n"
+H2C = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n"
+WEBSOCKET = b"Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: AA==\r\n"
+TLS = b"Connection: upgrade\r\nUpgrade: TLS/1.0\r\n"
+
+
+@pytest.mark.parametrize("offer", [H2C, WEBSOCKET, TLS])
+def test_an_upgrade_is_answered_as_http_1_1(one: Replica, offer: bytes) -> None:
+    head = b"GET / HTTP/1.1\r\nHost: x\r\n" + offer + b"\r\n"
     assert statuses(one.raw(head, timeout=2)) == [200]
+
+
+@pytest.mark.parametrize("offer", [H2C, WEBSOCKET, TLS])
+@pytest.mark.parametrize("split", [False, True])
+def test_a_request_that_offers_an_upgrade_keeps_its_body(one: Replica, offer: bytes, split: bool) -> None:
+    head = b"POST /score HTTP/1.1\r\nHost: x\r\n" + offer
+    plain = head + b'Content-Length: 8\r\n\r\n{"n": 1}'
+    chunked = head + b'Transfer-Encoding: chunked\r\n\r\n4\r\n{"n"\r\n4\r\n: 2}\r\n0\r\n\r\n'
+    expects = head + b'Expect: 100-continue\r\nContent-Length: 8\r\n\r\n{"n": 3}'
+    last = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    whole = plain + chunked + expects + last
+    if split:
+        with socket.create_connection(("127.0.0.1", one.port), timeout=5) as sock:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for start in range(0, len(whole), 7):
+                sock.sendall(whole[start : start + 7])
+                time.sleep(0.001)
+            answer = read_all(sock)
+    else:
+        answer = one.raw(whole)
+    assert [s for s in statuses(answer) if s != 100] == [200] * 4
+    assert re.findall(rb'"n": (\d)', answer) == [b"1", b"2", b"3"]
+    assert answer.endswith(b"Healthy")
+
+
+def test_offers_of_an_upgrade_in_one_packet(one: Replica) -> None:
+    head = b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n"
+    answer = one.raw((head + b"\r\n") * 900 + head.replace(b"Upgrade\r", b"Upgrade, close\r", 1) + b"\r\n")
+    assert statuses(answer) == [200] * 901
+
+
+def test_a_request_that_offers_an_upgrade_cannot_frame_its_body_twice(one: Replica) -> None:
+    head = b"POST /score HTTP/1.1\r\nHost: x\r\n" + H2C
+    both = head + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+    twice = head + b"Content-Length: 2\r\nContent-Length: 5\r\n\r\n{}"
+    coding = head + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"
+    for bad in (both, twice, coding):
+        assert statuses(one.raw(bad + b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", shut=True)) == [400]
 
 
 def test_a_client_may_close_its_sending_side(one: Replica) -> None:
@@ -141,11 +187,6 @@ def test_a_client_may_close_its_sending_side(one: Replica) -> None:
 
 
 def test_bytes_one_by_one(one: Replica) -> None:
-    import socket
-    import time
-
-    from tests.serving.replica import read_all
-
     request = b"POST /score HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}"
     with socket.create_connection(("127.0.0.1", one.port), timeout=5) as sock:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -156,8 +197,6 @@ def test_bytes_one_by_one(one: Replica) -> None:
 
 
 def test_a_large_answer_to_a_slow_reader(replica: Callable[..., Replica]) -> None:
-    import time
-
     script = "def init(): pass\ndef run(data): return 'x' * 5_000_000\n"
     one = replica(script)
     client = one.client()
@@ -176,7 +215,6 @@ def test_a_client_that_sends_all_and_closes_gets_all_answers(one: Replica) -> No
 
 
 def test_a_client_that_does_not_read_is_not_read_from(replica: Callable[..., Replica]) -> None:
-    import socket
     from pathlib import Path
 
     script = "def init(): pass\ndef run(data): return 'x' * 3_000_000\n"
