@@ -7,7 +7,7 @@ import time
 from enum import Enum
 from urllib.parse import unquote, urlsplit
 
-from serving import docs_ui, messages, metrics
+from serving import coding, docs_ui, messages, metrics
 from serving.auth import Keys
 from serving.collection.recorder import Recorder
 from serving.config import Config
@@ -29,7 +29,7 @@ _METHODS = {
     "/readyz": ("GET", "HEAD", "OPTIONS"),
     "/metrics": ("GET", "HEAD", "OPTIONS"),
     "/swagger.json": ("GET", "HEAD", "OPTIONS"),
-    "/score": ("GET", "POST", "OPTIONS"),
+    "/score": ("GET", "HEAD", "POST", "OPTIONS"),
     **dict.fromkeys(docs_ui.PATHS, ("GET", "HEAD", "OPTIONS")),
 }
 _ROUTES = {path.encode(): path for path in _METHODS}
@@ -107,7 +107,22 @@ class App:
             return self.too_large()
         if path == "/score" and self.state is State.STARTING:
             return messages.overload(503, "The service is starting", 5)
+        if b"content-encoding" in request.headers and self.decodes(request):
+            given = request.header(b"content-encoding")
+            if not coding.supported(given):
+                return messages.error(
+                    415,
+                    f"The Content-Encoding {given} is not supported; send {coding.ACCEPTED} or none",
+                    ("Accept-Encoding", coding.ACCEPTED),
+                )
         return None
+
+    def decodes(self, request: Request) -> bool:
+        """Whether a body with a `Content-Encoding` is decoded. Scripts that speak HTTP themselves get it as it came."""
+        coding = request.headers[b"content-encoding"].strip().lower()
+        return (
+            request.api_path == "/score" and self.style is not Style.RAW and coding not in (b"", b"identity")
+        )
 
     def too_large(self) -> Response:
         """The body is over the limit."""
@@ -223,8 +238,8 @@ class App:
 
     # -- every answer ----
 
-    def finish(self, request: Request, response: Response) -> None:
-        """Add what every answer carries, count it and log it."""
+    def dress(self, request: Request, response: Response) -> None:
+        """Add what every answer carries."""
         head = response.head + self._version_line
         # Ids came out of the parser: no line breaks. Those that were refused do not come back.
         if request.request_id:
@@ -236,29 +251,54 @@ class App:
         if request.trace_id:
             head += f"TraceId: {request.trace_id}\r\n"
         response.head = head
+        if response.stream is not None:
+            self._counters.row[metrics.STREAMS] += 1
         if self._cors:
-            response.headers += self._cors.headers(request)
+            response.headers = self._cors.applied(request, response.headers)
+        if response.stream is not None and self.recorder is not None:
+            response.stream.collected = bytearray()
+
+    def done(self, request: Request, response: Response, status: int, size: int) -> None:
+        """Count and log an answer whose last byte is about to be sent, or that breaks off (with another status)."""
+        request.finished = True
         path = request.api_path
         if path in _QUIET:
             return
         seconds = time.monotonic() - request.arrived
+        if response.stream is not None:
+            self._counters.row[metrics.STREAMS] -= 1
+            response.status = status
+            response.body = bytes(response.stream.collected or b"")
         if path == "/score":
-            self._counters.finished(response.status, seconds)
+            self._counters.finished(status, seconds)
             if self.telemetry is not None:
                 self.telemetry.finish(request, response, seconds)
             if request.accepted:
                 self._counters.row[metrics.IN_FLIGHT] -= 1
                 if self.recorder is not None:
                     self.recorder.request(request, response)
-        self._log.request(request, response.status, len(response.body), seconds)
+        self._log.request(request, status, size, seconds)
+
+    def more(self, request: Request) -> None:
+        """The client has taken all pieces that there were."""
+        self._runner.resume(request)
+
+    def cancel(self, request: Request) -> None:
+        """Nobody takes the further pieces."""
+        self._runner.cancel(request)
 
     def abandoned(self, request: Request) -> None:
         """The client left before its answer."""
         if request.accepted and not request.finished:
             self._counters.row[metrics.IN_FLIGHT] -= 1
+        stream = request.stream
+        if stream is not None and not request.finished:
+            self._counters.row[metrics.STREAMS] -= 1
+            self._runner.cancel(request)
         request.finished = True
         request.connection = None
-        self._log.request(request, 499, 0, time.monotonic() - request.arrived)
+        size = 0 if stream is None else stream.size
+        self._log.request(request, 499, size, time.monotonic() - request.arrived)
 
     def refused(self, peer: str, response: Response) -> None:
         """Something that was no HTTP request got an answer."""

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from serving import messages, metrics
-from serving.execution import Execution, ScoringTimeout, Slot, render
-from serving.messages import Request, Response
+from serving.execution import Execution, ScoringTimeout, Slot, http_response, json_answer
+from serving.messages import Piece, Request, Response
 from serving.script import InputError, Script, ScriptError, Style
 
 DEFAULT_LIMIT = 32
@@ -49,19 +49,19 @@ def limit(script: Script, settings: Mapping[str, Any] | None) -> int:
     return size
 
 
-def work_batch(execution: Execution, slot: Slot, requests: list[Request]) -> list[Response]:
+def work_batch(execution: Execution, slot: Slot, requests: list[Request]) -> list[Response | Piece]:
     """Answers to requests from one call. What cannot be joined, and all after an error, runs singly."""
     joined: list[tuple[Request, Any]] = []
-    answers: dict[int, Response] = {}
+    answers: dict[int, Response | Piece] = {}
     name = execution.script.parameters[0].name
     for index, request in enumerate(requests):
-        if request.method not in ("GET", "POST"):
+        if request.method not in ("GET", "HEAD", "POST"):
             continue
         try:
             joined.append((request, execution.script.arguments(request)[name]))
         except InputError as problem:
             answers[index] = messages.error(problem.status, str(problem))
-    results = _run_joined(execution, slot, [value for _, value in joined]) if len(joined) > 1 else None
+    results = _run_joined(execution, slot, joined) if len(joined) > 1 else None
     if results is not None:
         execution.counters.batch(len(joined))
         for (request, _), result in zip(joined, results, strict=True):
@@ -72,8 +72,11 @@ def work_batch(execution: Execution, slot: Slot, requests: list[Request]) -> lis
     return [answers[index] for index in range(len(requests))]
 
 
-def _run_joined(execution: Execution, slot: Slot, values: list[Any]) -> list[Response] | None:
+def _run_joined(
+    execution: Execution, slot: Slot, joined: list[tuple[Request, Any]]
+) -> list[Response | Piece] | None:
     """The answers, or None when the values cannot go together."""
+    values = [value for _, value in joined]
     script = execution.script
     sizes: list[int] | None = None
     arguments: dict[str, Any]
@@ -97,9 +100,16 @@ def _run_joined(execution: Execution, slot: Slot, values: list[Any]) -> list[Res
         taken = (time.perf_counter() - start) * 1000
         row[metrics.RUNS] += 1
         row[metrics.RUN_SECONDS] += taken / 1000
-        return None if parts is None else [_answer(execution, part, taken) for part in parts]
+        if parts is None:
+            return None
+        answers = [
+            _answer(execution, request, part) for (request, _), part in zip(joined, parts, strict=True)
+        ]
+        for answer in answers:
+            answer.head += f"x-ms-run-fn-exec-ms: {taken:.3f}\r\n"
+        return None if any(answer.stream for answer in answers) else [*answers]
     except ScoringTimeout:
-        return [execution.timed_out() for _ in values]
+        return [execution.timed_out(slot, request) for request, _ in joined]
     except BaseException as problem:
         # One request may have spoilt it for all: each gets its own run() and its own error.
         execution.log.warning(f"a batch of {len(values)} failed and is run singly: {type(problem).__name__}")
@@ -126,7 +136,7 @@ def _parts(result: object, sizes: list[int] | None, count: int) -> list[Any] | N
     return parts
 
 
-def _answer(execution: Execution, part: Any, taken: float) -> Response:
+def _answer(execution: Execution, request: Request, part: Any) -> Response:
     if isinstance(part, BaseException):
         return execution.script_failed(part)
-    return render(part, taken)
+    return http_response(part, request) or json_answer(part)

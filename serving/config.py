@@ -40,6 +40,10 @@ class Config:
     """Processes that run the script."""
     scoring_timeout_ms: int = 60_000
     """How long one `run()` may take."""
+    stream_timeout_ms: int = 0
+    """How long each further piece of an answer in pieces may take; 0: `scoring_timeout_ms`."""
+    stream_drain_seconds: float = 600
+    """How much longer than `drain_seconds` the end waits for answers in pieces that are open."""
     replica_max_concurrent_requests: int = 1
     """How many `run()` calls one worker makes at a time."""
     max_request_wait_time: int = 500
@@ -74,6 +78,8 @@ class Config:
     """`{"cert_file": …, "key_file": …}` (PEM), read again when they change."""
     body_limit_bytes: int = 100 * 1024 * 1024
     """Largest request body."""
+    bodies_limit_bytes: int = 0
+    """All request bodies that one worker holds, together; 0: twice `body_limit_bytes`."""
     header_limit_bytes: int = 32 * 1024
     """Largest request line and headers together."""
     header_timeout_seconds: float = 10
@@ -99,6 +105,16 @@ class Config:
     def run_timeout(self) -> float:
         """`scoring_timeout_ms` in seconds."""
         return self.scoring_timeout_ms / 1000
+
+    @property
+    def bodies_limit(self) -> int:
+        """`bodies_limit_bytes`, or what stands for it."""
+        return self.bodies_limit_bytes or 2 * self.body_limit_bytes
+
+    @property
+    def stream_timeout(self) -> float:
+        """`stream_timeout_ms` in seconds."""
+        return (self.stream_timeout_ms or self.scoring_timeout_ms) / 1000
 
     @property
     def max_wait(self) -> float:
@@ -151,6 +167,11 @@ def _complete(config: Config, environ: Mapping[str, str]) -> Config:
         raise ConfigError("keys_file: missing; auth_enabled needs a file with the keys")
     if config.ssl is not None and not (config.ssl.get("cert_file") and config.ssl.get("key_file")):
         raise ConfigError("ssl: needs cert_file and key_file")
+    if config.bodies_limit < config.body_limit_bytes:
+        raise ConfigError(
+            f"bodies_limit_bytes: {config.bodies_limit_bytes} is not allowed; "
+            f"give at least body_limit_bytes, {config.body_limit_bytes}"
+        )
     model_dir = config.model_dir or environ.get("AZUREML_MODEL_DIR", "")
     return dataclasses.replace(config, entry_script=script, source_directory=source, model_dir=model_dir)
 

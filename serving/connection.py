@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from socket import socket
@@ -10,10 +9,12 @@ from socket import socket
 import httptools
 
 from serving import messages
-from serving.loop import READ, WRITE
+from serving.answering import Answering
+from serving.coding import CodingError, Decoder, TooLargeError
+from serving.loop import READ
 from serving.messages import Request, Response
 from serving.roles import Hub
-from serving.transport import BODY, CLOSED, HEADERS, IDLE, LINGER, RUNNING, Transport
+from serving.transport import BODY, CLOSED, HEADERS, IDLE, LINGER
 
 _DISCARD = 64 * 1024
 _MAX_HEADERS = 100
@@ -41,29 +42,28 @@ def _without_upgrade(head: _Head) -> bytes:
     return b"\r\n".join([*lines, b"connection:" + b",".join(kept), b"\r\n"])
 
 
+def _undecodable(problem: CodingError) -> Response:
+    return messages.error(
+        400, f"The body cannot be decoded as its Content-Encoding says: {problem}", close=True
+    )
+
+
 class _RefusedError(Exception):
     """Stops the parser; the reason is in `Connection.refusal`."""
 
 
-class Connection(Transport):
+class Connection(Answering):
     """Lives in the server's loop; every method is for the thread that holds the baton."""
 
     __slots__ = (
-        "_again", "_app", "_body", "_fed", "_header_bytes", "_header_limit", "_headers", "_incoming", "_parser",
-        "_refused", "_repeated", "_scheme", "_size", "_url", "current", "eof", "peer", "private", "queue", "refusal",
+        "_again", "_body", "_decoder", "_fed", "_header_bytes", "_header_limit", "_headers", "_incoming", "_parser",
+        "_repeated", "_scheme", "_size", "_url", "held", "private",
     )  # fmt: skip
 
     def __init__(self, server: Hub, sock: socket, peer: str, *, private: bool) -> None:
-        super().__init__(server, sock)
-        self.peer = peer
+        super().__init__(server, sock, peer)
         self.private = private
-        self.current: Request | None = None
-        self.queue: deque[Request] = deque()
-        self.eof = False
-        self.refusal: Response | None = None
-        self._app = server.app
         self._scheme = "http" if self._tls is None else "https"
-        self._refused: Request | None = None
         self._parser = httptools.HttpRequestParser(self)
         self._again: _Head | None = None
         self._incoming: Request | None = None
@@ -75,6 +75,33 @@ class Connection(Transport):
         self._fed = 0
         self._body: list[bytes] = []
         self._size = 0
+        self._decoder: Decoder | None = None
+        self.held = 0
+        """Bytes of the body that is on its way in."""
+
+    @property
+    def receiving(self) -> bool:
+        """Whether a request's body is on its way in."""
+        return self._incoming is not None
+
+    @property
+    def pace(self) -> float:
+        """Bytes a second of the body that is on its way in."""
+        assert self._incoming is not None
+        return self.held / max(0.001, self._loop.now - self._incoming.arrived)
+
+    def forget_incoming(self) -> None:
+        """Nothing more is read of the request that is on its way in."""
+        self._incoming = None
+        self._body = []
+        self.server.bodies -= self.held
+        self.held = 0
+
+    def crowded_out(self) -> None:
+        """There is no room for this body beside the others."""
+        self._refused = self._incoming
+        self.refusal = messages.overload(503, "Too many request bodies are on their way in", 1)
+        self.refuse()
 
     # -- what comes in ----
 
@@ -84,7 +111,7 @@ class Connection(Transport):
         if self.current is None and not self.queue and not self._out:
             self.close()
         else:
-            self._incoming = None
+            self.forget_incoming()
             self._watch(self._events & ~READ)
 
     def received(self, data: bytes) -> None:
@@ -107,7 +134,7 @@ class Connection(Transport):
             # Not even one header was completed in so many bytes.
             self.refusal = self._too_many_headers()
         if self.refusal is not None:
-            self._refuse()
+            self.refuse()
 
     def _feed(self, data: bytes) -> None:
         while data:
@@ -131,22 +158,6 @@ class Connection(Transport):
 
     def _too_many_headers(self) -> Response:
         return messages.error(431, f"Request headers exceed {self._config.header_limit_bytes} bytes")
-
-    def _refuse(self) -> None:
-        """Answer with `refusal` after what was accepted before it, then hang up."""
-        assert self.refusal is not None
-        self._incoming = None
-        self.eof = True
-        if self.current is None:
-            refusal, self.refusal = self.refusal, None
-            if self._refused is not None:
-                self._app.finish(self._refused, refusal)
-            else:
-                self._app.refused(self.peer, refusal)
-            self._send(refusal, keep_alive=False, head=False, http10=False)
-            self._linger()
-        else:
-            self._watch(self._events & ~READ)
 
     # -- parser callbacks ----
 
@@ -215,7 +226,11 @@ class Connection(Transport):
         self._body = []
         self._size = 0
         self._incoming = request
+        self._decoder = None
         early = self._app.admit(request)
+        if early is None and b"content-encoding" in request.headers and self._app.decodes(request):
+            self._decoder = Decoder()
+            del request.headers[b"content-encoding"]
         expects = b"expect" in request.headers and request.headers[b"expect"].lower() == b"100-continue"
         if early is not None:
             request.early = early
@@ -239,7 +254,22 @@ class Connection(Transport):
         if self._size > self._config.body_limit_bytes:
             self.refusal, self._refused = self._app.too_large(), request
             raise _RefusedError
+        if self._decoder is not None:
+            try:
+                body = self._decoder.feed(body, self._config.body_limit_bytes - self.held)
+            except TooLargeError:
+                self.refusal, self._refused = self._app.too_large(), request
+                raise _RefusedError from None
+            except CodingError as problem:
+                self.refusal, self._refused = _undecodable(problem), request
+                raise _RefusedError from None
         self._body.append(body)
+        self.held += len(body)
+        self.server.bodies += len(body)
+        if self.server.bodies > self._config.bodies_limit and not self.server.make_room_for(self):
+            self.refusal = messages.overload(503, "Too many request bodies are on their way in", 1)
+            self._refused = request
+            raise _RefusedError
         if self.phase is BODY:
             now = self._loop.now
             limit = request.arrived + self._config.body_timeout_seconds + self._size / 1024
@@ -252,107 +282,16 @@ class Connection(Transport):
         self._fed = 0
         if request is None or self.refusal is not None:
             return
+        if self._decoder is not None and request.early is None:
+            try:
+                self._decoder.finish()
+            except CodingError as problem:
+                request.early = _undecodable(problem)
+        request.held, self.held = self.held, 0
         request.body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
         self._body = []
         if self.current is None and not self.queue:
-            self._start(request)
+            self.start(request)
         else:
             self.queue.append(request)
             self._watch(self._events & ~READ)
-
-    # -- answers ----
-
-    @property
-    def neighbours(self) -> int:
-        """How many connections are open in this process."""
-        return self.server.open_connections
-
-    def _start(self, request: Request) -> None:
-        self.current = request
-        # Waiting for one's own earlier answers is not waiting for a place.
-        request.arrived = self._loop.now
-        self.phase = RUNNING
-        self.deadline = 0.0
-        if request.early is not None:
-            self.respond(request, request.early)
-        else:
-            self._app.handle(request)
-
-    def respond(self, request: Request, response: Response) -> None:
-        """Send the answer to `request` and go on with what the client sent meanwhile."""
-        if self.current is not request or self.phase is CLOSED:
-            return
-        self._app.finish(request, response)
-        last = (self.eof or self.server.releasing) and not self.queue and self.refusal is None
-        keep_alive = request.keep_alive and not response.close and not last
-        self.current = None
-        self.phase = IDLE
-        self._send(
-            response,
-            keep_alive=keep_alive,
-            head=request.method == "HEAD",
-            http10=request.version == "1.0",
-        )
-        if self.phase is CLOSED:
-            return
-        if keep_alive:
-            self._go_on()
-        else:
-            self._linger()
-
-    def _go_on(self) -> None:
-        """What comes after an answer. Nothing more is read from a client that does not take its answers."""
-        config = self._config
-        if self._out:
-            self._watch(WRITE)
-        elif self.queue:
-            self._start(self.queue.popleft())
-        elif self.refusal is not None:
-            self._refuse()
-        elif self.eof:
-            self._linger()
-        else:
-            self.phase = IDLE if self._incoming is None else BODY
-            wait = config.idle_timeout_seconds if self._incoming is None else config.body_timeout_seconds
-            self.deadline = self._loop.now + wait
-            self._watch(READ)
-
-    def _send(self, response: Response, *, keep_alive: bool, head: bool, http10: bool) -> None:
-        try:
-            data = messages.encode(response, keep_alive=keep_alive, head=head, http10=http10)
-        except ValueError as problem:
-            self.server.log.error(f"a response could not be sent: {problem}")
-            plain = messages.error(
-                500, "An unexpected internal error occurred. Check the logs for more info."
-            )
-            data = messages.encode(plain, keep_alive=keep_alive, head=head, http10=http10)
-        self._write(data)
-
-    def sent(self) -> None:
-        """Go on, unless the script works on an answer."""
-        if self.current is None:
-            self._go_on()
-
-    def _linger(self) -> None:
-        self.queue.clear()
-        super()._linger()
-
-    def expire(self) -> None:
-        """The deadline has passed."""
-        if self.phase in (HEADERS, BODY):
-            self.refusal = messages.error(408, "The request did not arrive in time")
-            self._refuse()
-        else:
-            self.close()
-
-    @property
-    def idle(self) -> bool:
-        """No request on the way."""
-        return self.phase is IDLE and self.current is None and self._incoming is None and not self._out
-
-    def closing(self) -> None:
-        """Give up what is running for the client."""
-        if self.current is not None:
-            self._app.abandoned(self.current)
-            self.current = None
-        self.server.closed(self.fd)

@@ -14,6 +14,12 @@ class Cors:
     def __bool__(self) -> bool:
         return bool(self._origins)
 
+    def applied(self, request: Request, given: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        """An answer's headers with these rules: two answers to one question would let no browser in at all."""
+        own = self.headers(request)
+        decided = {"access-control-allow-origin", *(name.lower() for name, _ in own)} - {"vary"}
+        return [header for header in given if header[0].lower() not in decided] + own
+
     def headers(self, request: Request) -> list[tuple[str, str]]:
         """The headers that let the browser of an allowed origin use the answer."""
         if not self._origins:

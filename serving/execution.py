@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import ctypes
 import signal
+import sys
 import threading
 import time
-from collections.abc import Callable
-from typing import Any
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any, cast
 
 from serving import messages, metrics
 from serving.logs import Log, current
-from serving.messages import Request, Response
+from serving.messages import Piece, Request, Response
 from serving.script import InputError, Script, Style
+from serving.streaming import Stream, of_values
 from serving.telemetry import Telemetry
 
 _INTERNAL = "An unexpected internal error occurred. Check the logs for more info."
 _SCRIPT = "An unexpected error occurred in scoring script. Check the logs for more info."
-_RUNS = ("GET", "POST")
+_RUNS = ("GET", "HEAD", "POST")
+_TOO_SLOW = "The answer took too long."
 INTERRUPT = signal.SIGRTMIN + 6
 
 
@@ -32,12 +36,17 @@ class Slot:
         self.thread = threading.get_ident()
         self.requests: list[Request] = []
         self.since = 0.0
+        self.limit = 0.0
+        self.steps: deque[Request] = deque()
+        """Answers in pieces that began here and whose next piece may be made."""
+        self.step_is_next = False
+        self.is_step = False
         self.abandoned = False
         self.interruptible = False
         self.interrupted = False
 
 
-BatchWork = Callable[["Execution", Slot, list[Request]], list[Response]]
+BatchWork = Callable[["Execution", Slot, list[Request]], "list[Response | Piece]"]
 """Answers to several requests from one call (`serving.batching.work_batch`)."""
 
 
@@ -81,16 +90,23 @@ class Execution:
                     ctypes.c_ulong(slot.thread), ctypes.py_object(ScoringTimeout)
                 )
 
-    def timed_out(self) -> Response:
-        """The answer when `run()` took too long."""
+    def timed_out(self, slot: Slot, request: Request) -> Response | Piece:
+        """The answer when what a slot runs, `run()` or a piece of its stream, took too long."""
+        if slot.is_step and request.stream is not None:
+            return Piece(request.stream.broken(_TOO_SLOW), failed=504)
+        return self._too_long()
+
+    def _too_long(self) -> Response:
         return messages.error(504, f"Scoring timeout after {self._timeout_ms} ms", failed=True)
 
-    def work(self, slot: Slot, requests: list[Request]) -> list[Response]:
-        """The answers to requests: one call of `run()`, or one of `run_batch()` for several."""
+    def work(self, slot: Slot, requests: list[Request]) -> list[Response | Piece]:
+        """The answers to requests: one call of `run()`, one of `run_batch()` for several, or a stream's next piece."""
         if len(requests) > 1:
             return self._work_batch(self, slot, requests)
         request = requests[0]
         current.request_id = request.request_id
+        if request.stream is not None:
+            return [self._step(slot, request, request.stream)]
         try:
             if request.method not in _RUNS and self.script.style is not Style.RAW:
                 return [messages.error(405, "Method not allowed")]
@@ -98,7 +114,7 @@ class Execution:
             return [self._call(slot, request, arguments)]
         except InputError as problem:
             return [messages.error(problem.status, str(problem))]
-        except Exception as problem:
+        except BaseException as problem:
             self.log.failure("the answer could not be made", problem)
             return [messages.error(500, _INTERNAL)]
         finally:
@@ -113,17 +129,54 @@ class Execution:
         start = time.perf_counter()
         try:
             result = self.guarded(slot, self.script.run, arguments)
+            response = http_response(result, request)
+            if response is not None and response.stream is not None:
+                self._open(slot, response, response.stream)
         except ScoringTimeout:
-            return self.timed_out()
+            return self._too_long()
         except BaseException as problem:
-            return self.script_failed(problem)
+            return _meant(problem) or self.script_failed(problem)
         finally:
             seconds = time.perf_counter() - start
             request.run_ms = seconds * 1000
             row[metrics.RUN_SECONDS] += seconds
             if self.telemetry is not None:
                 self.telemetry.leave(request)
-        return render(result, request.run_ms)
+        if response is None:
+            response = json_answer(result)
+        response.head += f"x-ms-run-fn-exec-ms: {request.run_ms:.3f}\r\n"
+        return response
+
+    def _open(self, slot: Slot, response: Response, stream: Stream) -> None:
+        """Make the first piece: until it is there, the answer can still be an error."""
+        stream.slot = slot
+        first = self.guarded(slot, stream.advance, {})
+        if first is None:
+            response.stream = None
+        else:
+            response.body = cast("bytes", first)
+
+    def _step(self, slot: Slot, request: Request, stream: Stream) -> Piece:
+        """Make the next piece, or let the script clean up for a client that is gone."""
+        start = time.perf_counter()
+        try:
+            if stream.cancelled:
+                self.guarded(slot, stream.close, {})
+                return Piece(b"", last=True)
+            data = self.guarded(slot, stream.advance, {})
+            return Piece(b"", last=True) if data is None else Piece(cast("bytes", data))
+        except ScoringTimeout as problem:
+            self.log.failure("a piece of the answer took too long", problem)
+            return Piece(stream.broken(_TOO_SLOW), failed=504)
+        except BaseException as problem:
+            self._row[metrics.RUN_FAILED] += 1
+            self.log.failure("run() raised an exception after the beginning of its answer", problem)
+            return Piece(stream.broken(_SCRIPT), failed=500)
+        finally:
+            seconds = time.perf_counter() - start
+            request.run_ms += seconds * 1000
+            self._row[metrics.RUN_SECONDS] += seconds
+            current.request_id = ""
 
     def script_failed(self, problem: BaseException) -> Response:
         """The answer when `run()` raised; what it raised is in the log only."""
@@ -159,20 +212,36 @@ class Execution:
                 time.sleep(0)
 
 
-def render(result: object, run_ms: float) -> Response:
+def _meant(problem: BaseException) -> Response | None:
+    """The answer that Werkzeug's exceptions stand for: `abort(404)`, `request.get_json()` of what is no JSON."""
+    # Without this module nobody can have raised any.
+    if "werkzeug.exceptions" not in sys.modules:
+        return None
+    from serving import raw
+
+    return raw.http_error(problem)
+
+
+def http_response(result: object, request: Request) -> Response | None:
+    """The answer for an HTTP response that `run()` made itself, or for values that it yields; None for all else.
+
+    Raises:
+        BaseException: what the script's own objects raise; `ResponseError`: no response that could be sent.
+    """
+    if hasattr(result, "get_data"):
+        from serving import raw
+
+        return raw.convert(result) if raw.is_response(result) else None
+    if isinstance(result, Iterator):
+        stream, headers = of_values(cast("Iterator[object]", result), request.header(b"accept"))
+        return Response(200, b"", headers, head="x-ms-run-function-failed: False\r\n", stream=stream)
+    return None
+
+
+def json_answer(result: object) -> Response:
     """The answer for what `run()` returned.
 
     Raises:
         TypeError, ValueError: the result cannot be written as JSON.
     """
-    timing = f"x-ms-run-fn-exec-ms: {run_ms:.3f}\r\n"
-    if hasattr(result, "get_data"):
-        from serving import raw
-
-        if raw.is_response(result):
-            response = raw.convert(result)
-            response.head += timing
-            return response
-    response = messages.json_response(200, {} if result is None else result)
-    response.head += timing
-    return response
+    return messages.json_response(200, {} if result is None else result)

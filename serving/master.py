@@ -147,7 +147,7 @@ class Master:
     def _check_stopped(self) -> None:
         if not self.workers.handles:
             self.exit_code = 0
-        elif time.monotonic() > self._deadline:
+        elif time.monotonic() > self._deadline + self.workers.patience():
             self.sink.event("warning", "workers did not end in time and were killed")
             self.exit_code = 0
 

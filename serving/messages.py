@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import Any, Protocol
 
 from serving import __version__
+from serving.streaming import Stream
 
 SERVER_VERSION = f"mldeploy-serving/{__version__}"
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
@@ -25,7 +26,11 @@ class Replier(Protocol):
         ...
 
     def respond(self, request: Request, response: Response) -> None:
-        """Send the answer to `request`."""
+        """Send the answer to `request`, or the beginning of one that has a stream."""
+        ...
+
+    def piece(self, request: Request, piece: Piece) -> None:
+        """Send the next piece of an answer that has begun."""
         ...
 
 
@@ -48,6 +53,8 @@ class Request:
     finished = False
     accepted = False
     early: Response | None = None
+    stream: Stream | None = None
+    held = 0
     request_id = ""
     client_request_id = ""
     legacy_request_id = ""
@@ -71,7 +78,7 @@ class Request:
 class Response:
     """One response. `head` holds the server's own header lines, each with its line break; `headers` are the others."""
 
-    __slots__ = ("body", "close", "head", "headers", "status")
+    __slots__ = ("body", "close", "head", "headers", "status", "stream")
 
     def __init__(
         self,
@@ -81,12 +88,26 @@ class Response:
         *,
         head: str = "",
         close: bool = False,
+        stream: Stream | None = None,
     ) -> None:
         self.status = status
         self.body = body
         self.headers = headers
         self.head = head
         self.close = close
+        self.stream = stream
+        """More pieces follow after `body`."""
+
+
+class Piece:
+    """Of an answer with a stream. `failed` is the status to log when the stream breaks off."""
+
+    __slots__ = ("data", "failed", "last")
+
+    def __init__(self, data: bytes, *, last: bool = False, failed: int = 0) -> None:
+        self.data = data
+        self.last = last or bool(failed)
+        self.failed = failed
 
 
 _JSON_HEAD = f"Content-Type: {JSON_TYPE}\r\nx-ms-run-function-failed: "
@@ -139,20 +160,34 @@ def encode(response: Response, *, keep_alive: bool, head: bool, http10: bool) ->
     """
     status = response.status
     body = response.body
+    length = f"Content-Length: {len(body)}\r\n" if status != 204 else ""
+    head_bytes = _head(response, length, keep_alive=keep_alive, http10=http10)
+    if head or status in (204, 304):
+        return head_bytes
+    return head_bytes + body
+
+
+def stream_head(response: Response, *, keep_alive: bool, chunked: bool, http10: bool) -> bytes:
+    """The head of an answer whose length nobody knows yet.
+
+    Raises:
+        ValueError: as `encode`.
+    """
+    coding = "Transfer-Encoding: chunked\r\n" if chunked else ""
+    return _head(response, coding, keep_alive=keep_alive, http10=http10)
+
+
+def _head(response: Response, framing: str, *, keep_alive: bool, http10: bool) -> bytes:
+    status = response.status
     text = _STATUS_LINES.get(status) or f"HTTP/1.1 {status} Unknown\r\n"
-    if status >= 200 and status != 204:
-        text += f"Content-Length: {len(body)}\r\n"
-    text += response.head
+    text += framing + response.head
     if response.headers:
         text += _lines(response.headers)
     if not keep_alive:
         text += "Connection: close\r\n"
     elif http10:
         text += "Connection: keep-alive\r\n"
-    head_bytes = (text + _fixed()).encode("latin-1")
-    if head or status in (204, 304):
-        return head_bytes
-    return head_bytes + body
+    return (text + _fixed()).encode("latin-1")
 
 
 def _lines(headers: list[tuple[str, str]]) -> str:

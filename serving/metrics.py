@@ -47,11 +47,12 @@ BATCHES = 11
 BATCH_SUM = 12
 COLLECTED = 13
 COLLECT_DROPPED = 14
+STREAMS = 15
 _LATENCY = 16
 _BATCH = _LATENCY + len(BUCKETS) + 1
 _STATUS = _BATCH + len(BATCH_BUCKETS) + 1
 WIDTH = 96
-_GAUGES = (HEARTBEAT, IN_FLIGHT, QUEUED, CONNECTIONS)
+_GAUGES = (HEARTBEAT, IN_FLIGHT, QUEUED, CONNECTIONS, STREAMS)
 assert _STATUS + len(STATUSES) + 1 <= WIDTH
 
 
@@ -134,6 +135,7 @@ _SIMPLE = (
     ),
     ("serving_queue", "gauge", "Scoring requests that wait for their turn.", QUEUED),
     ("serving_connections", "gauge", "Open connections.", CONNECTIONS),
+    ("serving_streams", "gauge", "Answers being sent in pieces.", STREAMS),
     ("serving_runs_total", "counter", "Calls of run().", RUNS),
     ("serving_run_seconds_total", "counter", "Time spent in run().", RUN_SECONDS),
     ("serving_run_failures_total", "counter", "Calls of run() that raised.", RUN_FAILED),

@@ -8,19 +8,40 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from urllib.parse import unquote_to_bytes
 
+from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from serving import wsgi
-from serving.messages import Request, Response
+from serving.messages import Request, Response, error
+from serving.streaming import Stream
 
+_FIRST_STATUS, _LAST_STATUS = 200, 599
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_OURS = frozenset(
+    (
+        "connection",
+        "content-length",
+        "date",
+        "keep-alive",
+        "server",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    )
+)
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 _rawHttpRequested = False  # noqa: N816 (the name Microsoft's packages use)
+
+
+class ResponseError(Exception):
+    """What the script returned is no response that could be sent."""
 
 
 def rawhttp(function: _Function) -> _Function:
@@ -104,17 +125,55 @@ def request_object(request: Request) -> AMLRequest:
     return AMLRequest(environ)
 
 
+def http_error(problem: BaseException) -> Response | None:
+    """The answer for an exception that stands for one; None for others, and for those without an error's status."""
+    if not isinstance(problem, HTTPException):
+        return None
+    if problem.response is not None:
+        return convert(problem.response)
+    status = problem.code or 0
+    if not 400 <= status <= _LAST_STATUS:
+        return None
+    return error(status, problem.description or "", failed=status >= 500)
+
+
+def _bytes(piece: object) -> bytes:
+    if isinstance(piece, str):
+        return piece.encode()
+    if isinstance(piece, (bytes, bytearray, memoryview)):
+        return bytes(cast("bytes", piece))
+    raise TypeError(f"a response of pieces needs text or bytes, not {type(piece).__name__}")
+
+
 def is_response(value: object) -> bool:
     """Whether a script returned an HTTP response: ours, Flask's or Werkzeug's."""
     return all(hasattr(value, name) for name in ("status_code", "headers", "get_data"))
 
 
 def convert(value: Any) -> Response:
-    """The response to send for what a script returned."""
+    """The response to send for what a script returned.
+
+    Raises:
+        ResponseError: a status or a header that HTTP does not have.
+    """
+    status = value.status_code
+    if not isinstance(status, int) or not _FIRST_STATUS <= status <= _LAST_STATUS:
+        raise ResponseError(
+            f"the response of run() has the status {status!r}; {_FIRST_STATUS} to {_LAST_STATUS} are allowed"
+        )
     # Items of Werkzeug's headers keep their order and repetitions.
-    skipped = ("content-length", "connection", "transfer-encoding", "date", "server", "keep-alive")
-    headers = [(str(k), str(v)) for k, v in value.headers.items() if str(k).lower() not in skipped]
-    if value.status_code >= 500:
+    headers = [(str(k), str(v)) for k, v in value.headers.items() if str(k).lower() not in _OURS]
+    for name, _ in headers:
+        if not _TOKEN.fullmatch(name):
+            raise ResponseError(f"the response of run() has a header named {name!r}")
+    if status >= 500:
         headers = [h for h in headers if h[0].lower() != "x-ms-run-function-failed"]
         headers.append(("x-ms-run-function-failed", "True"))
-    return Response(int(value.status_code), bytes(value.get_data()), headers)
+    if getattr(value, "is_streamed", False):
+        pieces = value.response if getattr(value, "direct_passthrough", False) else value.iter_encoded()
+        return Response(status, b"", headers, stream=Stream(iter(pieces), _bytes, value.close))
+    body = bytes(value.get_data())
+    close = getattr(value, "close", None)
+    if close is not None:
+        close()
+    return Response(status, body, headers)

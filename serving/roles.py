@@ -14,6 +14,26 @@ from serving.logsink import Sink
 from serving.loop import Loop
 
 
+class Receiving(Protocol):
+    """A connection with a body on its way in."""
+
+    held: int
+
+    @property
+    def receiving(self) -> bool:
+        """Whether there is one."""
+        ...
+
+    @property
+    def pace(self) -> float:
+        """Bytes a second."""
+        ...
+
+    def crowded_out(self) -> None:
+        """There is no room for this body beside the others."""
+        ...
+
+
 class Hub(Protocol):
     """What a connection needs of the server it belongs to (`serving.server.Server`)."""
 
@@ -22,10 +42,16 @@ class Hub(Protocol):
     log: Log
     app: App
     releasing: bool
+    bodies: int
+    """Bytes of all request bodies that are held."""
 
     @property
     def open_connections(self) -> int:
         """How many connections are open."""
+        ...
+
+    def make_room_for(self, newcomer: Receiving) -> bool:
+        """Give up slower bodies than the newcomer's until there is room; False when there are none."""
         ...
 
     def closed(self, fd: int) -> None:

@@ -21,7 +21,7 @@ from serving.alarm import Alarm
 from serving.config import Config
 from serving.execution import Execution, Slot
 from serving.loop import Loop
-from serving.messages import Request, Response
+from serving.messages import Piece, Request, Response
 
 SHORT = 0.005
 """Calls up to this many seconds are made by the thread that runs the loop."""
@@ -48,7 +48,7 @@ class Runner:
         self._loop = loop
         self._row = counters.row
         self._queue: deque[Request] = deque()
-        self._answers: deque[tuple[Request, Response]] = deque()
+        self._answers: deque[tuple[Request, Response | Piece]] = deque()
         self._main = Slot()
         self._slots = [self._main]
         self._lock = threading.Lock()
@@ -87,8 +87,34 @@ class Runner:
                 self._work.notify()
         return None
 
-    def _next(self) -> list[Request]:
-        """The next requests to run; those that waited too long are answered instead."""
+    def resume(self, request: Request) -> None:
+        """Put an answer in pieces in line for its next one. For the thread with the baton."""
+        stream = request.stream
+        if stream is None or stream.waiting or stream.over:
+            return
+        stream.waiting = True
+        stream.slot.steps.append(request)
+        if not self._main_has_baton or stream.slot is not self._main:
+            with self._work:
+                self._work.notify_all()
+
+    def cancel(self, request: Request) -> None:
+        """Nobody takes the further pieces: the script's generator is closed. For the thread with the baton."""
+        if request.stream is not None:
+            request.stream.cancelled = True
+            self.resume(request)
+
+    def _next(self, slot: Slot, *, steps_only: bool = False) -> list[Request]:
+        """What to run next: a request, or the next piece of a stream that began in this slot, in turn.
+
+        Requests that waited too long are answered instead.
+        """
+        if slot.steps and (steps_only or slot.step_is_next or not self._queue):
+            slot.step_is_next = False
+            return [slot.steps.popleft()]
+        slot.step_is_next = True
+        if steps_only:
+            return []
         limit = self._loop.now - self._config.max_wait
         taken: list[Request] = []
         while self._queue and len(taken) < self.batch_limit:
@@ -99,9 +125,9 @@ class Runner:
                 taken.append(request)
         return taken
 
-    def _take(self) -> list[Request]:
+    def _take(self, slot: Slot, *, steps_only: bool = False) -> list[Request]:
         """`_next` for a thread without the baton."""
-        requests = self._next()
+        requests = self._next(slot, steps_only=steps_only)
         if self._answers:
             self._loop.wake()
         return requests
@@ -124,7 +150,7 @@ class Runner:
         """One round of the loop. For the thread with the baton."""
         # The main thread is here: if there are no other threads for calls, none is being made.
         alone = self._main_has_baton and len(self._slots) == 1
-        if self._queue and self._main_has_baton:
+        if self._main_has_baton and (self._queue or self._main.steps):
             timeout = 0.0
         elif self._queue or (not alone and self.running):
             timeout = min(_BUSY_POLL, max(0.005, self._config.max_wait / 4), self._until_timeout())
@@ -146,17 +172,36 @@ class Runner:
             self.on_tick()
 
     def _until_timeout(self) -> float:
-        started = [slot.since for slot in self._slots if slot.requests and not slot.abandoned]
+        started = [slot.since + slot.limit for slot in self._slots if slot.requests and not slot.abandoned]
         if not started:
             return _IDLE_POLL
-        return max(0.0, min(started) + self._config.run_timeout - time.monotonic())
+        return max(0.0, min(started) - time.monotonic())
 
     def _answer(self) -> None:
         while self._answers:
-            request, response = self._answers.popleft()
-            if not request.finished and request.connection is not None:
-                request.finished = True
-                request.connection.respond(request, response)
+            self._deliver(*self._answers.popleft())
+
+    def _deliver(self, request: Request, answer: Response | Piece) -> None:
+        """Give an answer, or a piece of one, to whoever still waits for it."""
+        connection = request.connection
+        if isinstance(answer, Piece):
+            stream = request.stream
+            assert stream is not None
+            stream.waiting = False
+            if stream.over:
+                return  # it took too long, and was over then
+            stream.over = answer.last
+            if stream.cancelled or connection is None:
+                self.cancel(request)
+            else:
+                connection.piece(request, answer)
+            return
+        request.stream = answer.stream
+        if not request.finished and connection is not None:
+            request.finished = answer.stream is None
+            connection.respond(request, answer)
+        else:
+            self.cancel(request)
 
     def _check_slots(self) -> None:
         execution = self.execution
@@ -165,12 +210,14 @@ class Runner:
         for slot in self._slots:
             if not slot.requests:
                 continue
-            over = self._loop.now - slot.since - self._config.run_timeout
+            over = self._loop.now - slot.since - slot.limit
             if over < 0:
                 continue
             if not slot.abandoned:
                 self._row[metrics.TIMEOUTS] += 1
-                self._answers.extend((request, execution.timed_out()) for request in slot.requests)
+                self._answers.extend(
+                    (request, execution.timed_out(slot, request)) for request in slot.requests
+                )
                 execution.interrupt(slot)
                 self._answer()
             elif over > _STUCK_SECONDS and not self._stuck_told:
@@ -212,8 +259,8 @@ class Runner:
     def _run_short(self) -> None:
         """Main thread, with the baton: work for a moment, then look at the sockets again."""
         end = self._loop.now + _SLICE
-        while self._queue:
-            requests = self._next()
+        while self._queue or self._main.steps:
+            requests = self._next(self._main)
             if self._answers:
                 self._answer()
             if not requests:
@@ -248,14 +295,15 @@ class Runner:
             self._loop.wake()
             return False
         for request, response in zip(requests, responses, strict=True):
-            if not request.finished and request.connection is not None:
-                request.finished = True
-                request.connection.respond(request, response)
+            self._deliver(request, response)
         return True
 
     def _hold(self, slot: Slot, requests: list[Request]) -> None:
         slot.abandoned = False
         slot.since = time.monotonic()
+        config = self._config
+        slot.is_step = requests[0].stream is not None
+        slot.limit = config.stream_timeout if slot.is_step else config.run_timeout
         slot.requests = requests
 
     def _free(self, slot: Slot, requests: list[Request]) -> None:
@@ -287,10 +335,10 @@ class Runner:
                     while not self._main_has_baton and not self.stopping:
                         self._work.wait()
                     return
-                requests = self._take()
+                requests = self._take(self._main)
                 while not requests and not self.stopping and self._average > SHORT:
                     self._work.wait()
-                    requests = self._take()
+                    requests = self._take(self._main)
                 if requests:
                     self._hold(self._main, requests)
             if requests:
@@ -303,12 +351,12 @@ class Runner:
             self._slots.append(slot)
         while True:
             with self._lock:
-                requests = [] if self._main_has_baton else self._take()
+                requests = self._take(slot, steps_only=self._main_has_baton)
                 while not requests:
                     self._work.wait()
                     if self.stopping:
                         return
-                    requests = [] if self._main_has_baton else self._take()
+                    requests = self._take(slot, steps_only=self._main_has_baton)
                 self._hold(slot, requests)
             self._work_detached(slot, requests)
 

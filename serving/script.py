@@ -115,7 +115,7 @@ class Script:
         return {self.parameters[0].name: raw.request_object(request)}
 
     def _text_arguments(self, request: Request) -> dict[str, Any]:
-        if request.method == "GET":
+        if request.method in ("GET", "HEAD"):
             return {self.parameters[0].name: json.dumps(query_values(request.query))}
         try:
             return {self.parameters[0].name: request.body.decode("utf-8")}
@@ -124,7 +124,7 @@ class Script:
 
     def _schema_arguments(self, request: Request) -> dict[str, Any]:
         values: Any
-        if request.method == "GET":
+        if request.method in ("GET", "HEAD"):
             values = query_values(request.query)
         else:
             if request.headers.get(b"content-type") != _JSON and not _is_json(

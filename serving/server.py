@@ -15,6 +15,7 @@ from serving.config import Config
 from serving.connection import Connection
 from serving.logs import Log
 from serving.loop import READ, Loop
+from serving.roles import Receiving
 from serving.tls import Certificates
 
 SWEEP_SECONDS = 0.5
@@ -31,6 +32,7 @@ class Server:
         self.app: App
         self.connections: dict[int, Connection] = {}
         self.releasing = False
+        self.bodies = 0
         self._certificates = certificates
         self._private: socket.socket | None = None
         self._public: socket.socket | None = None
@@ -135,6 +137,22 @@ class Server:
             if connection.idle:
                 connection.close()
                 return
+
+    def make_room_for(self, newcomer: Receiving) -> bool:
+        """Give up slower bodies than the newcomer's until there is room; False when there are none.
+
+        Whoever sends large bodies slowly, or not to the end, must not keep out all others.
+        """
+        slower = [
+            c
+            for c in self.connections.values()
+            if c is not newcomer and c.receiving and c.held and c.pace < newcomer.pace
+        ]
+        for connection in sorted(slower, key=lambda c: c.pace):
+            connection.crowded_out()
+            if self.bodies <= self.config.bodies_limit:
+                return True
+        return self.bodies <= self.config.bodies_limit
 
     @property
     def open_connections(self) -> int:

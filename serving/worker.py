@@ -181,8 +181,14 @@ class Worker:
                 self.recorder.flush()
             self.counters.row[metrics.LOG_DROPPED] = self.log.dropped
             self._check_wear()
-        if self._stop_deadline is not None and (self.server.drained() or now > self._stop_deadline):
+        if self._stop_deadline is not None and (self.server.drained() or now > self._last_moment()):
             self._finish()
+
+    def _last_moment(self) -> float:
+        """When to end whatever is open. Answers in pieces take longer than others, and their clients see a cut."""
+        assert self._stop_deadline is not None
+        open_streams = self.counters.row[metrics.STREAMS] > 0
+        return self._stop_deadline + (self.config.stream_drain_seconds if open_streams else 0)
 
     def _check_wear(self) -> None:
         runs = self.counters.row[metrics.RUNS] - self._runs_at_start
@@ -193,7 +199,7 @@ class Worker:
     def _finish(self) -> None:
         self.runner.stop()
         if self.recorder is not None:
-            self.recorder.flush()
+            self.recorder.finish()
         self.log.flush()
         if self.runner.running or self.app.state is State.STARTING or self.app.swagger is None:
             # The main thread is inside the script and may never come back.

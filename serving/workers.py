@@ -227,11 +227,12 @@ class Workers:
             return
         now = time.monotonic()
         for handle in list(self.handles.values()):
-            if handle.status is Status.RETIRING and now > handle.deadline:
+            if handle.status is Status.RETIRING and now > handle.deadline + self.patience(handle):
                 self._kill(handle)
             elif handle.status is Status.READY:
                 beat = self._board.row(handle.index)[metrics.HEARTBEAT]
-                if beat and now - beat > self._master.config.run_timeout + _SILENT_SECONDS:
+                config = self._master.config
+                if beat and now - beat > max(config.run_timeout, config.stream_timeout) + _SILENT_SECONDS:
                     self._master.sink.event(
                         "error", "a worker no longer responds and is killed", worker=handle.pid
                     )
@@ -243,6 +244,12 @@ class Workers:
         for _ in range(self._master.config.workers - len(active)):
             if now >= self._next_start:
                 self._start(None)
+
+    def patience(self, handle: Handle | None = None) -> float:
+        """How many seconds longer a worker, or any, may take to end because of answers in pieces that are open."""
+        handles = list(self.handles.values()) if handle is None else [handle]
+        busy = any(self._board.row(h.index)[metrics.STREAMS] > 0 for h in handles)
+        return self._master.config.stream_drain_seconds if busy else 0
 
     def _kill(self, handle: Handle) -> None:
         if handle.pid:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import mimetypes
-import time
 import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -14,9 +13,10 @@ from typing import Any
 from serving.batch.plan import MiniBatch
 from serving.batch.rows import rows_of
 from serving.batch.tables import Reader, part
-from serving.execution import render
+from serving.execution import http_response, json_answer
 from serving.messages import Request
 from serving.script import Script
+from serving.streaming import JSON_LINES
 
 
 class ScoreError(Exception):
@@ -51,15 +51,17 @@ def score(script: Script, name: str, body: bytes, content_type: str = "") -> Any
     kind = content_type or mimetypes.guess_type(name)[0] or "application/octet-stream"
     request = Request(None, "POST", b"/score", {b"content-type": kind.encode()})
     request.body = body
-    start = time.perf_counter()
     result = script.run(**script.arguments(request))
-    response = render(result, (time.perf_counter() - start) * 1000)
+    response = http_response(result, request) or json_answer(result)
+    body = response.body if response.stream is None else response.stream.whole()
     if response.status >= 400:
-        raise ScoreError(f"the script answered with status {response.status}: {response.body[:200]!r}")
+        raise ScoreError(f"the script answered with status {response.status}: {body[:200]!r}")
+    if ("Content-Type", JSON_LINES) in response.headers:
+        return [json.loads(line) for line in body.splitlines()]
     try:
-        return json.loads(response.body)
+        return json.loads(body)
     except ValueError:
-        return response.body.decode("utf-8", "replace")
+        return body.decode("utf-8", "replace")
 
 
 class Caller:

@@ -116,9 +116,10 @@ def table(lines: bytes | bytearray) -> bytes:
     parquet: Any = importlib.import_module("pyarrow.parquet")
     names = (
         "id", "time", "source", "type", "correlationid", "clientrequestid", "status", "models", "datacontenttype",
-        "data", "data_base64",
+        "data", "data_base64", "truncated",
     )  # fmt: skip
-    schema = arrow.schema([(name, arrow.int32() if name == "status" else arrow.string()) for name in names])
+    other = {"status": arrow.int32(), "truncated": arrow.bool_()}
+    schema = arrow.schema([(name, other.get(name) or arrow.string()) for name in names])
     rows: list[dict[str, Any]] = [json.loads(line, parse_float=_finite) for line in lines.splitlines()]
     for row in rows:
         row["models"] = records.text(row["models"])

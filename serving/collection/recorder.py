@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import threading
 import time
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _BATCH = 64 * 1024
 _MOST_PENDING = 16 * 1024 * 1024
+_LAST_SECONDS = 2.0
 
 
 class Recorder:
@@ -52,9 +54,11 @@ class Recorder:
         if response.status >= 300 or not self.sampled(request.request_id):
             return
         more = f', "client_request_id": {_quote(request.client_request_id)}, "status": {response.status}'
+        if response.stream is not None and response.stream.truncated:
+            more += ', "truncated": true'
         if self._inputs:
             data, kind = request.body, request.headers.get(b"content-type", b"").decode("latin-1")
-            if request.method == "GET":
+            if request.method in ("GET", "HEAD"):
                 data, kind = request.query, "application/x-www-form-urlencoded"
             self.add(INPUTS, request.request_id, data, kind, more)
         if self._outputs:
@@ -95,6 +99,16 @@ class Recorder:
         """Hand over what waits, as far as the collector takes it."""
         with self._lock:
             self._flush()
+
+    def finish(self) -> None:
+        """Hand over what waits before this process ends; large records take the collector a moment."""
+        end = time.monotonic() + _LAST_SECONDS
+        self.flush()
+        while self.pending and self._socket is not None and time.monotonic() < end:
+            waiting = select.poll()
+            waiting.register(self._socket, select.POLLOUT)
+            waiting.poll(100)
+            self.flush()
 
     def _flush(self) -> None:
         if self._batch:

@@ -7,6 +7,7 @@ import socket
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -218,7 +219,7 @@ def test_ids_come_back(text: Replica) -> None:
 def test_methods(text: Replica) -> None:
     assert text.request("/score", method="OPTIONS").status == 200
     answer = text.request("/score", b"", method="DELETE")
-    assert (answer.status, answer.headers["Allow"]) == (405, "GET, POST, OPTIONS")
+    assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD, POST, OPTIONS")
     assert text.request("/", b"", method="POST").status == 405
     head = text.request("/", method="HEAD")
     assert (head.status, head.body, head.headers["Content-Length"]) == (200, b"", "7")
@@ -324,3 +325,95 @@ def test_metrics(replica: Callable[..., Replica]) -> None:
     assert 'serving_request_seconds_bucket{le="+Inf"} 6' in lines
     assert 'serving_model_info{service="churn",model="churn",version="7"} 1' in lines
     assert "serving_requests_in_flight 0" in lines
+
+
+def test_a_script_and_the_setting_do_not_both_answer_browsers(replica: Callable[..., Replica]) -> None:
+    script = """
+        from azureml.contrib.services.aml_request import AMLRequest, rawhttp
+        from azureml.contrib.services.aml_response import AMLResponse
+
+        def init(): pass
+
+        @rawhttp
+        def run(request):
+            return AMLResponse("x", 200, {"access-control-allow-origin": "*", "Vary": "Accept"})
+    """
+    one = replica(script, environ={"AML_CORS_ORIGINS": "https://a.example, https://b.example"})
+    head = b"GET /score HTTP/1.1\r\nHost: x\r\nConnection: close\r\nOrigin: https://%s.example\r\n\r\n"
+    allowed = one.raw(head % b"a")
+    assert allowed.lower().count(b"access-control-allow-origin") == 1
+    assert b"Access-Control-Allow-Origin: https://a.example\r\n" in allowed
+    assert allowed.count(b"Vary: ") == 2
+    # Who may call is the setting's to say, not the script's.
+    assert b"access-control-allow-origin" not in one.raw(head % b"c").lower()
+    without = replica(script)
+    assert without.raw(head % b"c").count(b"access-control-allow-origin: *\r\n") == 1
+
+
+ANSWERS = """
+    from azureml.contrib.services.aml_request import AMLRequest, rawhttp
+    from azureml.contrib.services.aml_response import AMLResponse
+    from werkzeug.exceptions import abort
+
+    def init(): pass
+
+    @rawhttp
+    def run(request):
+        if "status" in request.args:
+            return AMLResponse("body", eval(request.args["status"]), {request.args.get("name", "X-A"): "v"})
+        if "abort" in request.args:
+            abort(int(request.args["abort"]))
+        return [request.method, request.get_json()["a"], request.form["b"]]
+"""
+
+
+@pytest.fixture(scope="module")
+def answers(shared_replica: Callable[..., Replica]) -> Replica:
+    return shared_replica(ANSWERS)
+
+
+@pytest.mark.parametrize(
+    "status", ["99", "'abc'", "100", "101", "103", "0", "-1", "600", "1000", "'99 x'", "None"]
+)
+def test_a_status_that_would_break_the_framing_is_the_scripts_error(answers: Replica, status: str) -> None:
+    client = answers.client()
+    answer = answers.request(f"/score?status={status.replace(' ', '%20')}", client=client)
+    if status == "None":  # Werkzeug's default
+        assert (answer.status, answer.body) == (200, b"body")
+    else:
+        assert (answer.status, answer.headers["x-ms-run-function-failed"]) == (500, "True")
+    assert answers.request("/", client=client).body == b"Healthy"
+    client.close()
+
+
+@pytest.mark.parametrize("status", [200, 204, 205, 299, 304, 404, 599])
+def test_other_statuses_keep_the_connection_in_step(answers: Replica, status: int) -> None:
+    client = answers.client()
+    assert answers.request(f"/score?status={status}", client=client).status == status
+    assert answers.request("/", client=client).body == b"Healthy"
+    client.close()
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a:b", "x\u00e4", "(a)"])
+def test_a_header_name_that_is_none_is_the_scripts_error(answers: Replica, name: str) -> None:
+    assert answers.request(f"/score?status=200&name={quote(name)}").status == 500
+
+
+def test_exceptions_that_stand_for_an_answer_are_it(answers: Replica) -> None:
+    answer = answers.request("/score", b"{", {"Content-Type": "application/json"})
+    assert (answer.status, answer.headers["x-ms-run-function-failed"]) == (400, "False")
+    assert "Failed to decode JSON object" in answer.json["message"]
+    assert answers.request("/score", b"{}", {"Content-Type": "text/plain"}).status == 415
+    assert (
+        answers.request("/score", b'{"a": 1}', {"Content-Type": "application/json"}).status == 400
+    )  # the form
+    assert answers.request("/score?abort=404").status == 404
+    assert answers.request("/score?abort=503").headers["x-ms-run-function-failed"] == "True"
+    assert answers.request("/score", b"[]", {"Content-Type": "application/json"}).status == 500
+
+
+def test_head_runs_the_script_and_sends_no_body(text: Replica, answers: Replica) -> None:
+    head = text.request("/score?a=1", method="HEAD")
+    assert (head.status, head.body) == (200, b"")
+    assert head.headers["Content-Length"] == text.request("/score?a=1").headers["Content-Length"]
+    assert answers.request("/score?status=201", method="HEAD").status == 201
