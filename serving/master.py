@@ -53,6 +53,8 @@ class Master:
         self.control: Control | None = None
         if settings.control_socket:
             self.control = Control(self, self.workers, bind_unix(settings.control_socket))
+        # The collector has this row too, and counts other things in it.
+        self._lost_lines = board.extra_row()
         self._deadline = 0.0
         self._signals = self._watch_signals()
 
@@ -117,6 +119,8 @@ class Master:
                     key.data()
             self.workers.reap()
             self.workers.tick()
+            self.sink.tick()
+            self._lost_lines[metrics.LOG_DROPPED] = self.sink.dropped
             if self.collection is not None:
                 self.collection.tick()
             if self.control is not None:

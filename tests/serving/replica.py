@@ -177,7 +177,7 @@ class Replica:
         raise AssertionError(f"no {message!r} in the log:\n{self.output()}")
 
     def output(self) -> str:
-        log = Path(self.config["log_file"])
+        log = Path(self.config.get("log_file", os.devnull))
         return self.stderr.read_text() + (log.read_text() if log.exists() else "")
 
     def startup_error(self) -> str:
@@ -212,9 +212,14 @@ def read_all(sock: socket.socket) -> bytes:
 
 
 def start(
-    script: str, *, environ: dict[str, str] | None = None, files: dict[str, str] | None = None, **config: Any
+    script: str,
+    *,
+    environ: dict[str, str] | None = None,
+    files: dict[str, str] | None = None,
+    stdout: int | None = None,
+    **config: Any,
 ) -> Replica:
-    """Start a replica of a script; it is not ready yet."""
+    """Start a replica of a script; it is not ready yet. With `stdout`, a descriptor, its log goes there."""
     # A short folder: the paths of UNIX sockets are limited.
     folder = Path(tempfile.mkdtemp(prefix="srv-"))
     source = folder / "source"
@@ -239,6 +244,8 @@ def start(
         **config,
     }
     (folder / "keys.json").write_text(json.dumps({"primary": "first-key", "secondary": "second-key"}))
+    if stdout is not None:
+        del settings["log_file"]
     (folder / "replica.json").write_text(json.dumps(settings))
     stderr = folder / "stderr"
     with stderr.open("wb") as output:
@@ -247,7 +254,7 @@ def start(
             cwd=source,
             env={**os.environ, "PYTHONPATH": str(ROOT), **(environ or {})},
             stdin=subprocess.DEVNULL,
-            stdout=output,
+            stdout=output if stdout is None else stdout,
             stderr=output,
         )
     return Replica(folder, settings, process, stderr=stderr)
