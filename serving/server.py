@@ -20,6 +20,8 @@ from serving.tls import Certificates
 
 SWEEP_SECONDS = 0.5
 _ACCEPTS_A_ROUND = 16
+_LEAKED = 0.75
+_NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS)
 
 
 class Server:
@@ -33,6 +35,9 @@ class Server:
         self.connections: dict[int, Connection] = {}
         self.releasing = False
         self.bodies = 0
+        self.starved = False
+        """Whether a connection could not be accepted for want of descriptors."""
+        self._paused = False
         self._certificates = certificates
         self._private: socket.socket | None = None
         self._public: socket.socket | None = None
@@ -78,11 +83,13 @@ class Server:
 
     def pause(self) -> None:
         """Leave new connections to other workers for now."""
+        self._paused = True
         for sock in (self._private, self._public):
             self._stop_listening(sock, close=False)
 
     def resume(self) -> None:
         """Accept again."""
+        self._paused = False
         for sock, private in ((self._private, True), (self._public, False)):
             if sock is not None and not (self.releasing and not private):
                 self._start_listening(sock, private=private)
@@ -106,8 +113,12 @@ class Server:
             except (BlockingIOError, InterruptedError):
                 return
             except OSError as problem:
-                if problem.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS):
+                # The kernel looks for a descriptor before it looks whether anybody waits.
+                if problem.errno in _NO_ROOM and _waits(listener):
                     self._make_room()
+                    # Connections wait in the kernel; asking again at once would only keep the processor busy.
+                    self.starved = True
+                    self._stop_listening(listener, close=False)
                 # Everything else: the client left before it was accepted.
                 return
             if len(self.connections) >= self.config.max_connections:
@@ -171,6 +182,9 @@ class Server:
         if now < self._next_sweep:
             return
         self._next_sweep = now + SWEEP_SECONDS
+        if self.starved and not self._paused:
+            self.starved = False
+            self.resume()
         overdue = [c for c in self.connections.values() if 0 < c.deadline < now]
         for connection in overdue:
             connection.expire()
@@ -187,6 +201,27 @@ class Server:
         if any(not c.private for c in self.connections.values()) and self.loop.now <= self._release_deadline:
             return False
         return not self.busy()
+
+
+def _waits(listener: socket.socket) -> bool:
+    """Whether a connection waits to be accepted."""
+    look = select.poll()
+    look.register(listener, select.POLLIN)
+    return bool(look.poll(0))
+
+
+def leaked_descriptors(connections: int) -> tuple[int, int] | None:
+    """How many descriptors of how many are open, if most are neither free nor the connections'; else None."""
+    import resource
+
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    try:
+        count = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 (names are all that is needed)
+    except OSError:
+        count = limit
+    return (
+        None if limit == resource.RLIM_INFINITY or count - connections < _LEAKED * limit else (count, limit)
+    )
 
 
 def raise_file_limit() -> int:

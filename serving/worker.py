@@ -26,7 +26,7 @@ from serving.logs import Log, capture
 from serving.loop import READ, Loop
 from serving.runner import Runner
 from serving.script import Script, ScriptError
-from serving.server import SWEEP_SECONDS, Server, raise_file_limit
+from serving.server import SWEEP_SECONDS, Server, leaked_descriptors, raise_file_limit
 from serving.shimming import add_shims
 from serving.swagger import Swagger
 from serving.telemetry import Telemetry, exporters
@@ -36,6 +36,7 @@ SCRIPT_FAILED = 3
 _FLUSH_SECONDS = 0.2
 _TICK_SECONDS = 0.01
 _IDLE_SECONDS = 2.0
+_COUNT_SECONDS = 1.0
 _TREE_LINES = 200
 
 
@@ -82,6 +83,8 @@ class Worker:
         self._next_flush = 0.0
         self._runs_at_start = self.counters.row[metrics.RUNS]
         self._worn_told = False
+        self._leak_told = False
+        self._next_count = 0.0
         given.channel.setblocking(False)
         self.loop.add(given.channel.fileno(), READ, self._on_channel)
         if given.private is not None:
@@ -181,6 +184,9 @@ class Worker:
                 self.recorder.flush()
             self.counters.row[metrics.LOG_DROPPED] = self.log.dropped
             self._check_wear()
+        if now >= self._next_count:
+            self._next_count = now + _COUNT_SECONDS
+            self._check_descriptors()
         if self._stop_deadline is not None and (self.server.drained() or now > self._last_moment()):
             self._finish()
 
@@ -195,6 +201,12 @@ class Worker:
         if 0 < self.config.max_requests <= runs and not self._worn_told:
             self._worn_told = True
             self.tell({"event": "worn"})
+
+    def _check_descriptors(self) -> None:
+        found = None if self._leak_told else leaked_descriptors(len(self.server.connections))
+        if found is not None:
+            self._leak_told = True
+            self.tell({"event": "leak", "open": found[0], "limit": found[1]})
 
     def _finish(self) -> None:
         self.runner.stop()

@@ -137,6 +137,9 @@ class Workers:
             self._replace(handle, "run() does not come back")
         elif event == "worn":
             self._replace(handle, "max_requests is reached")
+        elif event == "leak":
+            counted = f"{message['open']} of {message['limit']} descriptors are open"
+            self._replace(handle, f"{counted}; does the script close its files?")
         elif event == "template":
             handle.status = Status.TEMPLATE
         elif event == "alone":

@@ -192,3 +192,48 @@ def test_a_client_that_leaves_is_not_run_for(replica: Callable[..., Replica]) ->
     assert one.score({}).status == 200
     assert [line for line in one.log() if line["message"] == "gone"] == []
     assert "serving_requests_in_flight 0" in one.request("/metrics").body.decode()
+
+
+LEAK = """
+    import os, resource
+
+    def init():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (300, 300))
+
+    def run(data):
+        for _ in range(int(data)):
+            os.dup(0)
+        return os.getpid()
+"""
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_script_that_leaks_descriptors_is_replaced(replica: Callable[..., Replica], workers: int) -> None:
+    one = replica(LEAK, workers=workers, max_request_wait_time=5000)
+    before = one.workers
+    end = time.monotonic() + 60
+    while set(before) <= set(one.workers):
+        assert one.score(1).status == 200
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    line = one.wait_log("a worker is replaced")
+    assert "of 300 descriptors are open; does the script close its files?" in line["message"]
+    assert one.score(0).status == 200
+
+
+def test_a_script_that_takes_all_descriptors_at_once_is_replaced(replica: Callable[..., Replica]) -> None:
+    script = LEAK.replace(
+        "            os.dup(0)", "            try: os.dup(0)\n            except OSError: break"
+    )
+    one = replica(script)
+    before = one.workers
+    client = one.client()
+    assert one.score(1000, client).status == 200
+    # A new connection waits until there is room for it.
+    assert one.score(0).status == 200
+    client.close()
+    end = time.monotonic() + 30
+    while one.workers == before:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    assert one.score(0).status == 200
