@@ -278,6 +278,10 @@ DIFFERENCES: dict[str, dict[str, set[str]]] = {
     "Scoring timeout is 504": {"text returns sleep": {"status"}},
     "Undecodable JSON is the client's error": {"schema latin": {"status", "body"}, "schema deep": {"status", "body"}},
     "Form bodies reach run()": {"text form": {"body"}, "text multipart": {"body"}},
+    "HEAD is GET without a body": {"head score": {"status"}},
+    "An exception that stands for an answer is it": {
+        "raw bad json": {"status", "body", "x-ms-run-function-failed"},
+    },
     "Paths are taken as they are": {"double slash": {"status", "body"}},
     "Swagger tells the truth": {
         **{f"swagger {s} {v}": {"body"} for s in SCRIPTS for v in ("2", "2.0", "3", "3.0", "3.1")},
