@@ -109,7 +109,7 @@ def advise(conda: Path, scripts: list[Path] | None = None) -> list[Advice]:
 
 def _python_advice(message: str) -> str:
     if "allowed are Python" in message:
-        return f"{message}; write python=3.12 (pickles of an older Python mostly load, of an older scikit-learn not)"
+        return f"{message}; remove the line or use python=3.11 (pickles of an older Python mostly load, of an older scikit-learn not)"
     return message
 
 
@@ -123,14 +123,15 @@ def _package(line: str) -> str | None:
     pin = _PIN.search(line)
     if name in OLDEST and pin is not None:
         oldest, advice = OLDEST[name]
-        if _version(pin[1]) < oldest:
+        if version_of(pin[1]) < oldest:
             return f"{pin[1]} has no wheel for Python {PYTHONS[0]} to {PYTHONS[-1]}: {advice}"
     if pin is None and "://" not in line and not line.startswith("-") and not re.search(r"[<>~=]", line):
         return "not pinned: every build may get another version; write the one of the training environment"
     return None
 
 
-def _version(text: str) -> tuple[int, ...]:
+def version_of(text: str) -> tuple[int, ...]:
+    """The first two numbers of a version: (0, 22) of `0.22.2.post1`."""
     return tuple(int(part) for part in re.findall(r"\d+", text)[:2])
 
 

@@ -5,22 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
+from mldeploy.manifest.vm_sizes import is_fpga
 from mldeploy.migrate import json_files
+from mldeploy.migrate.account import sites
+from mldeploy.migrate.accounting import account_for, reachable
 from mldeploy.migrate.draft import Draft
 from mldeploy.migrate.findings import Finding, MigrateError, Outcome
 from mldeploy.migrate.images import Images
 from mldeploy.migrate.models import Models
-from mldeploy.migrate.scripts import read_script
-from mldeploy.migrate.services import Services
+from mldeploy.migrate.plan import Plan, Planned, listed
+from mldeploy.migrate.reading import State
+from mldeploy.migrate.rows_services import FPGA
+from mldeploy.migrate.scripts import cells_of, read_script
+from mldeploy.migrate.services import Services, service_name
+from mldeploy.migrate.table import by_name
 from mldeploy.migrate.targets import Targets
-from mldeploy.migrate.v1 import Call, Unknown
+from mldeploy.migrate.v1 import COMPUTES, IMAGES, REGISTERS
+from mldeploy.migrate.values import Call, Unknown, each
 from mldeploy.migrate.write import render
 
-_SCRIPTS = (".py", ".ipynb")
+_SCRIPTS = (".py", ".ipynb", ".sh")
 _DOCUMENTS = (".json", ".yml", ".yaml")
-_DEPLOYS = ("Model.deploy", "Webservice.deploy_from_model", "Webservice.deploy")
 
 
 @dataclass(frozen=True)
@@ -111,65 +118,146 @@ def _ordered(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _script(path: Path, draft: Draft, options: Options) -> None:
-    calls = read_script(path, path.name)
-    if not calls:
-        raise MigrateError(
-            f"{path.name}: nothing in it registers or deploys a model; looked for Model.register, Model.deploy, "
-            "ComputeTarget.create/attach, ParallelRunConfig"
-        )
-    base = path.resolve().parent
-    models, images = Models(draft, base), Images(draft, base)
-    computes = [call for call in calls if call.owner in ("ComputeTarget.create", "ComputeTarget.attach")]
-    targets = Targets(draft, computes)
+    state = read_script(path, path.name, options.root)
+    account = sites(path)
+    if not state.stated and not account:
+        raise MigrateError(_nothing(path))
+    models, images = Models(draft, state), Images(draft, state)
+    fpga = _without_fpga(state.stated, draft)
+    targets = Targets(draft, [call for call in state.stated if call.owner in COMPUTES and call not in fpga])
     services = Services(draft, targets, options.location)
-    registered = [
-        models.register(call) for call in calls if call.owner in ("Model.register", "Run.register_model")
-    ]
-    for call in calls:
-        if call.owner in _DEPLOYS:
-            _deploy(call, draft, models, images, services)
-        elif call.owner == "ParallelRunConfig":
-            _parallel(call, draft, images, services, registered)
+    for call in state.stated:
+        if call.owner in REGISTERS and call not in fpga:
+            models.register(call)
+    plan = Plan(draft)
+    plan.read([call for call in state.stated if call not in fpga])
+    for planned in plan.services:
+        _deploy(planned, draft, models, images, services)
+    _batches(state.stated, draft, models, images, services)
+    _images([call for call in state.stated if call not in fpga], plan, draft, (models, images))
     targets.unused(options.location)
+    _removed(state.stated, draft)
+    account_for(state, account, path, draft, fpga)
+    if fpga and not plan.services and not draft.files:
+        raise MigrateError(f"{path.name}: {FPGA}")
 
 
-def _deploy(call: Call, draft: Draft, models: Models, images: Images, services: Services) -> None:
-    given = call.get("models") if call.get("models") is not None else call.get("model_paths")
-    listed = cast("list[Any]", given) if isinstance(given, list) else [given]
-    if given is None or isinstance(given, Unknown):
-        listed = [Unknown(given.text if isinstance(given, Unknown) else "models", call.where)]
-    names = list(dict.fromkeys(models.reference(one, call.where) for one in listed))
+def _nothing(path: Path) -> str:
+    skipped = [(cell, line) for cell in cells_of(path, path.name) for line in cell.skipped]
+    if skipped and path.suffix == ".py":
+        cell, (number, text) = skipped[0]
+        return f"{cell.where(number)}: no Python: {text[:60]}"
+    return (
+        f"{path.name}: nothing in it registers or deploys a model; looked for Model.register, Model.deploy, "
+        "ComputeTarget.create/attach, ParallelRunConfig"
+    )
+
+
+def _without_fpga(stated: list[Call], draft: Draft) -> list[Call]:
+    """The calls that are about FPGAs, which nothing here or at Azure runs any more."""
+    found = [call for call in stated if any(one.owner == "FPGA" or _has_fpga(one) for one in reachable(call))]
+    for call in found:
+        draft.note(Outcome.DROPPED, call.where, call.owner, "", FPGA)
+    return found
+
+
+def _has_fpga(call: Call) -> bool:
+    size = call.get("vm_size")
+    return isinstance(size, str) and is_fpga(size)
+
+
+def _deploy(planned: Planned, draft: Draft, models: Models, images: Images, services: Services) -> None:
+    call = planned.call
+    given = planned.models
+    if given is None or isinstance(given, Unknown) or given == []:
+        given = [Unknown(given.text if isinstance(given, Unknown) else "models", call.where)]
+    names = list(
+        dict.fromkeys(models.reference(one, call.where) for each_of in each(given) for one in listed(each_of))
+    )
     draft.note(Outcome.MAPPED, call.where, f"{call.owner}.models", "images.*.models")
-    name = call.get("name")
-    if not isinstance(name, str):
-        draft.note(Outcome.DECIDE, call.where, f"{call.owner}.name", "services.*", "the service's name")
-        name = names[0]
-    config = call.get("inference_config") or call.get("image_config")
-    image = images.add(config, names, _image_name(names, name), call.where)
-    services.online(name, image, call.get("deployment_config"), call.get("deployment_target"), call.where)
-    for field_name in ("overwrite", "show_output", "workspace"):
-        if call.get(field_name) is not None:
-            draft.apply(Call("Model.deploy", call.where, {field_name: True}), "manifest.yaml", {})
+    name = service_name(planned, names, draft)
+    image = images.add(
+        planned.inference, names, names[0] if len(names) == 1 else name, call.where, call.owner
+    )
+    services.online(name, image, planned, models.sizes(names))
+    for key in ("inference_config", "image_config", "image", "deployment_config", "deployment_target"):
+        if call.get(key) is not None:
+            draft.note(Outcome.MAPPED, call.where, f"{call.owner}.{key}", _PLACES.get(key, "images.*"))
+    for key in ("overwrite", "show_output", "workspace"):
+        if call.get(key) is not None:
+            row = by_name("Model.deploy", key)
+            draft.note(Outcome.DROPPED, call.where, f"{call.owner}.{key}", "", row.why if row else "")
 
 
-def _image_name(models: list[str], service: str) -> str:
-    """An image with one model is called like it: services come and go."""
-    return models[0] if len(models) == 1 else service
+_PLACES = {"deployment_config": "services.*", "deployment_target": "services.*.target"}
 
 
-def _parallel(call: Call, draft: Draft, images: Images, services: Services, registered: list[str]) -> None:
+def _batches(stated: list[Call], draft: Draft, models: Models, images: Images, services: Services) -> None:
+    steps = [call for call in stated if call.owner == "ParallelRunStep"]
+    registered = [models.register(call) for call in stated if call.owner in REGISTERS]
+    for call in stated:
+        if call.owner == "ParallelRunConfig":
+            step = next((one for one in steps if call in each(one.get("parallel_run_config"))), None)
+            _parallel(call, step, draft, (models, images, services), registered)
+
+
+def _parallel(
+    call: Call, step: Call | None, draft: Draft, made: tuple[Models, Images, Services], registered: list[str]
+) -> None:
     """v1 named a batch's model in the pipeline step's arguments; here it is part of the image."""
+    models, images, services = made
     script = call.get("entry_script")
     name = Path(script).stem if isinstance(script, str) else "batch"
-    chosen = registered[:1] or ["model"]
-    if len(registered) != 1:
-        draft.put(
-            "manifest.yaml", ("models", chosen[0], "source"), f"models/{chosen[0]}"
-        ) if not registered else None
-        why = "v1 passed the model's name to the script as an argument; which one is it?"
-        draft.decide(call, "model", "manifest.yaml", ("models", chosen[0], "source"), why)
-    image = images.add(call, chosen, name, call.where)
-    services.batch(name if name != "score" else f"{chosen[0]}-batch", image, call)
+    chosen = models.of_step(step) if step is not None else []
+    if not chosen:
+        chosen = list(dict.fromkeys(registered))[:1] or ["model"]
+        if len(registered) != 1:
+            path = ("models", chosen[0], "source")
+            if not registered:
+                draft.put("manifest.yaml", path, f"models/{chosen[0]}")
+            why = "v1 passed the model's name to the script as an argument; which one is it?"
+            draft.decide(call, "model", "manifest.yaml", path, why)
+    for other in chosen[1:]:
+        why = "a batch deployment has one model; put the files of both into one folder, or name the one it needs"
+        draft.decide(call, "models", "manifest.yaml", ("models", other, "source"), why)
+    image = images.add(call, chosen[:1], name, call.where, call.owner)
+    wanted = name if name != "score" else f"{chosen[0]}-batch"
+    service = services.batch(wanted, image, call)
+    if step is not None:
+        why = "what the step scores is given when the batch is started: `mldeploy batch`, or the endpoint's invoke"
+        draft.note(Outcome.CHANGED, step.where, step.owner, f"services.{service}", why)
+
+
+def _images(stated: list[Call], plan: Plan, draft: Draft, made: tuple[Models, Images]) -> None:
+    """Images that were built and that nothing deploys: for IoT Edge, or for another script."""
+    models, images = made
+    used = {id(one) for planned in plan.services for one in each(planned.inference)}
+    for call in stated:
+        config = call.get("image_config") or call.get("inference_config")
+        given = call.get("models")
+        if (
+            call.owner not in IMAGES
+            or call.owner.startswith("mlflow")
+            or not isinstance(config, Call)
+            or not given
+        ):
+            continue
+        if any(id(one) in used for one in each(config)):
+            continue
+        names = [models.reference(one, call.where) for one in listed(given)]
+        wanted = call.get("name") or call.get("image_name")
+        name = images.add(
+            config, names, wanted if isinstance(wanted, str) else names[0], call.where, call.owner
+        )
+        why = "an image that nothing here deploys, for IoT Edge or another script: a service has to name it"
+        draft.note(Outcome.CHANGED, call.where, call.owner, f"images.{name}", why)
+
+
+def _removed(stated: list[Call], draft: Draft) -> None:
+    for call in stated:
+        row = by_name("calls", call.owner)
+        if row is not None:
+            draft.note(row.outcome, call.where, call.owner, row.to, row.why)
 
 
 # --- JSON files ------------------------------------------------------------------------------------------
@@ -196,7 +284,8 @@ def _documents(paths: Sequence[Path], draft: Draft, options: Options) -> None:
             f"one inference config and at most one deployment config are needed; given are {found}"
         )
     base = paths[0].resolve().parent
-    models, images = Models(draft, base), Images(draft, base)
+    state = State(base, options.root)
+    models, images = Models(draft, state), Images(draft, state)
     targets = Targets(draft, [])
     services = Services(draft, targets, options.location)
     names = [models.reference(one, "--model") for one in options.models]
@@ -205,9 +294,13 @@ def _documents(paths: Sequence[Path], draft: Draft, options: Options) -> None:
             "which models? give --model name:version or --model name:version=path, as `az ml model deploy -m`"
         )
     name = options.name or names[0]
-    image = images.add(inference[0], names, _image_name(names, name), inference[0].where)
+    image = images.add(
+        inference[0], names, names[0] if len(names) == 1 else name, inference[0].where, "Model.deploy"
+    )
     config = deployment[0] if deployment else None
     if config is not None and options.tags:
         pairs = (tag.partition("=") for tag in options.tags)
         config.values["tags"] = {key: value for key, _, value in pairs}
-    services.online(name, image, config, options.compute_target, config.where if config else "--name")
+    call = Call("Model.deploy", config.where if config else "--name")
+    planned = Planned(call, name, deployment=config, target=options.compute_target)
+    services.online(service_name(planned, names, draft), image, planned, {})

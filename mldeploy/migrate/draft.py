@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
+from mldeploy.manifest.secret_forms import is_secret_name, secret_form
 from mldeploy.migrate.findings import Finding, Outcome
 from mldeploy.migrate.table import Field, by_name
-from mldeploy.migrate.v1 import Call, Unknown, Variable
+from mldeploy.migrate.values import Call, Choice, Unknown, Variable
 
 BASE = "manifest.yaml"
 TO_DECIDE = "TO DECIDE"
@@ -73,11 +74,35 @@ class Draft:
         if finding not in self.findings:
             self.findings.append(finding)
 
-    def decide(self, call: Call, name: str, file: str, path: tuple[str, ...], why: str) -> None:
+    def decide(
+        self,
+        call: Call,
+        name: str,
+        file: str,
+        path: tuple[str, ...],
+        why: str,
+        outcome: Outcome = Outcome.DECIDE,
+    ) -> None:
         """Record that a person has to decide, also as a comment in the manifest."""
         dotted = ".".join(path)
-        self.note(Outcome.DECIDE, call.where, f"{call.owner}.{name}", dotted, why)
+        self.note(outcome, call.where, f"{call.owner}.{name}", dotted, why)
         self.comment(file, path, f"{TO_DECIDE} ({call.where}, {name}): {why}")
+
+    def settle(self, call: Call, to: str) -> None:
+        """Values that a branch left open: the first is taken, and the report names the others."""
+        for name, value in call.values.items():
+            if not isinstance(value, Choice):
+                continue
+            call.values[name] = next(
+                (one for one in value.values if not isinstance(one, Unknown)), value.values[0]
+            )
+            plain = all(isinstance(one, str | int | float) for one in value.values) and not is_secret_name(
+                name
+            )
+            text = " or ".join(repr(one) for one in value.values) if plain else "one of several"
+            if not any(secret_form(str(one)) for one in value.values):
+                why = f"{text}, by a condition that only running the script tells; the first is taken"
+                self.note(Outcome.DECIDE, call.where, f"{call.owner}.{name}", to, why)
 
     # --- fields by the table -----------------------------------------------------------------------------
 
@@ -122,7 +147,9 @@ class Draft:
             )
             return
         if row.outcome is Outcome.DECIDE:
-            if value is not False:
+            if value is False:
+                self.note(Outcome.DROPPED, call.where, what, "", "off, as it is here")
+            else:
                 self.decide(call, row.name, file, path, row.why)
             return
         plain = self.plain(call, row.name, file, path, value)

@@ -22,6 +22,8 @@ class Outcome(StrEnum):
     """Not in the manifest; the finding says why nothing is lost, or what is."""
     DECIDE = "to decide"
     """Only a person knows; the manifest has a place for it, marked TO DECIDE."""
+    UNREAD = "not understood"
+    """Seen, and not understood: a person has to look at the place."""
 
 
 @dataclass(frozen=True)
@@ -47,3 +49,6 @@ class Finding:
             "to": self.to,
             "why": self.why,
         }
+
+
+MAPPED, CHANGED, DROPPED, DECIDE = Outcome.MAPPED, Outcome.CHANGED, Outcome.DROPPED, Outcome.DECIDE

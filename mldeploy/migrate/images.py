@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import re
 from pathlib import Path, PurePosixPath
-from typing import Any, cast
-
-from ruamel.yaml import YAML
+from typing import Any, Final, cast
 
 from mldeploy.manifest.rules.undecided import PLACEHOLDER
-from mldeploy.manifest.secret_forms import is_secret_name, secret_form
-from mldeploy.migrate.draft import BASE, Draft, config_key
+from mldeploy.manifest.secret_forms import secret_form
+from mldeploy.migrate.draft import BASE, Draft
 from mldeploy.migrate.findings import Outcome
-from mldeploy.migrate.v1 import Call, Unknown, Variable
+from mldeploy.migrate.packages import Packages, in_folder, inside
+from mldeploy.migrate.reading import State
+from mldeploy.migrate.values import Call, Unknown, Variable, each
 
 _HANDLED = frozenset(
     {
@@ -29,35 +28,32 @@ _HANDLED = frozenset(
     }
 )
 _CURATED = "AzureML-"
+NO_CODE: Final[dict[str, str]] = {}
+"""v1's frameworks (small letters) that a runtime of the manifest serves without an entry script."""
 
 
-class Images:
+class Images(Packages):
     """The `images:` section; equal configurations share one entry."""
 
-    def __init__(self, draft: Draft, base: Path) -> None:
-        self._draft, self._base = draft, base
+    def __init__(self, draft: Draft, state: State) -> None:
+        super().__init__(draft, state)
         self._made: dict[tuple[int, tuple[str, ...]], str] = {}
+        self._kept: list[Any] = []
 
-    def add(self, config: Any, models: list[str], wanted: str, where: str) -> str:
+    def add(self, config: Any, models: list[str], wanted: str, where: str, owner: str) -> str:
         """The entry of an inference config with these models."""
+        config = next((one for one in each(config) if isinstance(one, Call)), each(config)[0])
         key = (id(config), tuple(models))
-        if key in self._made:
+        if config is not None and key in self._made:
             return self._made[key]
-        name = self._draft.free_name("images", re.sub(r"[._-]{2,}", "-", wanted.lower()).strip("-._"))
+        name = self._draft.free_name("images", _image_name(wanted))
         self._made[key] = name
+        self._kept.append(config)
         self._draft.put(BASE, ("images", name, "models"), models)
         if not isinstance(config, Call):
-            call = Call("Model.deploy", where, {"inference_config": config})
-            self._draft.put(BASE, ("images", name, "source_directory"), f"entry_scripts/{PLACEHOLDER}")
-            self._draft.put(BASE, ("images", name, "entry_script"), "score.py")
-            self._draft.decide(
-                call,
-                "inference_config",
-                BASE,
-                ("images", name, "source_directory"),
-                "v1 deployed without an entry script (or only running the script tells which): write one, or name it",
-            )
+            self._without_script(config, name, models, Call(owner, where))
             return name
+        self._draft.settle(config, f"images.{name}")
         folder = self._script(config, name)
         self._runtime(config, name)
         base_image = config.get("base_image")
@@ -73,6 +69,30 @@ class Images:
         if environment is not None:
             self._environment(config, environment, name, folder)
         return name
+
+    def _without_script(self, config: Any, name: str, models: list[str], call: Call) -> None:
+        """v1 took the model's framework for it, or only running the script tells which configuration it was."""
+        path = ("images", name, "source_directory")
+        entry = self._draft.files.get(BASE, {}).get("models", {}).get(models[0], {})
+        framework = str(entry.get("model_framework", "MLflow" if call.owner.startswith("mlflow") else ""))
+        runtime = NO_CODE.get(framework.lower())
+        if config is None and runtime is not None:
+            self._draft.put(BASE, ("images", name, "runtime"), runtime)
+            why = f"v1 made the script for {framework} itself; the runtime does"
+            self._draft.note(
+                Outcome.CHANGED, call.where, f"{call.owner}.inference_config", f"images.{name}.runtime", why
+            )
+            return
+        self._draft.put(BASE, path, f"entry_scripts/{PLACEHOLDER}")
+        self._draft.put(BASE, ("images", name, "entry_script"), "score.py")
+        if config is None:
+            kind = f"{framework} models" if framework else "models of a known framework"
+            why = f"v1 scored {kind} without an entry script: write one with init() and run(), and name its folder"
+            self._draft.decide(call, "inference_config", BASE, path, why)
+        else:
+            text = f": `{config.text}`" if isinstance(config, Unknown) else ""
+            why = f"only running the script tells which configuration{text}: name its folder and script"
+            self._draft.decide(call, "inference_config", BASE, path, why, Outcome.UNREAD)
 
     # --- script ------------------------------------------------------------------------------------------
 
@@ -111,7 +131,34 @@ class Images:
             self._alone(config, name, found)
         self._draft.put(BASE, ("images", name, "source_directory"), found)
         self._draft.put(BASE, ("images", name, "entry_script"), script)
+        self._written_script(config, in_folder(found, script), key)
         return found
+
+    def _written_script(self, config: Call, path: str, key: str) -> None:
+        """A script that a notebook's cell writes: it is written where it is not there yet."""
+        if (self._draft.root / path).exists() or path in self._draft.written:
+            return
+        base = (
+            self._base.relative_to(self._draft.root.resolve())
+            if self._base.is_relative_to(self._draft.root.resolve())
+            else Path()
+        )
+        texts = {
+            (base / name).as_posix(): text
+            for name, text in self._state.written.items()
+            if isinstance(text, str)
+        }
+        text = texts.get(path)
+        what, to = f"{config.owner}.{key}", path
+        if text is not None and secret_form(text) is None:
+            self._draft.written[path] = text
+            self._draft.note(Outcome.CHANGED, config.where, what, to, "written from the cell that wrote it")
+        elif text is not None:
+            why = "a cell writes it, and what it writes looks like a secret: write it without"
+            self._draft.note(Outcome.DECIDE, config.where, what, to, why)
+        elif PurePosixPath(path).name in {PurePosixPath(one).name for one in self._state.downloads}:
+            why = "v1 downloaded it from the run's outputs: get it there and put it at this path"
+            self._draft.note(Outcome.DECIDE, config.where, what, to, why)
 
     def _alone(self, config: Call, name: str, folder: str) -> None:
         why = f"v1 took the script alone; here everything in its folder, {folder!r}, goes into the image"
@@ -142,102 +189,14 @@ class Images:
             why = f"{runtime!r}: {spark if runtime == 'spark-py' else slim}"
             self._draft.note(Outcome.DROPPED, config.where, f"{config.owner}.runtime", "", why)
 
-    def _base_image(self, config: Call, name: str, image: str, field: str) -> None:
-        path = ("images", name, "base_image")
-        reference = re.sub(r"^https?://", "", image)
-        self._draft.put(BASE, path, reference)
-        self._draft.note(Outcome.MAPPED, config.where, f"{config.owner}.{field}", ".".join(path))
-        if reference.startswith("mcr.microsoft.com/azureml/") and re.search(
-            r"py3[678]|ubuntu1[68]|:2020|:2019", reference
-        ):
-            self._draft.decide(
-                config,
-                field,
-                BASE,
-                path,
-                "an image of an unsupported Python: remove the line for the default, or name a current one, "
-                "mcr.microsoft.com/azureml/minimal-py312-inference",
-            )
-
-    def _registry(self, registry: Any, name: str) -> None:
-        if not isinstance(registry, Call):
-            return
-        path = ("images", name, "base_image_registry")
-        self._draft.apply(
-            registry, BASE, {"images": name}, handled=frozenset({"password"}), owner="ContainerRegistry"
-        )
-        if registry.get("password") is not None:
-            self._draft.secret(
-                registry,
-                "password",
-                BASE,
-                (*path, "password"),
-                config_key(name, "registryPassword"),
-                f"the password of the registry of image {name}",
-            )
-
-    # --- packages ----------------------------------------------------------------------------------------
-
-    def _conda(self, config: Call, value: Any, name: str, folder: str, field: str) -> None:
-        path = ("images", name, "conda_file")
-        if value is None:
-            return
-        if isinstance(value, Call | dict):
-            self._write_conda(config, cast("Any", value), name, folder, field)
-            return
-        if not isinstance(value, str):
-            self._draft.decide(config, field, BASE, path, "which conda file?")
-            return
-        if (self._draft.root / folder / value).is_file():
-            found: str | None = PurePosixPath(value).as_posix()
-        else:
-            whole = self._draft.relative(value, config, self._base)
-            found = _inside(whole, folder) if whole else None
-            if found is None and whole is not None and (self._draft.root / whole).is_file():
-                # v1 read it from the working directory; here it is part of what the image is made of.
-                text = (self._draft.root / whole).read_text("utf-8")
-                found = self._free_file(folder, PurePosixPath(whole).name)
-                self._draft.written[_in(folder, found)] = text
-                why = f"copied from {whole}, because a conda file is in source_directory"
-                self._draft.put(BASE, path, found)
-                self._draft.note(
-                    Outcome.CHANGED, config.where, f"{config.owner}.{field}", ".".join(path), why
-                )
-                return
-        self._draft.put(BASE, path, found or value)
-        self._draft.note(Outcome.MAPPED, config.where, f"{config.owner}.{field}", ".".join(path))
-
-    def _write_conda(
-        self, config: Call, value: Call | dict[str, Any], name: str, folder: str, field: str
-    ) -> None:
-        """Packages that were listed in code or JSON, as a conda file."""
-        document = _conda_document(value)
-        if isinstance(document, str):
-            self._conda(config, document, name, folder, field)
-            return
-        stream = io.StringIO()
-        yaml: Any = YAML()
-        yaml.indent(mapping=2, sequence=4, offset=2)
-        yaml.dump(document, stream)
-        found = self._free_file(folder, "conda.yml")
-        self._draft.written[_in(folder, found)] = stream.getvalue()
-        path = ("images", name, "conda_file")
-        self._draft.put(BASE, path, found)
-        why = f"its packages are written to {_in(folder, found)}"
-        self._draft.note(Outcome.CHANGED, config.where, f"{config.owner}.{field}", ".".join(path), why)
-
-    def _free_file(self, folder: str, name: str) -> str:
-        stem, number, found = PurePosixPath(name).stem, 2, name
-        while (self._draft.root / folder / found).exists() or _in(folder, found) in self._draft.written:
-            found, number = f"{stem}-{number}.yml", number + 1
-        return found
-
     # --- environment -------------------------------------------------------------------------------------
 
     def _environment(self, config: Call, environment: Any, name: str, folder: str) -> None:
+        environment = next((one for one in each(environment) if isinstance(one, Call)), environment)
         if not isinstance(environment, Call) or environment.owner == "Environment.get":
             self._registered_environment(config, environment, name)
             return
+        self._draft.settle(environment, f"images.{name}")
         values = environment.values
         if environment.owner != "Environment":
             # from_conda_specification, from_pip_requirements, from_docker_image
@@ -290,8 +249,8 @@ class Images:
         pip = get("file_path") if environment.owner.endswith("pip_requirements") else get("pip_requirements")
         if isinstance(pip, str):
             whole = self._draft.relative(pip, environment, self._base)
-            inside = _inside(whole, folder) if whole else None
-            listed = ["-r " + inside] if inside else _requirement_lines(self._draft.root / (whole or pip))
+            within = inside(whole, folder) if whole else None
+            listed = ["-r " + within] if within else _requirement_lines(self._draft.root / (whole or pip))
             self._write_conda(environment, {"dependencies": [{"pip": listed}]}, name, folder, "file_path")
         if isinstance(get("image"), str):
             self._base_image(environment, name, get("image"), "image")
@@ -313,33 +272,9 @@ class Images:
             f"the packages of{text}, {kind}: write them into a conda file (its image is not needed)",
         )
 
-    def _variables(self, config: Call, value: Any, name: str) -> None:
-        if not isinstance(value, dict):
-            return
-        for key, item in cast("dict[str, Any]", value).items():
-            path = ("images", name, "environment_variables", key)
-            if key.upper().startswith(("AZUREML_MODEL_DIR", "SERVING_")):
-                why = "the scoring server sets it itself"
-                self._draft.note(Outcome.DROPPED, config.where, f"environment_variables[{key}]", "", why)
-            elif isinstance(item, Variable) or is_secret_name(key) or secret_form(str(item)):
-                holder = Call(config.owner, config.where, {f"environment_variables[{key}]": item})
-                self._draft.secret(
-                    holder,
-                    f"environment_variables[{key}]",
-                    BASE,
-                    path,
-                    config_key(name, key),
-                    f"the variable {key}",
-                )
-            elif isinstance(item, Unknown):
-                self._draft.decide(
-                    config, f"environment_variables[{key}]", BASE, path, f"the value is `{item.text}`"
-                )
-            else:
-                self._draft.put(BASE, path, str(item).lower() if isinstance(item, bool) else str(item))
-                self._draft.note(
-                    Outcome.MAPPED, config.where, f"environment_variables[{key}]", ".".join(path)
-                )
+
+def _image_name(wanted: str) -> str:
+    return re.sub(r"[^a-z0-9._-]+", "-", re.sub(r"[._-]{2,}", "-", wanted.lower())).strip("-._") or "image"
 
 
 def _not_images(config: Call) -> frozenset[str]:
@@ -361,27 +296,6 @@ def _registry_of(environment: Call) -> Any:
     return Call("ContainerRegistry", environment.where, parts) if parts else None
 
 
-def _conda_document(value: Call | dict[str, Any]) -> dict[str, Any] | str:
-    """The content of a conda file, or the path of one."""
-    if isinstance(value, dict):
-        return value
-    file = value.get("conda_dependencies_file_path")
-    if isinstance(file, str):
-        return file
-    python = value.get("python_version")
-    conda, pip = _texts(value.get("conda_packages")), _texts(value.get("pip_packages"))
-    dependencies: list[Any] = ([f"python={python}"] if isinstance(python, str) else []) + conda
-    if pip:
-        dependencies.append({"pip": pip})
-    return {"dependencies": dependencies}
-
-
-def _texts(value: Any) -> list[str]:
-    return (
-        [one for one in cast("list[Any]", value) if isinstance(one, str)] if isinstance(value, list) else []
-    )
-
-
 def _requirement_lines(file: Path) -> list[str]:
     if not file.is_file():
         return [f"-r {file.name}"]
@@ -396,13 +310,6 @@ def _below(script: str, folder: Any) -> str:
     return text.removeprefix(prefix) if prefix != "./" else text
 
 
-def _inside(path: str, folder: str) -> str | None:
-    pure = PurePosixPath(path)
-    if folder == ".":
-        return pure.as_posix()
-    return pure.relative_to(folder).as_posix() if pure.is_relative_to(folder) else None
-
-
 def _filled(value: Any) -> bool:
     """Whether there is anything in it: JSON files are full of empty sections."""
     if isinstance(value, dict):
@@ -410,8 +317,3 @@ def _filled(value: Any) -> bool:
     if isinstance(value, list):
         return any(_filled(item) for item in cast("list[Any]", value))
     return value not in (None, "", False, True)
-
-
-def _in(folder: str, name: str) -> str:
-    """A file's path from the project."""
-    return PurePosixPath(folder, name).as_posix()

@@ -10,7 +10,7 @@ import yaml
 
 from mldeploy.migrate.findings import Finding, MigrateError, Outcome
 from mldeploy.migrate.table import json_fields
-from mldeploy.migrate.v1 import Call
+from mldeploy.migrate.values import Call
 
 _KINDS = {
     "aci": "AciWebservice",

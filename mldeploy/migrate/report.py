@@ -1,4 +1,4 @@
-"""The report of a migration: mapped, changed, dropped, to decide."""
+"""The report of a migration: not understood, to decide, changed, dropped, mapped."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from mldeploy.migrate.findings import Finding, Outcome
 from mldeploy.migrate.table import FIELDS
 
 _TITLES = {
+    Outcome.UNREAD: "Not understood",
     Outcome.DECIDE: "To decide",
     Outcome.CHANGED: "Changed",
     Outcome.DROPPED: "Dropped",

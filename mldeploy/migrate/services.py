@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from typing import Any, cast
 
-from mldeploy.migrate.draft import Draft, config_key, overlay, slug
+from mldeploy.manifest.rules.images import azure_only
+from mldeploy.migrate.draft import BASE, Draft, config_key, overlay, slug
 from mldeploy.migrate.findings import Outcome
+from mldeploy.migrate.plan import Planned, stack_of
 from mldeploy.migrate.targets import LOCAL, PROD, STACKS, Targets
-from mldeploy.migrate.v1 import Call, Unknown, Variable
+from mldeploy.migrate.v1 import SIGNATURES
+from mldeploy.migrate.values import Call, Choice, Unknown, Variable
 
 _FIRST_PORT = 8890
 _OWN = frozenset(
@@ -35,6 +38,7 @@ _OWN = frozenset(
 _REFERENCES = frozenset(
     {"primary_key", "secondary_key", "ssl_cert_pem_file", "ssl_key_pem_file", "compute_target_name"}
 )
+_HOLES = re.compile(r"[-_.\s]+$")
 _TRUE = (True, "true", "True")
 
 
@@ -47,37 +51,38 @@ class Services:
 
     # --- online ------------------------------------------------------------------------------------------
 
-    def online(self, wanted: str, image: str, deployment: Any, target: Any, where: str) -> str:
+    def online(self, name: str, image: str, planned: Planned, sizes: dict[str, Any]) -> None:
         """A web service: in the stack that v1's target belongs to, and in the local one to try it at once."""
-        if not isinstance(deployment, Call) or deployment.owner not in STACKS:
-            deployment = self._assumed(deployment, target, where)
-        name = self._name(wanted, where)
+        deployment = self._deployment(planned)
+        for key, value in sizes.items():
+            if value is not None and deployment.owner != "LocalWebservice":
+                deployment.values.setdefault(key, value)
         if deployment.owner != "LocalWebservice":
-            self._azure(name, image, deployment, target)
+            self._azure(name, image, deployment, planned.target)
         self._here(name, image, deployment)
-        return name
+        for key, value in planned.extra.items():
+            if deployment.get(key) is None and value is not None:
+                self._draft.note(
+                    Outcome.MAPPED, planned.call.where, f"{planned.call.owner}.{key}", f"services.{name}"
+                )
 
-    def _assumed(self, given: Any, target: Any, where: str) -> Call:
-        """Without a deployment configuration v1 took the target's defaults, and without a target, ACI."""
-        owner = "AksWebservice" if target is not None else "AciWebservice"
-        if given is not None:
-            self._draft.note(
-                Outcome.DECIDE,
-                where,
-                "Model.deploy.deployment_config",
-                "services.*",
-                f"the configuration is not known without running the script; the defaults of {owner} are taken",
-            )
-        return Call(owner, where)
-
-    def _name(self, wanted: str, where: str) -> str:
-        name = self._draft.free_name("services", slug(wanted))
-        if name == wanted:
-            self._draft.note(Outcome.MAPPED, where, "Model.deploy.name", f"services.{name}")
+    def _deployment(self, planned: Planned) -> Call:
+        """The configuration; without one v1 took the target's defaults, and without a target, ACI."""
+        given, where = planned.deployment, planned.call.where
+        if isinstance(given, Call) and given.owner in STACKS:
+            made = given.copy()
         else:
-            why = f"{wanted!r} is no name on every target, or is taken"
-            self._draft.note(Outcome.CHANGED, where, "Model.deploy.name", f"services.{name}", why)
-        return name
+            made = Call("AksWebservice" if planned.target is not None else "AciWebservice", where)
+            if given is not None:
+                text = f": `{given.text}`" if isinstance(given, Unknown) else ""
+                why = f"only running the script tells{text}; the defaults of {made.owner} are taken"
+                self._draft.note(
+                    Outcome.UNREAD, where, f"{planned.call.owner}.deployment_config", "services.*", why
+                )
+        known = SIGNATURES[made.owner]
+        made.values |= {key: value for key, value in planned.extra.items() if key in known}
+        self._draft.settle(made, "services.*")
+        return made
 
     def _azure(self, name: str, image: str, deployment: Call, target: Any) -> None:
         file = overlay(STACKS[deployment.owner])
@@ -259,7 +264,14 @@ class Services:
 
     def _here(self, name: str, image: str, deployment: Call) -> None:
         """The service on this machine: the same script, limits and authentication."""
-        file = overlay(LOCAL)
+        file, what = overlay(LOCAL), self._draft.files[BASE]["images"][image]
+        if azure_only(str(what.get("base_image", ""))):
+            why = "its base image may run on Azure only: there is no service on this machine"
+            self._draft.note(
+                Outcome.CHANGED, deployment.where, f"{deployment.owner}", f"services.{name}", why
+            )
+            return
+        self._local_models(what, deployment)
         entry = self._draft.entry(file, "services", name)
         given = _number(deployment.get("port"))
         entry.update({"image": image, "target": self._targets.local(), "port": self._free_port(given)})
@@ -280,6 +292,16 @@ class Services:
             if key in original:
                 entry[key] = original[key]
 
+    def _local_models(self, image: dict[str, Any], deployment: Call) -> None:
+        """A run's output is read by Azure alone; on this machine the model is a file."""
+        models: dict[str, Any] = self._draft.files[BASE].get("models", {})
+        for model in image.get("models", []):
+            if str(models.get(model, {}).get("source", "")).startswith("azureml://"):
+                path = ("models", model, "source")
+                self._draft.put(overlay(LOCAL), path, f"models/{model}")
+                why = "download the run's output to run it on this machine, and name the file"
+                self._draft.decide(deployment, "models", overlay(LOCAL), path, why)
+
     def _free_port(self, wanted: float | None) -> int:
         services = cast("dict[str, Any]", self._draft.files.get(overlay(LOCAL), {}).get("services", {}))
         taken = {entry.get("port") for entry in services.values()}
@@ -294,6 +316,7 @@ class Services:
     def batch(self, wanted: str, image: str, parallel: Call) -> str:
         """A `ParallelRunConfig` as a batch service."""
         file, name = overlay(PROD), self._draft.free_name("services", slug(wanted, 32))
+        self._draft.settle(parallel, f"services.{name}")
         place = self._targets.batch(parallel.get("compute_target"), parallel, self._location)
         self._draft.entry(file, "services", name).update({"image": image, "target": place})
         handled = frozenset(
@@ -337,6 +360,31 @@ class Services:
             self._draft.put(file, path, 10)
             why = f"{given!r} was a size of tabular data; here it is a number of files, and 10 is the default"
             self._draft.decide(parallel, "mini_batch_size", file, path, why)
+
+
+def service_name(planned: Planned, models: list[str], draft: Draft) -> str:
+    """The service's name in the manifest; what is known of it when the script makes it up."""
+    given, call = planned.name, planned.call
+    if isinstance(given, Choice):
+        given = next((one for one in given.values if isinstance(one, str)), given.values[0])
+    wanted = given
+    if not isinstance(given, str):
+        known = given.known if isinstance(given, Unknown) else ""
+        wanted = _HOLES.sub("", known) or models[0]
+        text = f": the script says `{given.text}`" if isinstance(given, Unknown) else ""
+        why = f"the service's name{text}; only running it tells, and any name will do"
+        draft.note(Outcome.DECIDE, call.where, f"{call.owner}.name", f"services.{slug(wanted)}", why)
+    stack = overlay(stack_of(planned))
+    taken = set(draft.files.get(stack, {}).get("services", {}))
+    name, number = slug(wanted), 2
+    while name in taken:
+        name, number = f"{slug(wanted)}-{number}", number + 1
+    if name == given:
+        draft.note(Outcome.MAPPED, call.where, f"{call.owner}.name", f"services.{name}")
+    elif isinstance(given, str):
+        why = f"{given!r} is no name on every target, or is taken"
+        draft.note(Outcome.CHANGED, call.where, f"{call.owner}.name", f"services.{name}", why)
+    return name
 
 
 def _number(value: Any) -> float | None:

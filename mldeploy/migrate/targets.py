@@ -8,7 +8,8 @@ from typing import Any
 from mldeploy.manifest.rules.undecided import PLACEHOLDER
 from mldeploy.migrate.draft import Draft, overlay
 from mldeploy.migrate.findings import Outcome
-from mldeploy.migrate.v1 import Call, Unknown, Variable
+from mldeploy.migrate.v1 import COMPUTES, RETIRED_SIZES
+from mldeploy.migrate.values import Call, Unknown, Variable, each
 
 LOCAL, DEV, PROD = "local", "dev", "prod"
 STACKS = {"LocalWebservice": LOCAL, "AciWebservice": DEV, "AksWebservice": PROD, "AksEndpoint": PROD}
@@ -56,7 +57,11 @@ class Targets:
         """A cluster: one that the script created or attached, or one that it only named."""
         file = overlay(PROD)
         named = target if target is not None else deployment.get("compute_target_name")
-        if isinstance(named, Call) and named.owner in ("ComputeTarget.create", "ComputeTarget.attach"):
+        choices = [one for one in each(named) if isinstance(one, Call)]
+        named = next(
+            (one for one in choices if one.owner in COMPUTES), choices[0] if choices else each(named)[0]
+        )
+        if isinstance(named, Call) and named.owner in COMPUTES:
             return self._compute(named, file, default_location)
         given = named.get("name") if isinstance(named, Call) else named
         if isinstance(given, str) and given in self._computes:
@@ -80,6 +85,10 @@ class Targets:
     def batch(self, target: Any, parallel: Call, default_location: str | None) -> str:
         """The compute of a batch."""
         file = overlay(PROD)
+        choices = [one for one in each(target) if isinstance(one, Call)]
+        target = next(
+            (one for one in choices if one.owner in COMPUTES), choices[0] if choices else each(target)[0]
+        )
         if isinstance(target, Call) and target.owner == "ComputeTarget.create":
             return self._compute(target, file, default_location)
         given = target.get("name") if isinstance(target, Call) else target
@@ -102,8 +111,10 @@ class Targets:
                 self._compute(call, overlay(PROD), default_location)
 
     def _compute(self, call: Call, file: str, default_location: str | None) -> str:
-        configuration = call.get("configuration")
-        given = call.get("name")
+        self._draft.settle(call, "targets.*")
+        configuration, given = call.get("configuration"), call.get("name")
+        if isinstance(configuration, Call):
+            self._draft.settle(configuration, "targets.*")
         name = _target_name(given if isinstance(given, str) else "cluster")
         if (file, name) in self._done:
             return name
@@ -140,6 +151,7 @@ class Targets:
         )
         self._draft.apply(config, file, {"targets": name}, handled)
         self._purpose(config, file, name, "create")
+        self._retired(config, file, ("targets", name, "create", "vm_size"))
         location = config.get("location")
         if isinstance(location, str):
             self._draft.put(file, ("targets", name, "create", "location"), _region(location))
@@ -149,6 +161,17 @@ class Targets:
         else:
             self._azure_location(file, default_location)
         self._small(config, file, name)
+
+    def _retired(self, config: Call, file: str, path: tuple[str, ...]) -> None:
+        """A size that Azure has no more: its successor stands in its place."""
+        size = config.get("vm_size")
+        for form, ended, successor in RETIRED_SIZES if isinstance(size, str) else ():
+            if re.fullmatch(form, str(size), re.IGNORECASE):
+                self._draft.put(file, path, successor)
+                why = f"{size} ended in {ended}; {successor} is a size of today: check its price and quota"
+                self._draft.note(
+                    Outcome.CHANGED, config.where, f"{config.owner}.vm_size", ".".join(path), why
+                )
 
     def _small(self, config: Call, file: str, name: str) -> None:
         """v1 checked the 12 vCPUs only when a service was deployed; the manifest does at once."""
@@ -228,6 +251,7 @@ class Targets:
         size = config.get("vm_size")
         if isinstance(size, str) and size.upper() == size:
             self._draft.put(file, ("targets", name, "vm_size"), size.replace("STANDARD_", "Standard_"))
+        self._retired(config, file, ("targets", name, "vm_size"))
         idle = config.get("idle_seconds_before_scaledown")
         if isinstance(idle, int | str) and str(idle).isdigit():
             self._draft.put(file, ("targets", name, "idle_seconds_before_scaledown"), max(60, int(idle)))

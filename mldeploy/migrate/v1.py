@@ -1,38 +1,8 @@
-"""v1's functions as data: their parameters in order, and the objects that a script or a JSON file makes of them."""
+"""v1's functions as data: their parameters in order, what they are called, and which of them did something."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Final
-
-
-@dataclass(frozen=True)
-class Unknown:
-    """A value that only running the script would give."""
-
-    text: str
-    """The expression."""
-    where: str
-
-
-@dataclass(frozen=True)
-class Variable:
-    """The value of an environment variable of whoever ran the script."""
-
-    name: str
-
-
-@dataclass
-class Call:
-    """A v1 object: who made it, with which values by parameter or attribute."""
-
-    owner: str
-    where: str
-    values: dict[str, Any] = field(default_factory=dict[str, Any])
-
-    def get(self, name: str) -> Any:
-        """A value; None also when the parameter was left out."""
-        return self.values.get(name)
+from typing import Final
 
 
 def _split(text: str) -> tuple[str, ...]:
@@ -129,19 +99,66 @@ SIGNATURES: Final[dict[str, tuple[str, ...]]] = {
     "ResourceConfiguration": ("cpu", "memory_in_gb", "gpu"),
     "Run": ("experiment", "run_id"),
     "Run.get": ("workspace", "run_id"),
+    "Image.create": ("workspace", "name", "models", "image_config"),
+    "Image": ("workspace", "name", "id", "tags", "properties", "version"),
+    "Webservice": ("workspace", "name"),
+    "Webservice.deploy_from_image": _split(
+        "workspace name image deployment_config deployment_target overwrite"
+    ),
+    "Service.update": ("image",),
+    "AksEndpoint.create_version": _split(f"version_name models inference_config {_AKS_SERVICE}"),
+    "Model.profile": _split(
+        "workspace profile_name models inference_config input_data input_dataset cpu memory_in_gb description"
+    ),
+    "Model.package": ("workspace", "models", "inference_config", "generate_dockerfile", "image_name"),
+    "delete": (),
+    "detach": (),
+    "mlflow.azureml.deploy": _split(
+        "model_uri workspace deployment_config service_name model_name tags mlflow_home synchronous"
+    ),
+    "mlflow.azureml.build_image": _split(
+        "model_uri workspace image_name model_name mlflow_home description tags synchronous"
+    ),
+    "mlflow.create_deployment": ("name", "model_uri", "flavor", "config", "endpoint"),
+    "ParallelRunStep": _split("name parallel_run_config inputs output side_inputs arguments allow_reuse"),
+    "FPGA": (),
+    "Environment.register": ("workspace",),
 }
 """Parameters by function, in the order of azureml-core 1.61 (and azureml-pipeline-steps 1.62)."""
 
+_OBJECTS: Final = ("LocalWebservice", "AciWebservice", "AksWebservice", "AksEndpoint")
 FUNCTIONS: Final[dict[tuple[str, ...], str]] = {
     **{
         tuple(owner.split(".")): owner
         for owner in SIGNATURES
-        if owner not in ("AksCompute.enable_ssl", "Run.register_model")
+        if owner
+        not in (
+            *_OBJECTS,
+            "AksCompute.enable_ssl",
+            "AksEndpoint.create_version",
+            "Run.register_model",
+            "Service.update",
+            "Environment.register",
+            "mlflow.create_deployment",
+            "FPGA",
+            "delete",
+            "detach",
+        )
     },
-    **{
-        (kind, "deploy_configuration"): kind
-        for kind in ("LocalWebservice", "AciWebservice", "AksWebservice", "AksEndpoint")
-    },
+    **{(kind, "deploy_configuration"): kind for kind in _OBJECTS},
+    **{(kind,): "Webservice" for kind in _OBJECTS},
+    ("AciWebservice", "deploy_from_image"): "Webservice.deploy_from_image",
+    ("AksWebservice", "deploy_from_image"): "Webservice.deploy_from_image",
+    ("AciWebservice", "deploy_from_model"): "Webservice.deploy_from_model",
+    ("AksWebservice", "deploy_from_model"): "Webservice.deploy_from_model",
+    ("AciWebservice", "deploy"): "Webservice.deploy",
+    ("AksWebservice", "deploy"): "Webservice.deploy",
+    ("ContainerImage", "create"): "Image.create",
+    ("ContainerImage",): "Image",
+    ("Model", "list"): "Model",
+    ("Image", "list"): "Image",
+    ("ContainerImage", "list"): "Image",
+    ("Webservice", "list"): "Webservice",
     ("AksCompute",): "ComputeTarget",
     ("AmlCompute",): "ComputeTarget",
     ("AksCompute", "create"): "ComputeTarget.create",
@@ -149,22 +166,77 @@ FUNCTIONS: Final[dict[tuple[str, ...], str]] = {
     ("AksCompute", "attach"): "ComputeTarget.attach",
     ("Environment", "from_existing_conda_environment"): "Environment.get",
     ("CondaDependencies", "_create"): "CondaDependencies.create",
+    ("BrainwaveWebservice", "deploy_configuration"): "FPGA",
+    ("BrainwaveImage", "image_configuration"): "FPGA",
+    ("AccelContainerImage", "image_configuration"): "FPGA",
 }
 """The last parts of a function's dotted name, and what it makes."""
 
+METHODS: Final = {
+    "register_model": "Run.register_model",
+    "create_version": "AksEndpoint.create_version",
+    "update_version": "AksEndpoint.create_version",
+    "create_deployment": "mlflow.create_deployment",
+}
+"""Methods that nothing else has, whatever the object: an experiment's run is rarely known."""
+
+OBJECT_METHODS: Final = {
+    "deploy": "Model.deploy",
+    "package": "Model.package",
+    "profile": "Model.profile",
+    "update": "Service.update",
+    "update_deployment_key": "Service.update",
+    "delete": "delete",
+    "delete_version": "delete",
+    "detach": "detach",
+    "enable_ssl": "AksCompute.enable_ssl",
+    "register": "Environment.register",
+}
+"""Methods of v1's objects that other objects have too."""
+
+DEPLOYS: Final = (
+    "Model.deploy",
+    "Webservice.deploy",
+    "Webservice.deploy_from_model",
+    "Webservice.deploy_from_image",
+    "mlflow.azureml.deploy",
+    "mlflow.create_deployment",
+)
+"""Calls that made a web service."""
+
+REGISTERS: Final = ("Model.register", "Run.register_model")
+COMPUTES: Final = ("ComputeTarget.create", "ComputeTarget.attach")
+IMAGES: Final = ("Image.create", "Model.package", "mlflow.azureml.build_image")
+UPDATES: Final = ("Service.update", "AksEndpoint.create_version")
+REMOVES: Final = ("delete", "detach", "Model.profile")
+"""Calls that left nothing for a manifest to say."""
+
+LOOKUPS: Final = frozenset(
+    {"Model", "Image", "Webservice", "ComputeTarget", "Run", "Run.get", "Environment.get"}
+)
+"""Calls that only look something up."""
 STATED: Final = frozenset(
     {
-        "Model.register",
-        "Run.register_model",
-        "Model.deploy",
-        "Webservice.deploy_from_model",
-        "Webservice.deploy",
-        "ComputeTarget.create",
-        "ComputeTarget.attach",
+        *DEPLOYS,
+        *REGISTERS,
+        *COMPUTES,
+        *IMAGES,
+        *UPDATES,
+        *REMOVES,
         "ParallelRunConfig",
+        "ParallelRunStep",
+        "FPGA",
     }
 )
 """Calls that did something; the others only described it."""
+
+ATTRIBUTES: Final = {
+    ("Model.register", "name"): "model_name",
+    ("Run.register_model", "name"): "model_name",
+    ("Run", "id"): "run_id",
+    ("Environment.from_conda_specification", "conda_dependencies"): "file_path",
+}
+"""Attributes of an object that are parameters of the call that made it."""
 
 CONSTANTS: Final = {
     "FAST_PROD": "FastProd",
@@ -178,3 +250,21 @@ CONSTANTS: Final = {
     "MULTI": "Multi",
 }
 """Constants of v1's classes by their last part: `AksCompute.ClusterPurpose.DEV_TEST`, `Model.Framework.ONNX`."""
+
+RETIRED_SIZES: Final = (
+    (r"standard_nc(6|12|24r?)(_promo)?", "2023-09", "Standard_NC4as_T4_v3"),
+    (r"standard_nc\d+r?s_v2", "2023-09", "Standard_NC4as_T4_v3"),
+    (r"standard_nc\d+r?s_v3", "2025-09", "Standard_NC4as_T4_v3"),
+    (r"standard_nd\d+r?s", "2023-09", "Standard_NC24ads_A100_v4"),
+    (r"standard_nd40rs_v2", "2025-09", "Standard_NC24ads_A100_v4"),
+    (r"standard_nv(6|12|24)(_promo)?", "2023-09", "Standard_NV6ads_A10_v5"),
+    (r"standard_nv\d+s_v3", "2026-09", "Standard_NV6ads_A10_v5"),
+    (r"standard_nv\d+as_v4", "2026-09", "Standard_NV6ads_A10_v5"),
+    (r"(basic|standard)_a\d+", "2024-08", "Standard_D2s_v5"),
+    (r"standard_h(8|16)m?r?(_promo)?", "2023-08", "Standard_D16s_v5"),
+    (r"standard_hb60rs", "2024-09", "Standard_D16s_v5"),
+)
+"""VM sizes that are gone: the name's form, when they ended, and a size of today.
+
+https://learn.microsoft.com/azure/virtual-machines/sizes/retirement/retired-sizes-list
+"""

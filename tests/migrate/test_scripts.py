@@ -6,7 +6,8 @@ import pytest
 
 from mldeploy.migrate import MigrateError, Options, Outcome, migrate
 from mldeploy.migrate.scripts import read_script
-from mldeploy.migrate.v1 import SIGNATURES, Unknown, Variable
+from mldeploy.migrate.v1 import SIGNATURES
+from mldeploy.migrate.values import Choice, Unknown, Variable
 
 HEAD = "from azureml.core.model import InferenceConfig, Model\nfrom azureml.core.webservice import LocalWebservice\n"
 
@@ -18,7 +19,7 @@ def script(tmp_path: Path, text: str, name: str = "deploy.py") -> Path:
 
 
 def calls(tmp_path, text):
-    return read_script(script(tmp_path, text), "deploy.py")
+    return read_script(script(tmp_path, text), "deploy.py").stated
 
 
 def test_nothing_is_run(tmp_path):
@@ -39,9 +40,9 @@ def test_nothing_is_run(tmp_path):
         ("str(Path('a') / 'b')", "a/b"),
         ("SETTINGS['name']", "from-dict"),
         ("LIST[1]", "second"),
-        ("'x' if FLAG else 'y'", "x"),
+        ("'x' if FLAG else 'y'", Choice(("x", "y"))),
         ("os.environ['MODEL']", Variable("MODEL")),
-        ("os.getenv('MODEL', 'd')", Variable("MODEL")),
+        ("os.getenv('MODEL', 'd')", "d"),
         ("os.environ.get('MODEL')", Variable("MODEL")),
     ],
 )
