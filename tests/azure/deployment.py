@@ -142,5 +142,5 @@ class Deployment:
 def _merge(old: Any, new: Any) -> Any:
     if isinstance(old, dict) and isinstance(new, dict):
         merged = {**old, **{key: _merge(old.get(key), value) for key, value in new.items()}}
-        return {key: value for key, value in merged.items() if value is not None}
+        return {key: value for key, value in merged.items() if value is not None or key not in new}
     return new
