@@ -152,9 +152,24 @@ def _state(session: Session, environment: Mapping[str, str]) -> Iterator[Finding
         yield Finding("problem", "state", str(error), "make the folder writable, or set PULUMI_BACKEND_URL")
         return
     yield Finding("ok", "state", url.partition("?")[0])
+    if session.state_folder is not None:
+        from mldeploy.engine.state.stack import files_in_clear
+
+        if clear := files_in_clear(session.project, session.stack, backend_url=url):
+            yield Finding(
+                "problem",
+                "secrets in clear",
+                f"in {len(clear)} files of the state, such as {clear[0]}",
+                "run `mldeploy up` with a passphrase, which encrypts them; then rotate the services' keys",
+            )
     named = [
         name for name in ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE") if name in environment
     ]
+    try:
+        session.passphrase()
+    except UsageError as error:
+        yield Finding("problem", "passphrase", str(error), "see there")
+        return
     if session.stack == LOCAL_STACK or named:
         yield Finding("ok", "passphrase", named[0] if named else "the local stack's own file")
     else:

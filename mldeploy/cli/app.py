@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -91,16 +93,16 @@ def run(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except Exception as error:
-        return _explained(error)
+        return _explained(error, as_json="--json" in arguments)
     return result if isinstance(result, int) else 0
 
 
-def _explained(error: Exception) -> int:
+def _explained(error: Exception, *, as_json: bool) -> int:
     """The message and exit code of an expected error. One that is ours is raised again.
 
-    The kinds are imported here, as most commands need none of them.
+    The kinds are imported here, as most commands need none of them. Whoever asked for JSON gets that, too.
     """
-    from mldeploy.engine.base.errors import EngineError
+    from mldeploy.engine.base.errors import EngineError, PassphraseError
     from mldeploy.home import HomeError
     from mldeploy.manifest import ManifestErrors
     from mldeploy.operations import OperationError
@@ -108,16 +110,17 @@ def _explained(error: Exception) -> int:
 
     match error:
         case ManifestErrors():
-            print(str(error), file=sys.stderr)
-            return EXIT_USAGE
-        case UsageError() | HomeError():
-            print(f"mldeploy: {error}", file=sys.stderr)
-            return EXIT_USAGE
+            code, text, errors = EXIT_USAGE, str(error), [asdict(one) for one in error.errors]
+        case UsageError() | HomeError() | PassphraseError():
+            code, text, errors = EXIT_USAGE, f"mldeploy: {error}", [{"message": str(error)}]
         case OperationError() | EngineError():
-            print(f"mldeploy: {error}", file=sys.stderr)
-            return EXIT_FAILED
+            code, text, errors = EXIT_FAILED, f"mldeploy: {error}", [{"message": str(error)}]
         case _:
             return _click_error(error)
+    print(text, file=sys.stderr)
+    if as_json:
+        print(json.dumps({"result": "failed", "errors": errors}, ensure_ascii=False))
+    return code
 
 
 def _click_error(error: Exception) -> int:

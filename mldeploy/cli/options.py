@@ -8,6 +8,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
+from mldeploy.cli.guards import known_stack
 from mldeploy.session import LOCAL_STACK, Session, UsageError, find_project
 
 EXIT_FAILED = 1
@@ -61,18 +62,28 @@ ServiceArgument = Annotated[
     str,
     typer.Argument(metavar="SERVICE", help="The service's name in the manifest.", autocompletion=_services),
 ]
+CreateOption = Annotated[
+    bool,
+    typer.Option("--create", help="Make the stack when it has neither a manifest of its own nor a state."),
+]
 DEFAULT_STACK = LOCAL_STACK
 
 
-def session(project: Path | None, stack: str) -> Session:
+def session(project: Path | None, stack: str, *, create: bool = False, ask: bool = False) -> Session:
     """The session of a command's options.
 
+    Args:
+        project: where to look for the project; the working folder when None.
+        stack: the stack's name.
+        create: accept a stack that does not exist yet.
+        ask: whether a person at a terminal may be asked about that.
+
     Raises:
-        UsageError: no project there, or the stack's name is not one.
+        UsageError: no project there, no such stack, or the stack's name is not one.
     """
     if not stack or not all(c.isalnum() or c in "-_." for c in stack):
         raise UsageError(f"--stack {stack!r}: a stack's name has letters, digits, '-', '_' and '.' only")
-    return Session(find_project(project or Path.cwd()), stack)
+    return known_stack(Session(find_project(project or Path.cwd()), stack), create=create, ask=ask)
 
 
 def print_json(value: object) -> None:

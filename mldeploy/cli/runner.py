@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import sys
 
-from mldeploy.cli.operation import EngineChoice, Runner
+from mldeploy.cli import guards
+from mldeploy.cli.operation import EngineChoice, Operation, Runner
 from mldeploy.cli.pulumi_cli import PulumiRunner
 from mldeploy.session import Session, UsageError
 
@@ -23,3 +25,28 @@ def choose(session: Session, choice: EngineChoice) -> Runner:
     from mldeploy.cli.embedded import EmbeddedRunner
 
     return EmbeddedRunner(session)
+
+
+def prepare(session: Session, choice: EngineChoice, operation: Operation) -> Runner:
+    """The runner for an operation whose secrets are safe: there is a passphrase, and nothing lies in clear.
+
+    A preview on the embedded engine writes nothing and needs neither.
+
+    Raises:
+        UsageError: there is no such engine, or no passphrase.
+    """
+    runner = choose(session, choice)
+    pulumi = isinstance(runner, PulumiRunner)
+    if pulumi or operation is not Operation.PREVIEW:
+        guards.passphrase(session, pulumi=pulumi)
+    if pulumi and operation is not Operation.PREVIEW and session.state_folder is not None:
+        from mldeploy.engine.state.clear_text import sealed_message
+        from mldeploy.engine.state.stack import seal_stack
+
+        # The CLI would encrypt what is in the state, and leave the copies in backups and history as they are.
+        sealed = seal_stack(
+            session.project, session.stack, backend_url=session.backend_url, passphrase=session.passphrase()
+        )
+        if sealed:
+            print(f"warning: {sealed_message(sealed)}", file=sys.stderr)
+    return runner

@@ -109,7 +109,9 @@ def _read_file(root: Path, name: str, *, required: bool) -> tuple[Table | None, 
         return None, errors
     if node is None or (isinstance(node, Scalar) and node.value is None):
         message = "is empty; a manifest begins with version: 1"
-        return None, [ManifestError(name, 0, 0, "", message)] if required else []
+        if not required:
+            message += " (a stack with nothing of its own needs no such file: remove it)"
+        return None, [ManifestError(name, 0, 0, "", message)]
     if not isinstance(node, Table):
         return None, [ManifestError(*node.mark, "", "a manifest is a mapping; it begins with version: 1")]
     return node, _version(node, required=required)

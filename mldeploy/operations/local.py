@@ -42,14 +42,24 @@ class LocalService:
             listener_id=self.listener.id if self.listener else "",
             replica_id=self._replica_id(),
         )
+        elsewhere = self._elsewhere()
         return ServiceStatus(
             self.name,
             target,
-            State(state),
+            State.UNHEALTHY if elsewhere else State(state),
             {str(k): str(v) for k, v in models.items()},
             outputs.get("scoring_uri"),
             outputs.get("swagger_uri"),
+            elsewhere,
         )
+
+    def _elsewhere(self) -> str:
+        """Where the service runs, when that is not the present home."""
+        log = self.replica.outputs.get("log") if self.replica else None
+        if self.replica is None or not log:
+            return ""
+        other = local_status.other_home(self.replica.id, Path(str(log)))
+        return f"runs from {other}: give the command MLDEPLOY_HOME={other}" if other else ""
 
     def logs(self, *, lines: int, follow: bool) -> Iterator[str]:
         """See :class:`mldeploy.operations.model.ServiceHandle`. Follows the file through its rotations."""
@@ -57,7 +67,8 @@ class LocalService:
         try:
             file = path.open(encoding="utf-8", errors="replace")
         except OSError:
-            raise OperationError(f"{self.name} has no log: its replica is gone; run `mldeploy up`") from None
+            why = self._elsewhere() or "has no log: its replica is gone; run `mldeploy up`"
+            raise OperationError(f"{self.name} {why}") from None
         try:
             yield from (line.rstrip("\n") for line in deque(file, maxlen=lines))
             while follow:

@@ -127,8 +127,11 @@ class Project:
         return summary["changes"]
 
     def status(self) -> dict[str, dict]:
-        """`mldeploy status --json`, by service."""
-        return {row["service"]: row for row in json.loads(self.run("status", "--json").stdout)}
+        """`mldeploy status --json`, by service; the exit code says whether all of them answer."""
+        done = self.run("status", "--json", check=False)
+        rows = json.loads(done.stdout)
+        assert done.returncode == any(row["state"] in ("unhealthy", "stopped") for row in rows), done.stderr
+        return {row["service"]: row for row in rows}
 
     def states(self) -> dict[str, str]:
         """Service to state."""

@@ -157,4 +157,5 @@ def test_logs_show_what_the_script_prints(project):
     project.run("up", "--yes")
     project.post("echo", {"x": [41]})
     assert "scoring" in project.run("logs", "echo").stdout
-    assert json.loads(project.run("keys", "echo", "--json", check=False).stdout or "null") is None
+    refused = json.loads(project.run("keys", "echo", "--json", check=False).stdout)
+    assert refused == {"result": "failed", "errors": [{"message": "echo has no keys: auth_enabled is off"}]}

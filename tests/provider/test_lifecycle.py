@@ -98,6 +98,9 @@ def test_another_home_does_not_take_a_running_service_for_a_removed_one(
         stack.listener.delete()
     with pytest.raises((ProviderFailure, Failed), match=words):
         stack.listener.read()
+    for operation in (stack.replica.delete, stack.replica.read):
+        with pytest.raises((ProviderFailure, Failed), match=words):
+            operation()
     assert score(stack).status_code == 200
     monkeypatch.setenv("MLDEPLOY_HOME", str(own_home))
     stack.down()

@@ -11,7 +11,7 @@ from mldeploy.cli.commands.deploy import EngineOption, PackOption, YesOption
 from mldeploy.cli.operation import EngineChoice, Operation, RunOptions
 from mldeploy.cli.options import DEFAULT_STACK, EXIT_FAILED, ProjectOption, ServiceArgument, StackOption
 from mldeploy.cli.options import session as open_session
-from mldeploy.cli.runner import choose
+from mldeploy.cli.runner import prepare
 from mldeploy.edits.changes import uncommitted
 from mldeploy.edits.yaml_edits import Edit
 from mldeploy.manifest import load
@@ -72,7 +72,7 @@ def _carry_out(
     edit.apply()
     try:
         load(session.project, session.stack)
-        outcome = choose(session, engine).run(Operation.UP, options)
+        outcome = prepare(session, engine, Operation.UP).run(Operation.UP, options)
     except BaseException:
         edit.undo()
         raise

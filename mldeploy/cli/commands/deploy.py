@@ -11,10 +11,19 @@ from typing import Annotated
 
 import typer
 
+from mldeploy.cli.guards import not_emptied
 from mldeploy.cli.operation import EngineChoice, Operation, Outcome, RunOptions
-from mldeploy.cli.options import DEFAULT_STACK, EXIT_FAILED, JsonOption, ProjectOption, StackOption
+from mldeploy.cli.options import (
+    DEFAULT_STACK,
+    EXIT_FAILED,
+    CreateOption,
+    JsonOption,
+    ProjectOption,
+    StackOption,
+)
 from mldeploy.cli.options import session as open_session
-from mldeploy.cli.runner import choose
+from mldeploy.cli.runner import prepare
+from mldeploy.manifest import load
 from mldeploy.session import Session
 
 EngineOption = Annotated[
@@ -36,6 +45,9 @@ MarkdownOption = Annotated[
     typer.Option(
         "--markdown", help="Write a comment for a pull request to this file; '-' for standard output."
     ),
+]
+AllowEmptyOption = Annotated[
+    bool, typer.Option("--allow-empty", help="Go on although this deletes every service of the stack.")
 ]
 PackOption = Annotated[
     list[Path] | None,
@@ -70,14 +82,20 @@ def up(
     target: TargetOption = None,
     policy_pack: PackOption = None,
     strict: StrictOption = False,  # noqa: ARG001 (its callback)
+    create: CreateOption = False,
+    allow_empty: AllowEmptyOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Register, build, deploy or update everything the manifest lists."""
-    session = open_session(project, stack)
+    ask = not yes and not as_json
+    session = open_session(project, stack, create=create, ask=ask)
+    services = load(session.project, stack).services
+    runner = prepare(session, engine, Operation.UP)
+    not_emptied(session, services, allowed=allow_empty, ask=ask)
     options = RunOptions(
         diff, refresh, expect_no_changes, parallel, *_tuples(target, policy_pack), json=as_json
     )
-    outcome = _carry_out(Operation.UP, session, engine, options, yes=yes)
+    outcome = runner.run(Operation.UP, replace(options, ask=ask and sys.stdin.isatty()))
     if outcome.ok and not as_json:
         from mldeploy.cli.tables import print_services
 
@@ -96,10 +114,11 @@ def preview(
     policy_pack: PackOption = None,
     strict: StrictOption = False,  # noqa: ARG001 (its callback)
     markdown: MarkdownOption = None,
+    create: CreateOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show what `up` would change. Changes nothing."""
-    session = open_session(project, stack)
+    session = open_session(project, stack, create=create)
     options = RunOptions(diff, refresh, expect_no_changes, 0, *_tuples(target, policy_pack), json=as_json)
     if markdown is not None:
         _finish(_as_markdown(session, engine, options, markdown), as_json=False)
@@ -146,13 +165,11 @@ def _tuples(target: list[str] | None, packs: list[Path] | None) -> tuple[tuple[s
 def _carry_out(
     operation: Operation, session: Session, engine: EngineChoice, options: RunOptions, *, yes: bool
 ) -> Outcome:
-    """Validate the manifest first, so that bad input is exit code 2; ask when a person is there and did not say yes."""
-    if operation in (Operation.UP, Operation.PREVIEW):
-        from mldeploy.manifest import load
-
+    """Check everything that is bad input (exit code 2) first; ask when a person is there and did not say yes."""
+    if operation is Operation.PREVIEW:
         load(session.project, session.stack)
     ask = operation is not Operation.PREVIEW and not yes and not options.json and sys.stdin.isatty()
-    return choose(session, engine).run(operation, replace(options, ask=ask))
+    return prepare(session, engine, operation).run(operation, replace(options, ask=ask))
 
 
 def _as_markdown(session: Session, engine: EngineChoice, options: RunOptions, file: Path) -> Outcome:

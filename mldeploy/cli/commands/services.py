@@ -20,7 +20,7 @@ from mldeploy.cli.options import (
     print_json,
 )
 from mldeploy.cli.options import session as open_session
-from mldeploy.operations import OperationError, find_service, stack_status
+from mldeploy.operations import OperationError, State, find_service, stack_status
 from mldeploy.session import UsageError
 
 
@@ -31,13 +31,15 @@ def status(
     rows = stack_status(open_session(project, stack))
     if as_json:
         print_json([row.to_json() for row in rows])
-        return
-    from rich.console import Console
+    else:
+        from rich.console import Console
 
-    from mldeploy.cli.tables import status_table
+        from mldeploy.cli.tables import status_table
 
-    console = Console(width=None if Console().is_terminal else 200)
-    console.print(status_table(rows) if rows else f"stack {stack!r} has no services")
+        console = Console(width=None if Console().is_terminal else 200)
+        console.print(status_table(rows) if rows else f"stack {stack!r} has no services")
+    if any(row.state in (State.UNHEALTHY, State.STOPPED) for row in rows):
+        raise typer.Exit(EXIT_FAILED)
 
 
 def score(

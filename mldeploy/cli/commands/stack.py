@@ -9,9 +9,17 @@ from typing import Annotated, Any
 
 import typer
 
-from mldeploy.cli.options import DEFAULT_STACK, JsonOption, ProjectOption, StackOption, print_json
+from mldeploy.cli import guards
+from mldeploy.cli.options import (
+    DEFAULT_STACK,
+    CreateOption,
+    JsonOption,
+    ProjectOption,
+    StackOption,
+    print_json,
+)
 from mldeploy.cli.options import session as open_session
-from mldeploy.session import UsageError
+from mldeploy.session import Session, UsageError, find_project
 
 ForceOption = Annotated[bool, typer.Option("--force", help="Do it in spite of what speaks against it.")]
 SecretsOption = Annotated[bool, typer.Option("--show-secrets", help="Print secrets in clear.")]
@@ -26,7 +34,7 @@ def list_stacks(project: ProjectOption = None, as_json: JsonOption = False) -> N
     """List the project's stacks."""
     from mldeploy.engine.state.stack import list_stacks as engine_list
 
-    session = open_session(project, DEFAULT_STACK)
+    session = Session(find_project(project or Path.cwd()), DEFAULT_STACK)
     names = [reference.name for reference in engine_list(session.project, backend_url=session.backend_url)]
     if as_json:
         print_json([{"name": name} for name in names])
@@ -72,6 +80,7 @@ def export(
     show_secrets: SecretsOption = False,
 ) -> None:
     """Write the stack's state, as `pulumi stack export` does."""
+    from mldeploy.engine.base.files import write_atomic
     from mldeploy.engine.state.stack import export_stack
 
     session = open_session(project, stack)
@@ -86,7 +95,7 @@ def export(
     if file is None:
         print(text, end="")
     else:
-        file.write_text(text, encoding="utf-8")
+        write_atomic(file.absolute(), text.encode())  # readable by its owner only
 
 
 @stack_app.command("import")
@@ -95,11 +104,13 @@ def import_(
     stack: StackOption = DEFAULT_STACK,
     file: Annotated[Path | None, typer.Option("--file", help="Read this instead of stdin.")] = None,
     force: ForceOption = False,
+    create: CreateOption = False,
 ) -> None:
     """Replace the stack's state by an exported one."""
     from mldeploy.engine.state.stack import import_stack
 
-    session = open_session(project, stack)
+    session = open_session(project, stack, create=create, ask=file is not None)
+    guards.passphrase(session, pulumi=False)
     try:
         document: Any = json.loads(file.read_text(encoding="utf-8") if file else sys.stdin.read())
     except (OSError, ValueError) as error:

@@ -17,6 +17,7 @@ from mldeploy.engine.core.run import OperationRun, Setting
 from mldeploy.engine.plugins.host import Factory
 from mldeploy.engine.project.project import backend_path, check_stack_name, load_project
 from mldeploy.engine.state.backend import FileBackend, StackReference
+from mldeploy.engine.state.clear_text import sealed_message
 from mldeploy.engine.state.lock import StackLock
 from mldeploy.engine.state.stack import OpenStack, open_stack
 
@@ -90,6 +91,8 @@ class Engine:
                 )
                 if opened.recovered:
                     events.diagnostic("warning", opened.recovered)
+                if opened.sealed:
+                    events.diagnostic("warning", sealed_message(opened.sealed))
                 setting = Setting(self.project, self.backend, self.reference, self.passphrase, self.providers)
                 run = OperationRun(setting, kind, options, events, opened, preview=preview)
                 with self._interruptible(run):

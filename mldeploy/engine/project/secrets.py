@@ -94,6 +94,15 @@ def _open(passphrase: str, state: str) -> Crypter:
     return crypter
 
 
+def fits(passphrase: str, salt: str) -> bool:
+    """Whether the passphrase made this `encryptionsalt`."""
+    try:
+        _open(passphrase, salt)
+    except PassphraseError:
+        return False
+    return True
+
+
 def new_salt(passphrase: str) -> str:
     """A fresh `encryptionsalt` for the passphrase."""
     salt = os.urandom(8)

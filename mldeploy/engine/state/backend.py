@@ -99,6 +99,21 @@ class FileBackend:
         base = self.root / "locks"
         return base / ref.name if self.legacy else base / "organization" / ref.project / ref.name
 
+    def copies(self, ref: StackReference) -> list[Path]:
+        """Every file that holds the stack's resources: checkpoint, journals, backups, history."""
+        file, journal = self.stack_file(ref), self.journal_file(ref)
+        found = [
+            file,
+            file.with_name(file.name + ".bak"),
+            journal,
+            journal.with_name(journal.name + ".stale"),
+        ]
+        for kind in ("backups", "history"):
+            folder = self._under(kind, ref)
+            if folder.is_dir():
+                found += sorted(p for p in folder.glob("*.json") if not p.name.endswith(".history.json"))
+        return [path for path in found if path.is_file()]
+
     def refuse_compressed(self, ref: StackReference) -> None:
         """Raise UnsupportedError when the CLI keeps this stack compressed."""
         file = self.stack_file(ref)

@@ -36,6 +36,7 @@ from mldeploy.engine.state.checkpoint import (
     verify_integrity,
     write_checkpoint,
 )
+from mldeploy.engine.state.clear_text import clear_files, seal
 from mldeploy.engine.state.journal import recover
 from mldeploy.engine.state.lock import StackLock, remove_locks
 from mldeploy.engine.state.serde import Serializer, dumps
@@ -69,6 +70,8 @@ class OpenStack:
     secrets: Secrets
     manager: SecretsManager | None
     recovered: str | None = None
+    sealed: tuple[Path, ...] = ()
+    """Files in which secrets lay in clear, and are encrypted now."""
 
     def snapshot_manager(self) -> SnapshotManager:
         """What records the operation's steps."""
@@ -112,11 +115,17 @@ def open_stack(
     *,
     write: bool = True,
 ) -> OpenStack:
-    """Read a stack. With `write` (call it while holding the lock) recover what a killed engine left.
+    """Read a stack. With `write` (call it while holding the lock) recover what a killed engine left, and encrypt
+    what lies there in clear.
 
-    Raises StateError, UnsupportedError, PassphraseError; the state is untouched then.
+    Raises StateError, UnsupportedError, PassphraseError; the state is untouched then. Writing needs a passphrase also
+    where there is no secret yet: nobody can know that an operation will not make one.
     """
     secrets = Secrets(passphrase)
+    if write and secrets.passphrase is None:
+        raise PassphraseError(
+            f"stack {reference.name!r} needs a passphrase for its secrets; {PASSPHRASE_HINT}"
+        )
     config = load_stack_config(project, reference.name, secrets.manager)
     backend.refuse_compressed(reference)
     file = backend.stack_file(reference)
@@ -127,7 +136,10 @@ def open_stack(
     snapshot = read_snapshot(backend, reference, secrets)
     verify_integrity(snapshot.resources)
     manager = _manager(config, snapshot, secrets, write=write)
-    return OpenStack(backend, reference, config, snapshot, secrets, manager, recovered)
+    sealed: list[Path] = []
+    if write and manager is not None and (sealed := seal(backend, reference, manager, secrets.manager)):
+        snapshot = read_snapshot(backend, reference, secrets)
+    return OpenStack(backend, reference, config, snapshot, secrets, manager, recovered, tuple(sealed))
 
 
 def _manager(
@@ -173,6 +185,23 @@ def read_stack(
     """Every resource of a stack, in order; empty when there is no such stack. Secrets are Secret objects."""
     _, backend, reference = _reference(project_dir, stack, backend_url)
     return read_snapshot(backend, reference, Secrets(passphrase)).resources
+
+
+def files_in_clear(project_dir: Path | str, stack: str, *, backend_url: str | None = None) -> list[Path]:
+    """The files of a stack that hold a secret in clear: its state, backups, history."""
+    _, backend, reference = _reference(project_dir, stack, backend_url)
+    return clear_files(backend, reference)
+
+
+def seal_stack(
+    project_dir: Path | str, stack: str, *, backend_url: str | None = None, passphrase: str | None = None
+) -> list[Path]:
+    """Encrypt the secrets that a stack's files hold in clear; returns those files."""
+    project, backend, reference = _reference(project_dir, stack, backend_url)
+    if not clear_files(backend, reference):
+        return []
+    with StackLock(backend.lock_folder(reference)):
+        return list(open_stack(backend, reference, project, passphrase).sealed)
 
 
 def list_stacks(project_dir: Path | str, *, backend_url: str | None = None) -> list[StackReference]:

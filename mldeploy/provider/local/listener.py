@@ -11,7 +11,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from mldeploy.home import home
 from mldeploy.provider.framework.resource import Context, Diff, Field, ProvisionError, Resource
 from mldeploy.provider.framework.values import UNKNOWN
 from mldeploy.provider.local import processes, supervisor
@@ -106,7 +105,7 @@ class Listener(Resource):
     ) -> tuple[dict[str, Any], dict[str, Any]] | None:
         """A dead supervisor is gone; the replica is the one that really has the socket."""
         run = Run("listeners", ident)
-        _not_elsewhere(run, state)
+        run.not_elsewhere(str(state["service"]), _recorded(state))
         active = _active(run)
         if active is None:
             ctx.warn(f"the supervisor of service {state['service']} on port {state['port']} is not running")
@@ -148,7 +147,7 @@ class Listener(Resource):
     def delete(self, ctx: Context, ident: str, state: Mapping[str, Any]) -> None:
         """Close the port: nobody accepts on it afterwards."""
         run = Run("listeners", ident)
-        _not_elsewhere(run, state)
+        run.not_elsewhere(str(state["service"]), _recorded(state))
         run.stop(_START_SECONDS)
         run.remove()
         if (replica := Run("replicas", str(state["replica"]))).alive():
@@ -164,16 +163,11 @@ def _addresses(inputs: Mapping[str, Any]) -> dict[str, Any]:
     return {"url": url, "scoring_uri": f"{url}/score", "swagger_uri": f"{url}/swagger.json"}
 
 
-def _not_elsewhere(run: Run, state: Mapping[str, Any]) -> None:
-    """Stop before a service that another home has is taken for one that is gone."""
-    command = processes.command_line(int(state["pid"])) if not run.path.exists() else []
+def _recorded(state: Mapping[str, Any]) -> Path:
+    """The run directory that the supervisor was started with; nothing when it does not run."""
+    command = processes.command_line(int(state["pid"]))
     config = Path(command[-1]) if command else Path()
-    if config.parts[-4:] != ("services", run.kind, run.ident, _CONFIG) or run.path == config.parent:
-        return
-    raise ProvisionError(
-        f"service {state['service']} runs from {config.parents[3]}, not from {home()}: "
-        f"run the command again with MLDEPLOY_HOME={config.parents[3]}"
-    )
+    return config.parent if config.name == _CONFIG else Path()
 
 
 def _active(run: Run) -> str | None:

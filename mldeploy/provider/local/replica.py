@@ -28,7 +28,7 @@ from mldeploy.provider.local.claims import write_json
 from mldeploy.provider.local.containers import COLLECTED, FOLDER
 from mldeploy.provider.local.control import ControlError
 from mldeploy.provider.local.environments import Environments
-from mldeploy.provider.local.runs import Run, sweep
+from mldeploy.provider.local.runs import Run, own_replica, sweep
 from mldeploy.provider.local.store import Store, link_tree
 from mldeploy.provider.local.stored_model import SAFE_NAME
 
@@ -161,7 +161,7 @@ class Replica(Resource):
     ) -> Diff:
         """Besides changed inputs: a replica that is dead or does not answer is replaced."""
         found = super().diff(ctx, ident, state, olds, news)
-        if not found.replaces and Run("replicas", ident).state() != "ready":
+        if not found.replaces and own_replica(ident, state).state() != "ready":
             found.details["pid"] = "update"
             found.drift.add("pid")
             found.replaces.add("pid")
@@ -188,7 +188,7 @@ class Replica(Resource):
         self, ctx: Context, ident: str, state: Mapping[str, Any], inputs: Mapping[str, Any]
     ) -> tuple[dict[str, Any], dict[str, Any]] | None:
         """Dead is gone; alive but not ready is unhealthy."""
-        run = Run("replicas", ident)
+        run = own_replica(ident, state)
         found = run.state()
         if found == "dead":
             ctx.warn(f"replica {ident} of service {state['service']} is not running")
@@ -214,7 +214,7 @@ class Replica(Resource):
 
     def delete(self, ctx: Context, ident: str, state: Mapping[str, Any]) -> None:
         """Let open requests end, stop it, remove what it had."""
-        run = Run("replicas", ident)
+        run = own_replica(ident, state)
         ctx.status("waiting for open requests")
         run.stop(_drain_seconds(state) + _PATIENCE_SECONDS)
         run.remove()
@@ -250,14 +250,12 @@ def _start(ctx: Context, run: Run, inputs: Mapping[str, Any]) -> int:
 def _launch(
     run: Run, inputs: Mapping[str, Any], environments: Environments, serving: Path, model_dir: Path
 ) -> int:
-    extra = {str(name): str(value) for name, value in _map(inputs.get("environment_variables")).items()}
-    extra = _threads(inputs) | extra
-    extra |= {"PYTHONPATH": str(serving), "PYTHONUNBUFFERED": "1"}
-    extra["AZUREML_MODEL_DIR"] = str(model_dir)
+    given = {str(name): str(value) for name, value in _map(inputs.get("environment_variables")).items()}
+    extra = _threads(inputs) | given
+    extra |= {"PYTHONPATH": str(serving), "PYTHONUNBUFFERED": "1", "AZUREML_MODEL_DIR": str(model_dir)}
     python = environments.python(str(inputs["environment_digest"]))
-    bin_folder = str(python.parent)
     environment = processes.clean_environment(extra)
-    environment["PATH"] = f"{bin_folder}{os.pathsep}{environment.get('PATH', os.defpath)}"
+    environment["PATH"] = f"{python.parent}{os.pathsep}{environment.get('PATH', os.defpath)}"
     argv = [str(python), "-m", "serving", "--config", str(run.path / "replica.json")]
     pid = processes.start_detached(argv, cwd=run.path / "source", env=environment, log=run.log)
     run.started(pid)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from mldeploy.home import private_folder, services_dir, socket_path
+from mldeploy.home import home, private_folder, services_dir, socket_path
+from mldeploy.provider.framework.resource import ProvisionError
 from mldeploy.provider.local import containers, control, processes
 from mldeploy.provider.local.claims import write_json
 from mldeploy.provider.local.store import remove_tree
@@ -62,6 +63,30 @@ class Run:
             _remove_forgotten(reserved.parent)
         reserved.write_text(str(self.path))
 
+    def elsewhere(self, recorded: Path) -> Path | None:
+        """The home that has this run, when it is not the present one.
+
+        Args:
+            recorded: the run directory as the state remembers it.
+        """
+        parts = ("services", self.kind, self.ident)
+        if self.path.exists() or recorded.parts[-3:] != parts or not (recorded / "process.json").is_file():
+            return None
+        process = Run.process_in(recorded)
+        return recorded.parents[2] if process is not None and processes.alive(*process) else None
+
+    def not_elsewhere(self, service: str, recorded: Path) -> None:
+        """Stop before a service that another home has is taken for one that is gone.
+
+        Raises:
+            ProvisionError: it runs from another home; says from which.
+        """
+        if (other := self.elsewhere(recorded)) is not None:
+            raise ProvisionError(
+                f"service {service} runs from {other}, not from {home()}: "
+                f"run the command again with MLDEPLOY_HOME={other}"
+            )
+
     def _reserved(self) -> Path:
         """Keeps the folder of the sockets there while they are not."""
         return socket_path(self.path, _SOCKETS[0]).with_suffix(_RESERVED)
@@ -78,7 +103,12 @@ class Run:
 
     def process(self) -> tuple[int, str] | None:
         """(process id, birth) as remembered."""
-        found = _json(self.path / "process.json")
+        return Run.process_in(self.path)
+
+    @staticmethod
+    def process_in(folder: Path) -> tuple[int, str] | None:
+        """The same, of a run directory wherever it is."""
+        found = _json(folder / "process.json")
         return (int(found["pid"]), str(found["born"])) if "pid" in found else None
 
     def alive(self) -> bool:
@@ -150,6 +180,17 @@ class Run:
         except OSError:
             return []
         return list(deque(text.splitlines(), maxlen=lines))
+
+
+def own_replica(ident: str, state: Mapping[str, Any]) -> Run:
+    """The run of a Replica in the state.
+
+    Raises:
+        ProvisionError: it runs from another home.
+    """
+    run = Run("replicas", ident)
+    run.not_elsewhere(str(state["service"]), Path(str(state["log"])).parent)
+    return run
 
 
 def _remove_forgotten(sockets: Path) -> None:

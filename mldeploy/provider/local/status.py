@@ -55,3 +55,8 @@ def _active(listener: Run) -> str | None:
 def log_path(replica_id: str) -> Path:
     """The log file of a replica; it may not exist."""
     return Run("replicas", replica_id).log
+
+
+def other_home(replica_id: str, log: Path) -> Path | None:
+    """The home that a living replica runs from when it is not the present one; ``log``: as the state remembers it."""
+    return Run("replicas", replica_id).elsewhere(log.parent)
