@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -193,7 +194,8 @@ def _write(target: Path, wanted: Mapping[str, Entry | str]) -> None:
             shutil.copyfile(content.path, path)
             # The source's time tells at the next plan that nothing changed; the digest does not look at it.
             os.utime(path, ns=(content.path.stat().st_atime_ns, content.path.stat().st_mtime_ns))
-        path.chmod(0o644)
+        runs = not isinstance(content, str) and content.path.stat().st_mode & stat.S_IXUSR
+        path.chmod(0o755 if runs else 0o644)
     for folder in [target, *(path for path in target.rglob("*") if path.is_dir())]:
         folder.chmod(0o755)
 

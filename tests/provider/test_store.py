@@ -9,7 +9,7 @@ import pytest
 
 from mldeploy.artifacts.content import digest_entries
 from mldeploy.provider.framework.resource import ProvisionError
-from mldeploy.provider.local.store import Claim, Store, link_tree, model_entries, remove_tree
+from mldeploy.provider.local.store import Claim, Store, copy_tree, empty_folders, model_entries, remove_tree
 
 from .conftest import write
 
@@ -23,7 +23,7 @@ def store(tmp_path):
 def put(store, source, ident="c", *, name="m", version="1", scope="shop/local"):
     listed = model_entries(source)
     content = digest_entries(listed)
-    store.put(listed, content, Claim(ident, scope, name, version))
+    store.put(listed, content, Claim(ident, scope, name, version), empty_folders(source))
     return content
 
 
@@ -144,13 +144,34 @@ def test_holes_stay_holes(store, tmp_path):
     assert store.verify(content) is None
 
 
-def test_a_linked_tree_can_be_walked_and_shares_bytes(store, tmp_path):
+def test_what_a_script_does_to_its_copy_never_reaches_the_store(store, tmp_path):
     write(tmp_path, "model/sub/b.txt", "b")
     content = put(store, tmp_path / "model")
-    link_tree(store.path(content), tmp_path / "run")
-    walked = [name for _, _, names in os.walk(tmp_path / "run") for name in names]
-    assert walked == ["b.txt"]
-    assert (tmp_path / "run/model/sub/b.txt").samefile(store.path(content) / "model/sub/b.txt")
-    assert store.fault(content) is None
+    copy_tree(store.path(content), tmp_path / "run")
+    copy = tmp_path / "run/model/sub/b.txt"
+    copy.write_text("changed")
+    (copy.parent / "unpacked").mkdir()
+    (copy.parent / "unpacked/c.txt").write_text("c")
+    assert not copy.samefile(store.path(content) / "model/sub/b.txt")
+    assert store.verify(content) is None
+    copy_tree(store.path(content), tmp_path / "next")
+    assert (tmp_path / "next/model/sub/b.txt").read_text() == "b"
     remove_tree(tmp_path / "run")
     assert store.verify(content) is None
+
+
+def test_executable_files_and_empty_folders_are_kept(store, tmp_path):
+    write(tmp_path, "model/sub/tool", "#!/bin/sh")
+    write(tmp_path, "model/data", "x")
+    content = put(store, tmp_path / "model")
+    copy_tree(store.path(content), tmp_path / "first")
+    assert not os.access(tmp_path / "first/model/sub/tool", os.X_OK)
+    (tmp_path / "model/sub/tool").chmod(0o755)  # the content is the same
+    (tmp_path / "model/cache/deep").mkdir(parents=True)
+    assert put(store, tmp_path / "model", "2") == content
+    copy_tree(store.path(content), tmp_path / "second")
+    assert (tmp_path / "second/model/sub/tool").stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / "second/model/data").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "second/model/cache/deep").is_dir()
+    assert store.verify(content) is None
+    assert [path for path in store.path(content).rglob("*") if path.stat().st_mode & 0o222] == []

@@ -29,7 +29,7 @@ from mldeploy.provider.local.containers import COLLECTED, FOLDER
 from mldeploy.provider.local.control import ControlError
 from mldeploy.provider.local.environments import Environments
 from mldeploy.provider.local.runs import Run, own_replica, sweep
-from mldeploy.provider.local.store import Store, link_tree
+from mldeploy.provider.local.store import Store, copy_tree
 from mldeploy.provider.local.stored_model import SAFE_NAME
 
 _READY_SECONDS = 300.0
@@ -240,7 +240,7 @@ def _start(ctx: Context, run: Run, inputs: Mapping[str, Any]) -> int:
     if (fault := environments.fault(str(inputs["environment_digest"]))) is not None:
         raise ProvisionError(f"{fault}: refresh, then run the update again")
     source = _copy_source(run, inside(str(inputs["source_directory"]), ctx.root))
-    model_dir = _link_models(run, _list(inputs.get("models")))
+    model_dir = _copy_models(run, _list(inputs.get("models")))
     _write_keys(run, inputs)
     config = _config(run, inputs, source, model_dir) | collected.setting(ctx.root, inputs)
     write_json(run.path / "replica.json", config)
@@ -278,7 +278,7 @@ def _copy_source(run: Run, source: Path) -> Path:
     return target
 
 
-def _link_models(run: Run, models: list[Any]) -> Path:
+def _copy_models(run: Run, models: list[Any]) -> Path:
     """v1's layout: azureml-models/<name>/<version>/<the registered file or folder>."""
     store, root = Store(store_dir()), run.path / "azureml-models"
     root.mkdir(mode=0o700)
@@ -287,7 +287,7 @@ def _link_models(run: Run, models: list[Any]) -> Path:
             raise ProvisionError(
                 f"model {model['name']} {model['version']}: {fault}: refresh, then run it again"
             )
-        link_tree(store.path(str(model["digest"])), root / model["name"] / model["version"])
+        copy_tree(store.path(str(model["digest"])), root / model["name"] / model["version"])
     return root / models[0]["name"] / models[0]["version"] if len(models) == 1 else root
 
 

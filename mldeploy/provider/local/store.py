@@ -7,16 +7,18 @@ Content goes with its last claim.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
 import secrets
 import shutil
-from collections.abc import Sequence
+import stat
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from mldeploy.artifacts.content import (
     CHUNK,
@@ -34,6 +36,8 @@ from mldeploy.provider.framework.resource import ProvisionError
 from mldeploy.provider.local.claims import Claims, write_json
 
 _ZEROS = bytes(CHUNK)
+_SHARE_BLOCKS = 0x40049409
+"""Linux' FICLONE."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,14 @@ class Claim:
     scope: str
     name: str
     version: str
+
+
+def empty_folders(source: Path) -> list[str]:
+    """The folders of a model without anything in them, under the model's own base name; no part of its content."""
+    if not source.is_dir():
+        return []
+    found = (Path(name) for name, folders, files in os.walk(source) if not folders and not files)
+    return sorted(f"{source.absolute().name}/{path.relative_to(source).as_posix()}" for path in found)
 
 
 def model_entries(source: Path) -> list[Entry]:
@@ -75,8 +87,10 @@ class Store:
 
     # --- writing -----------------------------------------------------------------------------------------
 
-    def put(self, listed: Sequence[Entry], content: str, claim: Claim) -> None:
+    def put(self, listed: Sequence[Entry], content: str, claim: Claim, folders: Sequence[str] = ()) -> None:
         """Store the files, whose digest must be ``content``, and claim them. Concurrent calls are safe.
+
+        Which files may be executed and which ``folders`` are empty is kept too; both are no part of the digest.
 
         Raises:
             ProvisionError: the source changed since it was digested; the version is pinned to other content.
@@ -88,6 +102,8 @@ class Store:
         try:
             if self.fault(content) is not None:
                 self._copy(listed, content)
+            with self._claims.locked():
+                self._complete(listed, content, folders)
         except BaseException:
             self.release(content, claim.ident)
             raise
@@ -110,6 +126,23 @@ class Store:
                 self._install(building, content)
         finally:
             remove_tree(building)
+
+    def _complete(self, listed: Sequence[Entry], content: str, folders: Sequence[str]) -> None:
+        """Content that is stored already may have come from a source with other permissions and folders."""
+        root = self.path(content)
+        for entry in listed:
+            stored = root / entry.name
+            if entry.path.exists() and _executable(entry.path) and not _executable(stored):
+                stored.chmod(0o500)
+        for name in folders:
+            if not (root / name).is_dir():
+                for parent in reversed((root / name).parents):
+                    if parent.is_relative_to(root) and parent.exists():
+                        parent.chmod(0o700)
+                (root / name).mkdir(parents=True)
+                for parent in (root / name, *(root / name).parents):
+                    if parent.is_relative_to(root) and parent != root:
+                        parent.chmod(0o500)
 
     def _install(self, building: Path, content: str) -> None:
         target = self.path(content)
@@ -183,38 +216,48 @@ def pinned_message(name: str, version: str, registered: str, found: str) -> str:
     )
 
 
-def link_tree(source: Path, target: Path) -> None:
-    """Make ``target`` a folder with the same files as ``source``, sharing their bytes.
+def copy_tree(source: Path, target: Path) -> None:
+    """Make ``target`` a folder of its owner's with the same files as ``source``.
 
-    Hard links, because scripts walk their model folder and walks do not enter linked folders; symbolic links
-    where the file system has no hard links.
+    Scripts unpack and cache beside their model, and nothing that they do there may reach the store: a hard link would
+    be the store's own file. Where the file system can, copies share their blocks until one is written to.
     """
     target.mkdir(mode=0o700, parents=True)
     for child in os.scandir(source):
         there = target / child.name
         if child.is_dir(follow_symlinks=False):
-            link_tree(Path(child.path), there)
+            copy_tree(Path(child.path), there)
         else:
-            try:
-                os.link(child.path, there)
-            except OSError:
-                there.symlink_to(child.path)
-    target.chmod(0o500)
+            with Path(child.path).open("rb") as original, there.open("xb") as copy:
+                try:
+                    fcntl.ioctl(copy.fileno(), _SHARE_BLOCKS, original.fileno())
+                except OSError:
+                    _copy_bytes(original, copy)
+            there.chmod(0o700 if _executable(Path(child.path)) else 0o600)
+
+
+def _executable(path: Path) -> bool:
+    return bool(path.stat().st_mode & stat.S_IXUSR)
+
+
+def _copy_bytes(source: BinaryIO, copy: BinaryIO, seen: Callable[[bytes], object] = len) -> None:
+    """Copy, keeping holes, and show each piece to ``seen``."""
+    while chunk := source.read(CHUNK):
+        seen(chunk)
+        if chunk == _ZEROS:
+            copy.seek(len(chunk), os.SEEK_CUR)
+        else:
+            copy.write(chunk)
+    copy.truncate(copy.tell())
 
 
 def _copy_file(entry: Entry, target: Path) -> str:
-    """Copy one file, keeping holes, and return the SHA-256 of exactly what was written."""
+    """Copy one file and return the SHA-256 of exactly what was written."""
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     total = hashlib.sha256()
     with open_regular(entry.path) as source, target.open("xb") as copy:
         before = os.fstat(source.fileno())
-        while chunk := source.read(CHUNK):
-            total.update(chunk)
-            if chunk == _ZEROS:
-                copy.seek(len(chunk), os.SEEK_CUR)
-            else:
-                copy.write(chunk)
-        copy.truncate(copy.tell())
+        _copy_bytes(source, copy, total.update)
         if identity(before) != identity(os.fstat(source.fileno())) or copy.tell() != entry.size:
             raise ProvisionError(f"{entry.path} changed while it was copied: try again when it is complete")
         copy.flush()

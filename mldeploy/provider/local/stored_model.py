@@ -11,7 +11,7 @@ from mldeploy.artifacts.content import ContentError, SqliteHashCache, digest_ent
 from mldeploy.artifacts.sources import locate
 from mldeploy.home import cache_dir, store_dir
 from mldeploy.provider.framework.resource import CheckError, Context, Diff, Field, ProvisionError, Resource
-from mldeploy.provider.local.store import Claim, Store, model_entries, pinned_message
+from mldeploy.provider.local.store import Claim, Store, empty_folders, model_entries, pinned_message
 
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
 SHORT_DIGEST = 12
@@ -130,11 +130,12 @@ class StoredModel(Resource):
         Store(store_dir()).release(str(state["digest"]), _claim(ident))
 
     def _store(self, ctx: Context, ident: str, inputs: Mapping[str, Any], version: str) -> None:
-        listed = model_entries(locate(str(inputs["source"]), ctx.root))
+        source = locate(str(inputs["source"]), ctx.root)
+        listed = model_entries(source)
         ctx.status(f"storing {len(listed)} files, {sum(entry.size for entry in listed):,} bytes")
         claim = Claim(_claim(ident), ctx.scope, str(inputs["name"]), version)
         try:
-            Store(store_dir()).put(listed, str(inputs["digest"]), claim)
+            Store(store_dir()).put(listed, str(inputs["digest"]), claim, empty_folders(source))
         except ContentError as error:
             raise ProvisionError(f"model {inputs['name']}: {error}") from None
 
