@@ -7,7 +7,6 @@ import gc
 import os
 import signal
 import socket
-import sys
 import time
 import traceback
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from serving.collection.recorder import Recorder
 from serving.collection.settings import settings as collection_settings
 from serving.config import Config
 from serving.execution import Execution
+from serving.importing import make_importable
 from serving.logs import Log, capture
 from serving.loop import READ, Loop
 from serving.runner import Runner
@@ -297,9 +297,7 @@ def prepare(settings: Config) -> None:
     raise_file_limit()
     memory.keep_freed()
     os.environ.update(config.environment_for_script(settings))
-    for folder in (str(Path(settings.entry_script).parent), settings.source_directory):
-        if folder not in sys.path:
-            sys.path.append(folder)
+    make_importable(settings.entry_script, settings.source_directory)
     add_shims()
 
 

@@ -15,6 +15,7 @@ SITE, SERVING, SOURCE, MODELS, CONDA = (
     "/opt/azureml-models",
     "/opt/conda",
 )
+START: Final = f"{SERVING}/serving/__main__.py"
 PORT: Final = 5001
 USER_ID: Final = 10001
 BASE_ARGUMENT: Final = "BASE_IMAGE"
@@ -142,8 +143,9 @@ def _final(recipe: Recipe) -> list[str]:
         f"USER {USER_ID}:{USER_ID}",
         f"EXPOSE {PORT}",
         "HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=4 \\",
-        f"  CMD {json.dumps(['python', '-c', _HEALTH])}",
-        'CMD ["python", "-m", "serving"]',
+        f"  CMD {json.dumps(['python', '-I', '-c', _HEALTH])}",
+        # Not `-m serving`: that would start a serving.py of the script's.
+        f"CMD {json.dumps(['python', START])}",
         # The model is the last layer: a new one reinstalls and copies nothing else.
         f"COPY models {MODELS}",
         *(f"ENV {name}={_quoted(value)}" for name, value in sorted(models.items())),

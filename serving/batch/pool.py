@@ -23,6 +23,11 @@ from serving.batch.progress import Console
 
 _STARTS = 3
 _END_SECONDS = 10.0
+_START = (
+    "import sys; sys.path[:] = [sys.argv[1], *filter(None, sys.path)]; from serving.batch import worker; "
+    "sys.exit(worker.main(int(sys.argv[2]), int(sys.argv[3])))"
+)
+"""Not `-m`: that would look in the current folder first, where the script may have a module of the server's name."""
 
 
 class StartError(Exception):
@@ -52,15 +57,13 @@ class Worker:
         self.error = ""
         self.pipe, theirs = Pipe()
         folder = str(Path(__file__).resolve().parent.parent.parent)
-        path = os.environ.get("PYTHONPATH")
         read, write = os.pipe()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "serving.batch.worker", str(theirs.fileno()), str(os.getpid())],
+            [sys.executable, "-c", _START, folder, str(theirs.fileno()), str(os.getpid())],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=write,
             stderr=write,
-            env={**os.environ, "PYTHONPATH": f"{folder}{os.pathsep}{path}" if path else folder},
             start_new_session=True,
         )
         theirs.close()

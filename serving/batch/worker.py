@@ -10,13 +10,13 @@ import sys
 import traceback
 from dataclasses import asdict
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
 from serving.batch.calls import Caller
 from serving.batch.plan import MiniBatch
 from serving.batch.styles import style_of
 from serving.config import Config, environment_for_script
+from serving.importing import make_importable
 from serving.script import Script
 from serving.shimming import add_shims
 from serving.worker import SCRIPT_FAILED, script_traceback
@@ -62,9 +62,7 @@ def _start(settings: dict[str, Any]) -> Script:
     )
     os.environ.update(environment_for_script(config))
     os.environ.setdefault("AZUREML_BI_OUTPUT_PATH", settings["output"])
-    for folder in (str(Path(config.entry_script).parent), config.source_directory):
-        if folder not in sys.path:
-            sys.path.append(folder)
+    make_importable(config.entry_script, config.source_directory)
     add_shims()
     sys.argv = [config.entry_script, *settings["arguments"]]
     script = Script(config.entry_script)
@@ -92,7 +90,3 @@ def _shutdown() -> None:
     end = getattr(sys.modules.get("entry_module"), "shutdown", None)
     if callable(end):
         end()
-
-
-if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]), int(sys.argv[2])))

@@ -250,7 +250,7 @@ def start(
     stderr = folder / "stderr"
     with stderr.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "serving", "--config", str(folder / "replica.json")],
+            [sys.executable, str(ROOT / "serving/__main__.py"), "--config", str(folder / "replica.json")],
             cwd=source,
             env={**os.environ, "PYTHONPATH": str(ROOT), **(environ or {})},
             stdin=subprocess.DEVNULL,

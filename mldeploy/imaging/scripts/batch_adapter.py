@@ -20,14 +20,15 @@ _script: Any = None
 def init() -> None:
     """Load the entry script of the image and call its init()."""
     global _script  # noqa: PLW0603 -- the driver calls plain functions
-    for folder in ("/opt/site", "/opt/serving"):
-        if folder not in sys.path and os.path.isdir(folder):  # noqa: PTH112
-            sys.path.insert(0, folder)
+    # In front of all else, so that no module of the script's can hide the server's.
+    folders = [folder for folder in ("/opt/serving", "/opt/site") if os.path.isdir(folder)]  # noqa: PTH112
+    sys.path[:] = [*folders, *(entry for entry in sys.path if entry not in folders)]
+    from serving.importing import make_importable
     from serving.script import Script
     from serving.shimming import add_shims
 
+    make_importable(os.environ["SERVING_ENTRY_SCRIPT"], os.environ["SERVING_SOURCE_DIRECTORY"])
     add_shims()
-    sys.path.insert(0, os.environ["SERVING_SOURCE_DIRECTORY"])
     _script = Script(os.environ["SERVING_ENTRY_SCRIPT"])
     _script.init()
 

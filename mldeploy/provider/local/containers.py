@@ -17,6 +17,7 @@ from typing import Any, Final, cast
 
 import httpx
 
+from mldeploy.imaging.dockerfile import START
 from mldeploy.provider.framework.resource import ProvisionError
 
 _DEFAULT: Final = "unix:///var/run/docker.sock"
@@ -190,7 +191,7 @@ def create_body(
     variables = {"HOME": "/tmp", **environment, "SERVING_PORT": "null"}  # noqa: S108
     return {
         "Image": image,
-        "Cmd": ["python", "-m", "serving", "--config", f"{FOLDER}/replica.json"],
+        "Cmd": ["python", START, "--config", f"{FOLDER}/replica.json"],
         "Env": [f"{name}={value}" for name, value in sorted(variables.items())],
         "User": f"{user}:{os.getgid() or user}",
         "Labels": {"io.mldeploy.image": image},

@@ -256,7 +256,7 @@ def _launch(
     python = environments.python(str(inputs["environment_digest"]))
     environment = processes.clean_environment(extra)
     environment["PATH"] = f"{python.parent}{os.pathsep}{environment.get('PATH', os.defpath)}"
-    argv = [str(python), "-m", "serving", "--config", str(run.path / "replica.json")]
+    argv = [str(python), str(serving / "serving/__main__.py"), "--config", str(run.path / "replica.json")]
     pid = processes.start_detached(argv, cwd=run.path / "source", env=environment, log=run.log)
     run.started(pid)
     return pid
