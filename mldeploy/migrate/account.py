@@ -68,7 +68,7 @@ def _calls(cell: Cell, foreign: set[str], objects: set[str]) -> Iterator[Site]:
             owner is not None
             and owner not in LOOKUPS
             and not foreign & set(name)
-            and (len(name) < 2 or name[-2][:1].isupper())
+            and (len(name) < 2 or name[-2] == "azureml" or name[-2][:1].isupper())
         ):
             yield Site(cell.where(node.lineno), ".".join(name[-2:]), written)
         elif isinstance(node.func, ast.Attribute) and (

@@ -15,13 +15,13 @@ from mldeploy.migrate.draft import Draft
 from mldeploy.migrate.findings import Finding, MigrateError, Outcome
 from mldeploy.migrate.images import Images
 from mldeploy.migrate.models import Models
-from mldeploy.migrate.plan import Plan, Planned, listed
+from mldeploy.migrate.plan import Plan, Planned, listed, stack_of
 from mldeploy.migrate.reading import State
 from mldeploy.migrate.rows_services import FPGA
 from mldeploy.migrate.scripts import cells_of, read_script
 from mldeploy.migrate.services import Services, service_name
 from mldeploy.migrate.table import by_name
-from mldeploy.migrate.targets import Targets
+from mldeploy.migrate.targets import LOCAL, Targets
 from mldeploy.migrate.v1 import COMPUTES, IMAGES, REGISTERS
 from mldeploy.migrate.values import Call, Unknown, each
 from mldeploy.migrate.write import render
@@ -131,7 +131,8 @@ def _script(path: Path, draft: Draft, options: Options) -> None:
             models.register(call)
     plan = Plan(draft)
     plan.read([call for call in state.stated if call not in fpga])
-    for planned in plan.services:
+    # What the script itself ran locally says most about the local stack.
+    for planned in sorted(plan.services, key=lambda one: stack_of(one) != LOCAL):
         _deploy(planned, draft, models, images, services)
     _batches(state.stated, draft, models, images, services)
     _images([call for call in state.stated if call not in fpga], plan, draft, (models, images))

@@ -96,9 +96,8 @@ class Draft:
             call.values[name] = next(
                 (one for one in value.values if not isinstance(one, Unknown)), value.values[0]
             )
-            plain = all(isinstance(one, str | int | float) for one in value.values) and not is_secret_name(
-                name
-            )
+            plain = all(isinstance(one, str | int | float) for one in value.values)
+            plain = plain and not (is_secret_name(name) or "key" in name)
             text = " or ".join(repr(one) for one in value.values) if plain else "one of several"
             if not any(secret_form(str(one)) for one in value.values):
                 why = f"{text}, by a condition that only running the script tells; the first is taken"

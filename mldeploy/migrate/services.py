@@ -145,6 +145,9 @@ class Services:
             entry["auth_enabled"] = True
             why = "tokens are not supported: clients send `Authorization: Bearer <key>` with a key that does not expire"
             self._draft.decide(deployment, "token_auth_enabled", file, path, why)
+        keyed = any(deployment.get(f"{which}_key") is not None for which in ("primary", "secondary"))
+        if keyed and isinstance(deployment.get("auth_enabled"), Unknown | Variable):
+            entry["auth_enabled"] = True  # Only running the script tells; keys are there for a reason.
         on = entry.get("auth_enabled", deployment.owner != "AciWebservice")
         for which in ("primary", "secondary"):
             if deployment.get(f"{which}_key") is None:
@@ -271,6 +274,9 @@ class Services:
                 Outcome.CHANGED, deployment.where, f"{deployment.owner}", f"services.{name}", why
             )
             return
+        there = self._draft.files.get(file, {}).get("services", {})
+        if deployment.owner != "LocalWebservice" and name in there:
+            return
         self._local_models(what, deployment)
         entry = self._draft.entry(file, "services", name)
         given = _number(deployment.get("port"))
@@ -388,8 +394,6 @@ def service_name(planned: Planned, models: list[str], draft: Draft) -> str:
 
 
 def _number(value: Any) -> float | None:
-    if isinstance(value, bool):
-        return None
     if isinstance(value, int | float):
-        return float(value)
+        return None if isinstance(value, bool) else float(value)
     return float(value) if isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)?", value) else None

@@ -155,6 +155,8 @@ FUNCTIONS: Final[dict[tuple[str, ...], str]] = {
     ("AksWebservice", "deploy"): "Webservice.deploy",
     ("ContainerImage", "create"): "Image.create",
     ("ContainerImage",): "Image",
+    ("azureml", "deploy"): "mlflow.azureml.deploy",
+    ("azureml", "build_image"): "mlflow.azureml.build_image",
     ("Model", "list"): "Model",
     ("Image", "list"): "Image",
     ("ContainerImage", "list"): "Image",
