@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import re
 from collections.abc import Iterator
@@ -20,6 +21,17 @@ from mldeploy.artifacts.conda_names import CONDA_ONLY, INTERPRETER_PARTS, SERVED
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 DEFAULT_PYTHON = f">={PYTHONS[0]},<3.14"
 _OPTIONS = ("--index-url", "-i", "--extra-index-url", "--find-links", "-f", "--no-binary", "--only-binary")
+# `name` and `prefix` say where conda would put it, `channels` where from: nothing that a service could notice.
+_KEYS = ("name", "channels", "dependencies", "prefix")
+_ELSEWHERE = {"variables": "write them in the manifest: images.<name>.environment_variables"}
+_MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+"""Byte order marks that pip understands, too: editors on Windows and PowerShell's `>` write them."""
 _MATCH = re.compile(
     r"(?:(?P<channel>[\w.\-/]+)::)?(?P<name>[A-Za-z0-9_.\-]+)\s*(?:\[(?P<bracket>[^\]]*)\])?\s*(?P<version>.*)"
 )
@@ -68,11 +80,11 @@ def read(file: Path, shown: str) -> CondaFile:
     found = CondaFile()
     try:
         parser: Any = YAML(typ="rt")
-        loaded: Any = parser.load(file.read_text("utf-8"))
+        loaded: Any = parser.load(_text(file))
     except OSError as error:
         found.errors.append(f"{shown}: {error.strerror or error}")
         return found
-    except (MarkedYAMLError, UnicodeDecodeError) as error:
+    except (MarkedYAMLError, UnicodeError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{shown}:{mark.line + 1}" if mark else shown
         found.errors.append(f"{where}: no valid YAML: {getattr(error, 'problem', None) or error}")
@@ -90,6 +102,13 @@ class _Reader:
             self._found.errors.append(f"{self._shown}: must be a mapping with `dependencies`")
             return
         document = cast("dict[str, Any]", loaded)
+        for key in document:
+            if key not in _KEYS:
+                known = ", ".join(_KEYS)
+                hint = _ELSEWHERE.get(key, f"allowed: {known}")
+                self._fault(
+                    f"{self._shown}:{loaded.lc.key(key)[0] + 1}", f"{key!r} has no effect here; {hint}"
+                )
         dependencies: Any = document.get("dependencies") or []
         if not isinstance(dependencies, list):
             self._found.errors.append(f"{self._shown}: `dependencies` must be a list")
@@ -189,8 +208,8 @@ class _Reader:
             self._fault(where, f"{name} includes itself")
             return
         try:
-            lines = list(_logical_lines(target.read_text("utf-8")))
-        except (OSError, UnicodeDecodeError) as error:
+            lines = list(_logical_lines(_text(target)))
+        except (OSError, UnicodeError) as error:
             self._fault(where, f"-r {name}: {getattr(error, 'strerror', None) or error}")
             return
         prefix = self._shown.rsplit("/", 1)[0] + "/" if "/" in self._shown else ""
@@ -213,12 +232,19 @@ class _Reader:
             requirement = Requirement(text)
         except InvalidRequirement as error:
             if re.match(r"(git|hg|svn|bzr)\+|https?://", text):
-                hint = "write it as `name @ " + re.sub(r"(?<=://)[^/@\s]+@", "", text) + "`"
+                hint = f"write it as `name @ {_without_credentials(text)}`"
             else:
                 hint = str(error).splitlines()[0]
             self._fault(where, f"{text!r} is no pip requirement: {hint}")
             return
         name = canonicalize_name(requirement.name)
+        if (requirement.url or "").startswith("file:") or re.match(r"[./]", requirement.url or ""):
+            self._fault(
+                where,
+                f"{text!r} is a file of the machine that wrote this: write `{requirement.name}==<version>`, or put "
+                f"the wheel beside {self._file.name} and write its name",
+            )
+            return
         if name in SERVED:
             self._found.served.append(name)
             return
@@ -230,6 +256,18 @@ class _Reader:
             text = f"inference-schema[{extras}]" if extras else ""
         if text:
             self._found.entries.append(Entry(text, where, name, conda))
+
+
+def _text(file: Path) -> str:
+    data = file.read_bytes()
+    return data.decode(next((name for mark, name in _MARKS.items() if data.startswith(mark)), "utf-8"))
+
+
+def _without_credentials(text: str) -> str:
+    """An address as a message may repeat it. The user of ssh is none: without it there is no login."""
+    if re.match(r"(git\+)?ssh://", text):
+        return re.sub(r"(?<=://)([^/@:\s]+):[^/@\s]+@", r"\1@", text)
+    return re.sub(r"(?<=://)[^/@\s]+@", "", text)
 
 
 def _logical_lines(text: str) -> Iterator[tuple[int, str]]:

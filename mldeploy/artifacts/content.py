@@ -75,6 +75,11 @@ ALWAYS_IGNORED = (
     ".ipynb_checkpoints/",
     ".pytest_cache/",
     ".venv/",
+    # What editors leave beside a file while it is open.
+    "*~",
+    "*.sw[a-p]",
+    "#*#",
+    ".#*",
 )
 
 

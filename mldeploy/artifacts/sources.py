@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
@@ -82,12 +84,17 @@ def tracking_uri(root: Path) -> str:
     """
     if named := os.environ.get("MLFLOW_TRACKING_URI"):
         return named
-    if (root / "mlflow.db").is_file() and not (root / "mlruns").is_dir():
+    # As MLflow 3 decides: beside its database, `mlruns` has artifacts only; a store of files has `meta.yaml` there.
+    if (root / "mlflow.db").is_file() and not any((root / "mlruns").glob("*/meta.yaml")):
         return f"sqlite:///{(root / 'mlflow.db').absolute()}"
     return (root / "mlruns").absolute().as_uri()
 
 
 def _ask_mlflow(source: str, tracking: str, run: str, path: str) -> Path:
+    if tracking.startswith("sqlite:///"):
+        return _inside_run(
+            source, *_from_database(source, Path(tracking.removeprefix("sqlite:///")), run, path)
+        )
     client = mlflow_client(source, tracking)
     try:
         uri = str(client.get_run(run).info.artifact_uri)
@@ -97,6 +104,39 @@ def _ask_mlflow(source: str, tracking: str, run: str, path: str) -> Path:
         raise
     except Exception as error:
         raise mlflow_error(source, tracking, error) from None
+
+
+def _from_database(source: str, database: Path, run: str, path: str) -> tuple[Path, str]:
+    """The folder that a path of a run's outputs is in, and the path in there.
+
+    Read without MLflow: mlflow-skinny, which is what one installs for this, has no reader for its own default store.
+    Since MLflow 3 a logged model is no output of its run, but is found under the run's name for it.
+    """
+    name, _, rest = path.partition("/")
+    try:
+        with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)) as store:
+            found = store.execute("SELECT artifact_uri FROM runs WHERE run_uuid = ?", (run,)).fetchone()
+            has_models = store.execute("SELECT 1 FROM sqlite_master WHERE name = 'logged_models'").fetchone()
+            model = (
+                has_models
+                and store.execute(
+                    "SELECT artifact_location FROM logged_models WHERE source_run_id = ? AND name = ? "
+                    "ORDER BY creation_timestamp_ms DESC",
+                    (run, name),
+                ).fetchone()
+            )
+    except sqlite3.Error as error:
+        raise ContentError(f"{source}: {error} (runs are read from {database})") from None
+    if found is None:
+        raise ContentError(f"{source}: Run '{run}' not found (runs are read from {database})")
+    outputs = _local_folder(str(found[0]))
+    if model and not (outputs is not None and (outputs / name).exists()):
+        outputs, path = _local_folder(str(model[0])), rest or "."
+    if outputs is None:
+        raise ContentError(
+            f"{source}: its outputs are at {_shown(str(found[0]))}: set MLFLOW_TRACKING_URI to a server"
+        )
+    return outputs if outputs.is_absolute() else database.parent / outputs, path
 
 
 def mlflow_client(source: str, tracking: str) -> Any:

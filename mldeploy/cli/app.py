@@ -119,7 +119,8 @@ def _explained(error: Exception, *, as_json: bool) -> int:
             return _click_error(error)
     print(text, file=sys.stderr)
     if as_json:
-        print(json.dumps({"result": "failed", "errors": errors}, ensure_ascii=False))
+        valid = {"valid": False} if isinstance(error, ManifestErrors) else {}
+        print(json.dumps({"result": "failed", **valid, "errors": errors}, ensure_ascii=False))
     return code
 
 

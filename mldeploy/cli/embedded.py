@@ -55,7 +55,7 @@ class EmbeddedRunner:
             settings.parallel = options.parallel
         result = getattr(engine, operation.value)(settings)
         display.close(result)
-        return Outcome(result.ok, result.changes, result.error)
+        return Outcome(result.ok, result.changes, result.error, engine.interrupted)
 
 
 class _Taken(Display):

@@ -50,6 +50,8 @@ class Outcome:
     ok: bool
     changes: dict[str, int] = field(default_factory=dict[str, int])
     error: str | None = None
+    interrupted: bool = False
+    """Whether somebody pressed Ctrl-C: running steps were finished, no new ones begun."""
 
     def summary(self) -> dict[str, Any]:
         """The last line of ``--json``."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -32,10 +35,11 @@ class PulumiRunner:
         command = [self.executable, *self._arguments(operation, options)]
         if not options.json and options.events is None:
             standard_input = None if options.ask else subprocess.DEVNULL
-            done = subprocess.run(
-                command, cwd=self.session.project, env=environment, stdin=standard_input, check=False
-            )
-            return Outcome(done.returncode == 0)
+            with _interrupts_are_the_childs() as interrupted:
+                done = subprocess.run(
+                    command, cwd=self.session.project, env=environment, stdin=standard_input, check=False
+                )
+            return Outcome(done.returncode == 0, interrupted=bool(interrupted))
         environment["PULUMI_ENABLE_STREAMING_JSON_PREVIEW"] = "true"
         process = subprocess.Popen(
             command,
@@ -46,8 +50,9 @@ class PulumiRunner:
             text=True,
             encoding="utf-8",
         )
-        changes = _relay(process, options.events)
-        return Outcome(process.wait() == 0, changes)
+        with _interrupts_are_the_childs() as interrupted:
+            changes = _relay(process, options.events)
+            return Outcome(process.wait() == 0, changes, interrupted=bool(interrupted))
 
     def _select(self, environment: dict[str, str]) -> Outcome | None:
         """Make the stack when it is new. Returns an outcome only when that failed."""
@@ -89,6 +94,20 @@ class PulumiRunner:
             yield from ("--target", target)
         for pack in options.policy_packs:
             yield from ("--policy-pack", str(pack))
+
+
+@contextmanager
+def _interrupts_are_the_childs() -> Generator[list[int]]:
+    """Ctrl-C goes to the CLI as well, which finishes its running steps: wait for it, and remember the key."""
+    pressed: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield pressed
+        return
+    previous = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, previous)
 
 
 def _path() -> str:

@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import sys
 from pathlib import Path
 from typing import Final
+
+import mldeploy
+from mldeploy.manifest import schema
+
+_SCHEMA: Final = "manifest.v1.schema.json"
 
 _SETTINGS: Final = """\
 name: {name}
 description: Models deployed by mldeploy
-runtime: python
+runtime:
+  name: python
+  options:
+    toolchain: pip
+    # Where mldeploy is installed: `pulumi` runs the program with it. As seen from this folder.
+    virtualenv: {virtualenv}
 backend:
   url: file://.pulumi-state
+plugins:
+  providers:
+    - name: mldeploy
+      path: {provider}
 """
 _PROGRAM: Final = '''\
 """The Pulumi program: load the manifest of the selected stack, compose its resources, export what they answer to."""
@@ -55,7 +72,14 @@ def project_files(folder: Path) -> dict[str, str]:
             f"{folder / '__main__.py'} exists and is not a project's program; move it, or give another --output"
         )
     name = re.sub(r"[^A-Za-z0-9_.-]+", "-", folder.name).strip("-.") or "models"
-    files = {"Pulumi.yaml": _SETTINGS.format(name=name), "__main__.py": _PROGRAM}
+    settings = _SETTINGS.format(
+        name=name,
+        virtualenv=os.path.relpath(sys.prefix, folder),
+        provider=os.path.relpath(Path(mldeploy.__file__).parent / "provider/bin", folder),
+    )
+    files = {"Pulumi.yaml": settings, "__main__.py": _PROGRAM}
+    if not (folder / _SCHEMA).exists():  # the manifests name it, for editors
+        files[_SCHEMA] = json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
     if not (folder / ".gitignore").exists():
         files[".gitignore"] = _IGNORED
     return files

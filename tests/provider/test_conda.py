@@ -187,3 +187,47 @@ def test_no_document_gives_a_traceback(tmp_path, document):
 
     found = read(tmp_path, json.dumps({"dependencies": document}))
     assert all(error.startswith("scripts/") for error in found.errors)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "variables:\n  A: b\ndependencies: []\n",
+            "conda.yml:1: 'variables' has no effect here; write them in the manifest",
+        ),
+        (
+            "dependencies: []\nplatforms: [linux-64]\n",
+            "conda.yml:2: 'platforms' has no effect here; allowed: name,",
+        ),
+        ("dependencies: []\ndependancies: [numpy]\n", "conda.yml:2: 'dependancies' has no effect here"),
+        (
+            "dependencies:\n- pip:\n  - git+ssh://git@host.example/a/b.git\n",
+            "conda.yml:3: 'git+ssh://git@host.example/a/b.git' is no pip requirement: "
+            "write it as `name @ git+ssh://git@host.example/a/b.git`",
+        ),
+        (
+            "dependencies:\n- pip:\n  - https://me:word@host.example/a.whl\n",
+            "write it as `name @ https://host.example/a.whl`",
+        ),
+        (
+            "dependencies:\n- pip:\n  - numpy @ file:///home/conda/work/numpy\n",
+            "conda.yml:3: 'numpy @ file:///home/conda/work/numpy' is a file of the machine that wrote this: write "
+            "`numpy==<version>`",
+        ),
+    ],
+)
+def test_what_pip_cannot_use_is_said_with_its_line(tmp_path, text, words):
+    (error,) = read(tmp_path, text).errors
+    assert words in error
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+def test_files_of_windows_editors_are_read(tmp_path, encoding, ends):
+    mark = {"utf-16-le": b"\xff\xfe", "utf-16-be": b"\xfe\xff"}.get(encoding, b"")
+    text = ends.join(["# größer", "numpy==2.0", ""])
+    write(tmp_path, "scripts/requirements.txt", "").write_bytes(mark + text.encode(encoding))
+    conda_yml = ends.join(["dependencies:", "- pip:", "  - -r requirements.txt", ""])
+    write(tmp_path, "scripts/conda.yml", "").write_bytes(mark + conda_yml.encode(encoding))
+    assert lines(conda.read(tmp_path / "scripts/conda.yml", "conda.yml")) == ["numpy==2.0"]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import builtins
+import sqlite3
+from contextlib import closing
 
 import pytest
 
 from mldeploy.artifacts.content import ContentError
-from mldeploy.artifacts.sources import inside, locate
+from mldeploy.artifacts.sources import inside, locate, tracking_uri
 
 from .conftest import write
 
@@ -81,3 +83,47 @@ class TestRuns:
             locate(f"runs:/{run_id}/../../../x", project)
         with pytest.raises(ContentError, match="0123456789abcdef"):
             locate("runs:/0123456789abcdef0123456789abcdef/outputs", project)
+
+
+class TestDatabase:
+    """Against the tables that MLflow 3 makes by default, as mlflow-skinny cannot read them itself."""
+
+    @pytest.fixture
+    def store(self, project, monkeypatch):
+        monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        with closing(sqlite3.connect(project / "mlflow.db")) as made:
+            made.execute("CREATE TABLE runs (run_uuid TEXT, artifact_uri TEXT)")
+            made.execute(
+                "CREATE TABLE logged_models (source_run_id TEXT, name TEXT, artifact_location TEXT, "
+                "creation_timestamp_ms INTEGER)"
+            )
+            outputs = write(project, "mlruns/1/abc/artifacts/outputs/model.txt", "from a run").parents[1]
+            made.execute("INSERT INTO runs VALUES ('abc', ?)", (str(outputs),))
+            made.execute("INSERT INTO runs VALUES ('far', 's3://bucket/far')")
+            logged = write(project, "mlruns/1/models/m-1/artifacts/MLmodel", "flavors: {}").parent
+            made.execute("INSERT INTO logged_models VALUES ('abc', 'model', ?, 1)", (logged.as_uri(),))
+            made.commit()
+        return project
+
+    def test_outputs_beside_a_database(self, store):
+        assert locate("runs:/abc/outputs/model.txt", store).read_text() == "from a run"
+
+    def test_a_logged_model_is_found_by_its_name(self, store):
+        assert (locate("runs:/abc/model", store) / "MLmodel").is_file()
+        assert locate("runs:/abc/model/MLmodel", store).is_file()
+
+    @pytest.mark.parametrize(
+        ("source", "words"),
+        [
+            ("runs:/none/outputs", "Run 'none' not found"),
+            ("runs:/abc/other", "the run has no output 'other'"),
+            ("runs:/far/outputs", "its outputs are at s3://bucket/far: set MLFLOW_TRACKING_URI"),
+        ],
+    )
+    def test_what_is_not_there(self, store, source, words):
+        with pytest.raises(ContentError, match=words):
+            locate(source, store)
+
+    def test_a_store_of_files_wins_as_it_does_for_mlflow(self, store):
+        write(store, "mlruns/0/meta.yaml", "name: Default")
+        assert tracking_uri(store) == (store / "mlruns").as_uri()

@@ -9,7 +9,14 @@ import typer
 
 from mldeploy.cli.commands.deploy import EngineOption, PackOption, YesOption
 from mldeploy.cli.operation import EngineChoice, Operation, RunOptions
-from mldeploy.cli.options import DEFAULT_STACK, EXIT_FAILED, ProjectOption, ServiceArgument, StackOption
+from mldeploy.cli.options import (
+    DEFAULT_STACK,
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    ProjectOption,
+    ServiceArgument,
+    StackOption,
+)
 from mldeploy.cli.options import session as open_session
 from mldeploy.cli.runner import prepare
 from mldeploy.edits.changes import uncommitted
@@ -79,4 +86,4 @@ def _carry_out(
     if not outcome.ok:
         how = "as it was" if edit.undo() else "as somebody else wrote it meanwhile"
         print(f"mldeploy: the update failed; {edit.file.name} is {how}", file=sys.stderr)
-        raise typer.Exit(EXIT_FAILED)
+        raise typer.Exit(EXIT_INTERRUPTED if outcome.interrupted else EXIT_FAILED)

@@ -16,6 +16,7 @@ from mldeploy.cli.operation import EngineChoice, Operation, Outcome, RunOptions
 from mldeploy.cli.options import (
     DEFAULT_STACK,
     EXIT_FAILED,
+    EXIT_INTERRUPTED,
     CreateOption,
     JsonOption,
     ProjectOption,
@@ -192,4 +193,4 @@ def _finish(outcome: Outcome, as_json: bool) -> None:
     if as_json:
         print(json.dumps(outcome.summary()))
     if not outcome.ok:
-        raise typer.Exit(EXIT_FAILED)
+        raise typer.Exit(EXIT_INTERRUPTED if outcome.interrupted else EXIT_FAILED)

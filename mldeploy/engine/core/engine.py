@@ -46,6 +46,8 @@ class Engine:
         self.backend = FileBackend(backend_path(self.project.root, backend_url, self.project.data))
         self.reference = StackReference(self.project.name, stack)
         self.passphrase = passphrase
+        self.interrupted = False
+        """Whether somebody pressed Ctrl-C while an operation ran."""
         self._sink = sink
         self.providers: dict[str, Factory] = {"mldeploy": self._own_provider, **(providers or {})}
         self._running: OperationRun | None = None
@@ -126,6 +128,7 @@ class Engine:
         def on_interrupt(number: int, frame: Any) -> None:
             if run.executor.cancelled.is_set():
                 signal.default_int_handler(number, frame)
+            self.interrupted = True
             run.deployment.note_error("canceled")
             self.cancel()
 

@@ -13,6 +13,7 @@ from mldeploy.manifest.kinds import kind
 from mldeploy.manifest.nodes import Path as NodePath
 from mldeploy.manifest.service import Service
 from mldeploy.manifest.validation import Fault
+from mldeploy.values.variables import reserved
 
 _REFERENCE = re.compile(
     r"(?:[a-zA-Z0-9.-]+(?::[0-9]+)?/)?[a-z0-9]+(?:[._/-]+[a-z0-9]+)*(?::[\w][\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?"
@@ -21,7 +22,6 @@ _RUN = re.compile(r"runs:/[A-Za-z0-9_.-]+")
 _UBUNTU = re.compile(r"ubuntu[-_:]?(\d{2})\.?(\d{2})", re.IGNORECASE)
 _PYTHON = re.compile(r"[-:]py(?:thon)?-?3\.?(\d{1,2})(?![\d])", re.IGNORECASE)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_OURS = ("AZUREML_MODEL_DIR", "SERVING_")
 
 
 def check(draft: Draft, root: Path) -> Iterator[Fault]:  # noqa: ARG001
@@ -76,8 +76,8 @@ def _image(path: NodePath, image: Image) -> Iterator[Fault]:
         where = (*path, "environment_variables", name)
         if not _VARIABLE.fullmatch(name):
             yield Fault(where, "is no name of a variable; allowed: letters, digits and '_'")
-        elif name.upper().startswith(_OURS):
-            yield Fault(where, "is set by the scoring server itself; choose another name")
+        elif reason := reserved(name):
+            yield Fault(where, reason)
 
 
 def no_secret_variables(draft: Draft, service: Service, instead: str) -> Iterator[Fault]:

@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
+from mldeploy.artifacts.content import ContentError, entries, source_ignore
 from mldeploy.manifest.draft import Draft
 from mldeploy.manifest.errors import shown, suggestion
 from mldeploy.manifest.nodes import Path as NodePath
@@ -26,13 +27,16 @@ def check(draft: Draft, root: Path) -> Iterator[Fault]:
     project = Project(root)
     for name, model in draft.models.items():
         if "://" not in model.source and not model.source.startswith(_REMOTE):
-            yield from _faults(project, "", model.source, "either", ("models", name, "source"))
+            where = ("models", name, "source")
+            faults = list(_faults(project, "", model.source, "either", where))
+            yield from faults or _inside(root, model.source, where)
     for name, image in draft.images.items():
         path: NodePath = ("images", name)
         folder = list(_faults(project, "", image.source_directory, "folder", (*path, "source_directory")))
         yield from folder
         if folder:
             continue
+        yield from _inside(root, image.source_directory, (*path, "source_directory"))
         for key, value in (("entry_script", image.entry_script), ("conda_file", image.conda_file)):
             if value is not None:
                 yield from _faults(project, image.source_directory, value, "file", (*path, key))
@@ -41,6 +45,15 @@ def check(draft: Draft, root: Path) -> Iterator[Fault]:
             for key, value in (("request", golden.request), ("response", golden.response)):
                 if value is not None:
                     yield from _faults(project, "", value, "file", ("services", name, "golden", index, key))
+
+
+def _inside(root: Path, folder: str, where: NodePath) -> Iterator[Fault]:
+    """What in a folder cannot be taken along: dangling links, links that lead out of it, pipes."""
+    source = root / folder
+    try:
+        entries(source, source_ignore(source) if source.is_dir() else None)
+    except ContentError as error:
+        yield Fault(where, str(error).replace(f"{root}/", ""))
 
 
 def _faults(project: Project, folder: str, value: str, wanted: Wanted, where: NodePath) -> Iterator[Fault]:

@@ -31,6 +31,7 @@ from mldeploy.provider.local.environments import Environments
 from mldeploy.provider.local.runs import Run, own_replica, sweep
 from mldeploy.provider.local.store import Store, copy_tree
 from mldeploy.provider.local.stored_model import SAFE_NAME
+from mldeploy.values.variables import reserved
 
 _READY_SECONDS = 300.0
 _POLL_SECONDS = 0.05
@@ -39,7 +40,6 @@ _LONGEST_DRAIN = 30.0
 _THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 # What the scoring process is told by its configuration; a script must not change it by an environment
 # variable.
-_RESERVED = ("SERVING_", "PYTHONPATH", "PYTHONHOME", "AZUREML_MODEL_DIR", "PULUMI_")
 
 _MODEL = Field(
     kind="object",
@@ -145,8 +145,10 @@ class Replica(Resource):
         if (news.get("container_image") is None) == (news.get("environment_digest") is None):
             faults.append(("environment_digest", "or container_image is required, and never both"))
         for name in _map(news.get("environment_variables")):
-            if name.startswith(_RESERVED) or "=" in name or "\0" in name:
-                faults.append((f"environment_variables.{name}", "is a name that the server sets itself"))
+            if "=" in name or "\0" in name:
+                faults.append((f"environment_variables.{name}", "is no name of a variable"))
+            elif reason := reserved(name):
+                faults.append((f"environment_variables.{name}", reason))
         if faults:
             raise CheckError(*faults)
         return {}
