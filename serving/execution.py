@@ -63,6 +63,8 @@ class Execution:
         self._timeout_ms = timeout_ms
         self._work_batch = work_batch
         self.telemetry: Telemetry | None = None
+        self.end_child: Callable[[], None] = lambda: None
+        """Does not come back in a child process that the script forked."""
         self._main: Slot | None = None
         self._lock = threading.Lock()
 
@@ -195,6 +197,7 @@ class Execution:
             slot.interruptible = True
             return function(**arguments)
         finally:
+            self.end_child()
             if slot is self._main:
                 slot.interruptible = False
             else:

@@ -35,6 +35,11 @@ class Loop:
         self._handlers[fd] = handler
         self._epoll.register(fd, events)
 
+    @property
+    def descriptors(self) -> list[int]:
+        """All that belongs to the loop, and what it watches."""
+        return [self._epoll.fileno(), self._wake_write, *self._handlers]
+
     def change(self, fd: int, events: int) -> None:
         """Wait for other events on `fd`."""
         self._epoll.modify(fd, events)

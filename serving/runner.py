@@ -235,6 +235,11 @@ class Runner:
         self._threads.append(thread)
         thread.start()
 
+    @property
+    def descriptors(self) -> list[int]:
+        """The standby thread's clock."""
+        return [self._alarm.fd]
+
     def retreat(self) -> None:
         """End the standby thread (before forking). Call it in the main thread, before `serve`."""
         self.stopping = True

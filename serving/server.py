@@ -58,6 +58,11 @@ class Server:
             self.releasing = False
         self._start_listening(sock, private=private)
 
+    @property
+    def descriptors(self) -> list[int]:
+        """The listening sockets, watched or not."""
+        return [sock.fileno() for sock in (self._private, self._public) if sock is not None]
+
     def _start_listening(self, sock: socket.socket, *, private: bool) -> None:
         if sock.fileno() not in self._listening:
             self._listening.add(sock.fileno())

@@ -33,7 +33,7 @@ _REPLACED = ("azureml.ai.monitoring", "azureml.monitoring")
 def add_shims() -> list[str]:
     """Add what is missing, at the end of the path; the names of what was added."""
     added = [name for name, module in _SHIMS.items() if not _installed(module)]
-    sys.path += [str(_FOLDER / name) for name in added]
+    sys.path += [str(_FOLDER / name) for name in (*added, "entry")]
     for name in ("azureml", "azureml.contrib", "azureml.ai"):
         module = sys.modules.get(name)
         if module is not None:  # imported before the path was complete

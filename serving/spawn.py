@@ -81,6 +81,7 @@ def _child(
         wires.ours.close()
         master.close_in_child()
         die_with_parent(signal.SIGKILL)
+        os.setpgid(0, 0)
         os.dup2(wires.pipes[1][1], 1)
         os.dup2(wires.pipes[2][1], 2)
         os.set_blocking(wires.pipes[0][1], False)

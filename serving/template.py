@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from serving import channel
+from serving import channel, forks
 from serving.config import Config
 from serving.logs import capture
 from serving.script import Script
@@ -64,7 +64,7 @@ def main(settings: Config, given: Inherited) -> int:
     worker.log.info("the workers share the model of this process")
     worker.tell({"event": "template"})
     assert worker.app.swagger is not None
-    return _Template(settings, given, script, worker.app.swagger, undo, level).run()
+    return _Template(settings, given, script, worker.app.swagger, undo, level, worker.children).run()
 
 
 @dataclass
@@ -77,6 +77,7 @@ class _Template:
     swagger: Swagger
     undo: Callable[[], None]
     level: str
+    children: forks.Children
 
     def run(self) -> int:
         """Fork workers until the supervisor says stop; a forked worker's exit code comes out here too."""
@@ -109,7 +110,10 @@ class _Template:
         count = SPAWN_FDS + int(message["private"]) + int(message["public"])
         fds = [fd for fd in (receiver.take_fd() for _ in range(count)) if fd is not None]
         assert len(fds) == count, "the supervisor sent too few descriptors"
-        if os.fork():
+        self.children.own = True
+        child = os.fork() == 0
+        self.children.own = False
+        if not child:
             for fd in fds:
                 os.close(fd)
             return None
@@ -118,6 +122,7 @@ class _Template:
 
     def _work(self, fds: list[int], message: dict[str, Any]) -> int:
         """A new worker's life."""
+        os.setpgid(0, 0)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         self.undo()
         link, log, out, err, *listeners = fds

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from serving import channel, config, measure, memory, metrics, monitoring
+from serving import channel, config, forks, measure, memory, metrics, monitoring
 from serving.app import App, State
 from serving.auth import Keys
 from serving.batching import limit, work_batch
@@ -66,6 +66,7 @@ class Worker:
         self.runner = Runner(settings, self.loop, self.counters)
         tls = settings.ssl
         certificates = Certificates(tls["cert_file"], tls["key_file"], self.log) if tls else None
+        self.children = forks.Children(self._descriptors)
         self.server = Server(settings, self.loop, self.log, certificates)
         keys = Keys(settings.keys_file, self.log) if settings.auth_enabled else None
         self.app = App(settings, self.log, self.runner, keys, self.counters)
@@ -109,6 +110,7 @@ class Worker:
             telemetry = Telemetry(self.config, self._exporters, self.counters.row, self.log)
             self.app.telemetry = execution.telemetry = telemetry
             measure.connect()
+        execution.end_child = self.children.end_child
         self.app.style = script.style
         if self.app.state is State.STARTING:
             self.app.state = State.READY
@@ -122,14 +124,21 @@ class Worker:
         self.log.flush()
         return 0
 
+    def _descriptors(self) -> list[int]:
+        """What belongs to this process alone."""
+        return [*self.loop.descriptors, *self.server.descriptors, *self.runner.descriptors]
+
     def load(self) -> Script | None:
         """Import the script and call `init()`; None when that failed, which is reported then."""
         start = time.monotonic()
         try:
-            script = Script(self.config.entry_script)
-            self.use(script)
-            imported = time.monotonic()
-            script.init()
+            try:
+                script = Script(self.config.entry_script)
+                self.use(script)
+                imported = time.monotonic()
+                script.init()
+            finally:
+                self.children.end_child()
             service = os.environ.get("SERVICE_NAME", self.config.service)
             self.app.swagger = Swagger(script, service, self.config.source_directory)
         except BaseException as problem:
@@ -297,6 +306,7 @@ def prepare(settings: Config) -> None:
     raise_file_limit()
     memory.keep_freed()
     os.environ.update(config.environment_for_script(settings))
+    forks.prepare(settings.entry_script)
     make_importable(settings.entry_script, settings.source_directory)
     add_shims()
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from serving import channel, metrics, spawn
+from serving import channel, forks, metrics, spawn
 from serving.logsink import Source
 from serving.roles import Supervisor
 from serving.worker import SCRIPT_FAILED
@@ -56,6 +56,7 @@ class Workers:
         self._board = board
         self._template: Handle | None = None
         self._failures: list[float] = []
+        self._groups = forks.Groups()
         self._next_start = 0.0
         self._last_id = 0
         self._last_key = 0
@@ -204,6 +205,7 @@ class Workers:
             source.close()
         self._unwatch_channel(handle)
         self._board.clear_gauges(handle.index)
+        self._groups.end(handle.pid)
         if handle is self._template:
             self._template = None
         if self._master.stopping or handle.status is Status.RETIRING:
@@ -226,6 +228,7 @@ class Workers:
 
     def tick(self) -> None:
         """Start what is missing, kill what is overdue."""
+        self._groups.tick()
         if self._master.stopping or self._master.exit_code is not None:
             return
         now = time.monotonic()
@@ -266,9 +269,11 @@ class Workers:
         for handle in self.handles.values():
             if handle.forked_by_us:
                 os.waitpid(handle.pid, 0)
+            self._groups.end(handle.pid)
             for source in handle.sources:
                 source.pump()
         self.handles.clear()
+        self._groups.finish()
 
     # -- talking ----
 

@@ -12,6 +12,7 @@ from dataclasses import asdict
 from multiprocessing.connection import Connection
 from typing import Any
 
+from serving import forks
 from serving.batch.calls import Caller
 from serving.batch.plan import MiniBatch
 from serving.batch.styles import style_of
@@ -31,9 +32,13 @@ def main(fd: int, parent: int) -> int:
     if os.getppid() != parent:
         return 1
     pipe = Connection(fd)
+    children = forks.Children(lambda: [fd])
     settings: dict[str, Any] = json.loads(pipe.recv_bytes())
     try:
-        script = _start(settings)
+        try:
+            script = _start(settings)
+        finally:
+            children.end_child()
     except BaseException as problem:
         text = script_traceback(problem)
         pipe.send_bytes(json.dumps({"event": "failed", "error": text}).encode())
@@ -49,7 +54,9 @@ def main(fd: int, parent: int) -> int:
             caller = Caller(script, **asked)
             continue
         assert caller is not None
-        pipe.send_bytes(json.dumps(_answer(caller, asked, pipe)).encode())
+        answer = _answer(caller, asked, pipe)
+        children.end_child()
+        pipe.send_bytes(json.dumps(answer).encode())
     _shutdown()
     return 0
 
@@ -62,6 +69,7 @@ def _start(settings: dict[str, Any]) -> Script:
     )
     os.environ.update(environment_for_script(config))
     os.environ.setdefault("AZUREML_BI_OUTPUT_PATH", settings["output"])
+    forks.prepare(config.entry_script)
     make_importable(config.entry_script, config.source_directory)
     add_shims()
     sys.argv = [config.entry_script, *settings["arguments"]]
