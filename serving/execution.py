@@ -14,6 +14,7 @@ from typing import Any, cast
 from serving import messages, metrics
 from serving.logs import Log, current
 from serving.messages import Piece, Request, Response
+from serving.remedies import remedy
 from serving.script import InputError, Script, Style
 from serving.streaming import Stream, of_values
 from serving.telemetry import Telemetry
@@ -184,6 +185,8 @@ class Execution:
         """The answer when `run()` raised; what it raised is in the log only."""
         self._row[metrics.RUN_FAILED] += 1
         self.log.failure("run() raised an exception", problem)
+        if help_ := remedy(f"{type(problem).__name__}: {problem}"):
+            self.log.error(f"what helps: {help_}")
         return messages.error(500, _SCRIPT, failed=True)
 
     def guarded(self, slot: Slot, function: Any, arguments: dict[str, Any]) -> object:

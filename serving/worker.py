@@ -24,6 +24,7 @@ from serving.execution import Execution
 from serving.importing import make_importable
 from serving.logs import Log, capture
 from serving.loop import READ, Loop
+from serving.remedies import REMEDY, remedy
 from serving.runner import Runner
 from serving.script import Script, ScriptError
 from serving.server import SWEEP_SECONDS, Server, leaked_descriptors, raise_file_limit
@@ -163,9 +164,16 @@ class Worker:
     def _report(self, problem: BaseException) -> None:
         """Say why the script did not start: in the log and, as plain text, in the startup error file."""
         text = script_traceback(problem)
+        help_ = remedy(text)
+        more = {"remedy": help_} if help_ else {}
         self.log.error(
-            "the entry script did not start", traceback=text, models=model_tree(self.config.model_dir)
+            "the entry script did not start",
+            traceback=text,
+            models=model_tree(self.config.model_dir),
+            **more,
         )
+        if help_:
+            text += f"{REMEDY}{help_}\n"
         self.log.flush()
         if self.config.startup_error_file:
             try:

@@ -18,6 +18,7 @@ from serving.batch.plan import MiniBatch
 from serving.batch.styles import style_of
 from serving.config import Config, environment_for_script
 from serving.importing import make_importable
+from serving.remedies import REMEDY, remedy
 from serving.script import Script
 from serving.shimming import add_shims
 from serving.worker import SCRIPT_FAILED, script_traceback
@@ -41,6 +42,8 @@ def main(fd: int, parent: int) -> int:
             children.end_child()
     except BaseException as problem:
         text = script_traceback(problem)
+        if help_ := remedy(text):
+            text += f"{REMEDY}{help_}\n"
         pipe.send_bytes(json.dumps({"event": "failed", "error": text}).encode())
         return SCRIPT_FAILED
     pipe.send_bytes(json.dumps({"event": "ready", "style": style_of(script)}).encode())

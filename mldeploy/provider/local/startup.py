@@ -11,6 +11,8 @@ from typing import Any, cast
 from mldeploy.imaging.dockerfile import SOURCE
 
 _MISSING = re.compile(r"(?:ModuleNotFoundError|ImportError): No module named '([^'.]+)")
+_REMEDY = "remedy: "
+"""What the server writes after a traceback when it knows better than the error itself."""
 _WHERE = re.compile(r'File "([^"]+)", line (\d+)(?:, in (\S+))?')
 # The import name of a package that has another name on PyPI.
 _PACKAGES = {
@@ -39,7 +41,12 @@ def reason(trace: str, script: str) -> str:
     lines = [line for line in trace.strip().splitlines() if line.strip()]
     if not lines:
         return f"{script} did not start"
+    helps = lines.pop().removeprefix(_REMEDY) if len(lines) > 1 and lines[-1].startswith(_REMEDY) else ""
     last = lines[-1].strip()
+    if helps:
+        places = _WHERE.findall(trace)
+        own = [place for place in places if place[0].endswith(script)] or places
+        return f"{own[-1][0]}:{own[-1][1]}: {last}: {helps}" if own else f"{script}: {last}: {helps}"
     if match := _MISSING.search(trace):
         module = match[1]
         package = _PACKAGES.get(module, module)
