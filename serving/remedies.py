@@ -74,8 +74,8 @@ def _other_version(found: re.Match[str]) -> str | None:
 def _main(found: re.Match[str]) -> str:
     return (
         f"{found[1]} was defined in the notebook or script that saved the model. Move it into a module beside the "
-        "entry script, import it from there where the model is trained, and save the model again; or define it in the entry "
-        "script"
+        "entry script, import it from there where the model is trained, and save the model again; or define it in "
+        "the entry script"
     )
 
 
