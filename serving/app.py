@@ -105,7 +105,7 @@ class App:
         length = request.headers.get(b"content-length")
         if length is not None and int(length) > self.config.body_limit_bytes:
             return self.too_large()
-        if path == "/score" and self.state is State.STARTING:
+        if path == "/score" and self.state is State.STARTING and not _may_wait(request):
             return messages.overload(503, "The service is starting", 5)
         if b"content-encoding" in request.headers and self.decodes(request):
             given = request.header(b"content-encoding")
@@ -304,6 +304,11 @@ class App:
         """Something that was no HTTP request got an answer."""
         response.head += self._version_line
         self._log.warning("a request was refused", status=response.status, client=peer)
+
+
+def _may_wait(request: Request) -> bool:
+    """Whether a request can wait for the script in line: how others are answered depends on the script."""
+    return request.method in ("GET", "HEAD", "POST") and b"content-encoding" not in request.headers
 
 
 def _text(text: str) -> Response:

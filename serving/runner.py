@@ -133,10 +133,12 @@ class Runner:
         return requests
 
     def _late(self, request: Request) -> None:
-        waited = self._config.max_request_wait_time
-        self._answers.append(
-            (request, messages.overload(503, f"No free place within {waited} ms", self._average))
-        )
+        if self.execution is None:
+            answer = messages.overload(503, "The service is starting", 5)
+        else:
+            waited = self._config.max_request_wait_time
+            answer = messages.overload(503, f"No free place within {waited} ms", self._average)
+        self._answers.append((request, answer))
 
     def _drop_late(self) -> None:
         limit = self._loop.now - self._config.max_wait

@@ -18,6 +18,7 @@ from mldeploy.provider.framework.servicer import Provider, ProviderFailure
 from mldeploy.provider.framework.values import decode, encode
 from mldeploy.provider.local import environments, processes
 from mldeploy.provider.local.runs import runs
+from mldeploy.provider.local.supervisor import AGAIN
 
 FAKE = Path(__file__).parent / "fake" / "serving"
 
@@ -266,6 +267,10 @@ def real_stack(record, port, real_serving):
 
 
 def kill(pid: int) -> None:
+    """Kill a process for good: whoever holds the port does not start a replica again that has no order."""
+    for run in runs("replicas"):
+        if run.process() == (pid, processes.birth(pid)):
+            (run.path / AGAIN).unlink(missing_ok=True)
     born = processes.birth(pid)
     os.kill(pid, signal.SIGKILL)
     assert born and processes.wait_gone(pid, born, 10)

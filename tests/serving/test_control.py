@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.serving.replica import TEXT_SCRIPT, Replica, start
+from tests.serving.replica import TEXT_SCRIPT, Answer, Replica, start
 
 SLOW_START = "import time\ndef init(): time.sleep({})\ndef run(data): return 1\n"
 
@@ -116,6 +116,32 @@ def test_while_starting_it_lives_and_is_not_ready(replica: Callable[..., Replica
         assert (answer.status, answer.headers["Retry-After"] > "0") == (503, True)
     one.wait_ready()
     assert one.request("/score", "{}").json == 1
+
+
+def test_requests_wait_for_a_worker_that_is_starting(replica: Callable[..., Replica]) -> None:
+    one = replica(SLOW_START.format(0.7), max_request_wait_time=20_000)
+    for _ in range(2):
+        (pid,) = one.workers
+        os.kill(pid, signal.SIGKILL)
+        answers: list[Answer] = []
+        clients = [
+            threading.Thread(target=lambda: answers.append(one.request("/score", "{}"))) for _ in range(5)
+        ]
+        for client in clients:
+            client.start()
+        for client in clients:
+            client.join()
+        assert [answer.status for answer in answers] == [200] * 5
+        assert one.workers != [pid]
+
+
+def test_requests_wait_only_so_long_for_a_worker_that_is_starting(replica: Callable[..., Replica]) -> None:
+    one = replica(SLOW_START.format(3), max_request_wait_time=300)
+    os.kill(one.workers[0], signal.SIGKILL)
+    answer = one.request("/score", "{}")
+    assert (answer.status, answer.json["message"]) == (503, "The service is starting")
+    assert answer.seconds > 0.25
+    assert answer.headers["Retry-After"] == "5"
 
 
 def test_workers_share_one_socket(replica: Callable[..., Replica]) -> None:

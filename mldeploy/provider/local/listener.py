@@ -190,7 +190,7 @@ def _start(ctx: Context, run: Run, inputs: Mapping[str, Any]) -> int:
         "port": port,
         "control": str(run.control),
         "tls": bool(inputs.get("ssl_enabled")),
-        "adopt": [{"replica": holder.ident, "control": str(holder.control)}] if holder else [],
+        "adopt": [_known(holder)] if holder else [],
         "error_file": str(error_file),
         "active_file": str(run.path / "active.json"),
     }
@@ -212,11 +212,18 @@ def _start(ctx: Context, run: Run, inputs: Mapping[str, Any]) -> int:
     return pid
 
 
+def _known(replica: Run) -> dict[str, str]:
+    """A replica as the supervisor knows it."""
+    again = str(replica.path / supervisor.AGAIN)
+    return {"replica": replica.ident, "control": str(replica.control), "again": again}
+
+
 def _switch(run: Run, inputs: Mapping[str, Any]) -> None:
     ident, port = str(inputs["replica"]), int(inputs["port"])
     replica = Run("replicas", ident)
     try:
-        run.call("switch", timeout=_SWITCH_SECONDS, replica=ident, control=str(replica.control))
+        known = _known(replica)
+        run.call("switch", timeout=_SWITCH_SECONDS, send=None, **known)
     except ControlError as error:
         raise ProvisionError(
             f"service {inputs['service']}: replica {ident} cannot take port {port} ({error}); "

@@ -13,8 +13,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mldeploy.provider.framework.resource import ProvisionError
+from mldeploy.provider.local.claims import write_json
+from mldeploy.provider.local.launch import birth
 
 _POLL_SECONDS = 0.05
+RECORD = "process.json"
 _LAUNCHER = Path(__file__).with_name("launch.py")
 # What a service may know of the environment it is started from: nothing that could be a secret.
 _PASSED = (
@@ -29,8 +32,17 @@ def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return {name: os.environ[name] for name in _PASSED if name in os.environ} | dict(extra or {})
 
 
-def start_detached(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], log: Path) -> int:
+def start_detached(
+    argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], log: Path, again: Path | None = None
+) -> int:
     """Start a process in a session of its own, standard input closed, output appended to ``log`` (mode 0600).
+
+    Args:
+        argv: program and arguments.
+        cwd: its working directory.
+        env: its whole environment.
+        log: where its output goes.
+        again: a file that will say how to start it again; the new process is recorded in ``process.json`` beside it.
 
     Returns:
         Its process id.
@@ -40,6 +52,8 @@ def start_detached(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], lo
     """
     log.touch(mode=0o600)
     order = {"argv": list(argv), "cwd": str(cwd), "env": dict(env), "log": str(log)}
+    if again is not None:
+        write_json(again, order | {"record": str(again.with_name(RECORD))})
     made = subprocess.run(
         [sys.executable, "-I", "-S", str(_LAUNCHER)],
         input=json.dumps(order), capture_output=True, text=True, check=False, env=clean_environment(),
@@ -48,28 +62,6 @@ def start_detached(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], lo
         reason = (made.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise ProvisionError(f"{argv[0]} cannot be started: {reason}")
     return int(made.stdout)
-
-
-def birth(pid: int) -> str | None:
-    """What tells a process from a later one with the same id: boot id and start time; None when it is dead
-    (a zombie is)."""
-    if sys.platform == "linux":
-        try:
-            # The command's name, in parentheses, may hold anything: count from its end.
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        except OSError:
-            return None
-        return None if fields[0] in "ZX" else f"{boot}:{fields[19]}"
-    found = subprocess.run(
-        ["ps", "-o", "stat=,lstart=", "-p", str(pid)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={"LC_ALL": "C"},
-    )
-    state, _, started = found.stdout.strip().partition(" ")
-    return None if not state or state.startswith("Z") else started.strip()
 
 
 def alive(pid: int, born: str) -> bool:

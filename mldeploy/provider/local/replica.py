@@ -31,6 +31,7 @@ from mldeploy.provider.local.environments import Environments
 from mldeploy.provider.local.runs import Run, own_replica, sweep
 from mldeploy.provider.local.store import Store, copy_tree
 from mldeploy.provider.local.stored_model import SAFE_NAME
+from mldeploy.provider.local.supervisor import AGAIN
 from mldeploy.values.variables import reserved
 
 _READY_SECONDS = 300.0
@@ -197,7 +198,9 @@ class Replica(Resource):
             return None
         if found != "ready":
             raise UnhealthyError(state, f"replica {ident} is {found}, not ready")
-        return {**state, "log": str(run.log)}, {}
+        process = run.process()
+        # Whoever holds the port starts a dead one again.
+        return {**state, "pid": process[0] if process else state["pid"], "log": str(run.log)}, {}
 
     def update(
         self,
@@ -259,7 +262,9 @@ def _launch(
     environment = processes.clean_environment(extra)
     environment["PATH"] = f"{python.parent}{os.pathsep}{environment.get('PATH', os.defpath)}"
     argv = [str(python), str(serving / "serving/__main__.py"), "--config", str(run.path / "replica.json")]
-    pid = processes.start_detached(argv, cwd=run.path / "source", env=environment, log=run.log)
+    pid = processes.start_detached(
+        argv, cwd=run.path / "source", env=environment, log=run.log, again=run.path / AGAIN
+    )
     run.started(pid)
     return pid
 

@@ -99,7 +99,7 @@ class Run:
 
     def started(self, pid: int) -> None:
         """Remember the process, in a way that a reused id cannot deceive."""
-        write_json(self.path / "process.json", {"pid": pid, "born": processes.birth(pid) or ""})
+        write_json(self.path / processes.RECORD, {"pid": pid, "born": processes.birth(pid) or ""})
 
     def process(self) -> tuple[int, str] | None:
         """(process id, birth) as remembered."""
@@ -108,7 +108,7 @@ class Run:
     @staticmethod
     def process_in(folder: Path) -> tuple[int, str] | None:
         """The same, of a run directory wherever it is."""
-        found = _json(folder / "process.json")
+        found = _json(folder / processes.RECORD)
         return (int(found["pid"]), str(found["born"])) if "pid" in found else None
 
     def alive(self) -> bool:

@@ -1,12 +1,13 @@
 """Holds the listening socket of one service and hands it to replicas. Standard library only; a few megabytes.
 
 Run isolated: ``python -I -S supervisor.py <config file>``. The config: {host, port, tls, control, error_file,
-active_file, adopt: [{replica, control}]}. It binds the port, or takes its socket from a replica that still
-has it (an earlier supervisor died). While the active replica is dead, it answers 503 itself. On the UNIX
-socket ``control`` it answers, one JSON line each:
+active_file, adopt: [{replica, control, again}]}. It binds the port, or takes its socket from a replica that still
+has it (an earlier supervisor died). A dead replica is started again, as the file ``again`` says, at once and then less
+and less often; when that takes long, or there is no such file, connections are answered with 503. On the UNIX socket
+``control`` it answers, one JSON line each:
 
 - {"cmd": "status"} -> {"ok", "state": "ready", "pid", "port", "active"}
-- {"cmd": "switch", "replica", "control"} -> the new replica accepts, then the old one releases; on failure
+- {"cmd": "switch", "replica", "control", "again"} -> the new replica accepts, then the old one releases; on failure
   the old one keeps the socket
 - {"cmd": "stop"} -> the active replica releases, the socket is closed, the process ends
 """
@@ -20,11 +21,19 @@ import signal
 import socket
 import sys
 import threading
+import time
 from typing import Any
 
 _BACKLOG = 1024
 _STEP_SECONDS = 30.0
-_WATCH_SECONDS = 2.0
+_WATCH_SECONDS = 1.0
+_REFUSE_SECONDS = 2.0
+_BACK_OFF = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+_CALM_SECONDS = 120.0
+_WAIT_SECONDS = 10.0
+_START_SECONDS = 120.0
+AGAIN = "launch.json"
+"""In a replica's folder: how to start it again."""
 _BODY = b'{"error": "no replica of this service is running: run `mldeploy up`"}'
 _HEAD = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nConnection: close\r\n"
 _UNAVAILABLE = f"{_HEAD}Retry-After: 5\r\nContent-Length: {len(_BODY)}\r\n\r\n".encode() + _BODY
@@ -38,6 +47,9 @@ class Supervisor:
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._active: dict[str, str] | None = None
+        self._deaths: list[float] = []
+        self._next_start = 0.0
+        self._started: tuple[int, float] | None = None
         self._listener = self._adopt() or self._bind()
         self._remember()
 
@@ -77,7 +89,7 @@ class Supervisor:
 
     def switch(self, request: dict[str, Any]) -> dict[str, Any]:
         """Give the socket to another replica; it accepts before the old one stops to."""
-        new = {"replica": request["replica"], "control": request["control"]}
+        new = {name: str(request.get(name, "")) for name in ("replica", "control", "again")}
         with self._lock:
             old = self._active
             # Asked again for the same one: it may have lost the socket, so only believe it when it says so.
@@ -85,7 +97,10 @@ class Supervisor:
                 return {}
             _call(new["control"], {"cmd": "accept"}, self._listener.fileno())
             self._active = new
-            self._remember()
+            self._deaths, self._started = [], None
+            # A full disk must not keep the old replica from releasing.
+            with contextlib.suppress(OSError):
+                self._remember()
             if old and old != new:
                 # A dead replica has released already.
                 with contextlib.suppress(OSError, ValueError):
@@ -113,29 +128,81 @@ class Supervisor:
         control.listen(16)
         threading.Thread(target=self._accept, args=(control,), daemon=True).start()
         while not self._stopped.wait(_WATCH_SECONDS):
-            self._answer_for_the_dead()
+            self._look_after_the_replica()
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
 
+    def _look_after_the_replica(self) -> None:
+        """Start a dead replica again, and answer for it where that takes long."""
+        with self._lock:
+            if self._active is None or self._stopped.is_set():
+                return
+            if _reachable(self._active["control"]):
+                if self._started is not None:
+                    self._welcome(self._active)
+                return
+            now = time.monotonic()
+            if self._started is not None:
+                pid, since = self._started
+                if _runs(pid) and now - since < _START_SECONDS:
+                    # Connections wait for it: it answers them itself as soon as it can.
+                    if now - since > _WAIT_SECONDS:
+                        self._answer_for_the_dead()
+                    return
+                self._started = None
+            self._start_again(self._active, now)
+            if self._started is None:
+                self._answer_for_the_dead()
+
+    def _welcome(self, replica: dict[str, str]) -> None:
+        """A replica that was started again gets the socket."""
+        try:
+            _call(replica["control"], {"cmd": "accept"}, self._listener.fileno())
+        except (OSError, ValueError) as error:
+            print(
+                f"replica {replica['replica']} does not take the port: {error}", file=sys.stderr, flush=True
+            )
+            return
+        self._started = None
+
+    def _start_again(self, replica: dict[str, str], now: float) -> None:
+        if now < self._next_start or not os.path.exists(replica.get("again", "")):
+            return
+        self._deaths = [death for death in self._deaths if now - death < _CALM_SECONDS] + [now]
+        self._next_start = now + _BACK_OFF[min(len(self._deaths), len(_BACK_OFF) - 1)]
+        print(f"replica {replica['replica']} is dead and is started again", file=sys.stderr, flush=True)
+        import subprocess  # only here: it costs memory
+
+        launcher = os.path.join(os.path.dirname(os.path.abspath(__file__)), "launch.py")
+        try:
+            with open(replica["again"], "rb") as order:
+                made = subprocess.run(
+                    [sys.executable, "-I", "-S", launcher],
+                    stdin=order,
+                    capture_output=True,
+                    check=True,
+                    timeout=30,
+                )
+            self._started = (int(made.stdout), now)
+        except (OSError, ValueError, subprocess.SubprocessError) as error:
+            print(f"it cannot be started: {error}", file=sys.stderr, flush=True)
+
     def _answer_for_the_dead(self) -> None:
         """Nobody else takes these connections: without an answer clients would wait until they give up."""
-        with self._lock:
-            if self._active is None or self._stopped.is_set() or _reachable(self._active["control"]):
-                return
-            blocking = os.get_blocking(self._listener.fileno())
-            self._listener.setblocking(False)
-            try:
-                with contextlib.suppress(BlockingIOError):
-                    while True:
-                        client, _ = self._listener.accept()
-                        threading.Thread(target=self._refuse, args=(client,), daemon=True).start()
-            finally:
-                # The flag belongs to the socket, which replicas share: leave it as it was.
-                os.set_blocking(self._listener.fileno(), blocking)
+        blocking = os.get_blocking(self._listener.fileno())
+        self._listener.setblocking(False)
+        try:
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    client, _ = self._listener.accept()
+                    threading.Thread(target=self._refuse, args=(client,), daemon=True).start()
+        finally:
+            # The flag belongs to the socket, which replicas share: leave it as it was.
+            os.set_blocking(self._listener.fileno(), blocking)
 
     def _refuse(self, client: socket.socket) -> None:
         with client, contextlib.suppress(OSError):
-            client.settimeout(_WATCH_SECONDS)
+            client.settimeout(_REFUSE_SECONDS)
             if not self._config["tls"]:
                 client.sendall(_UNAVAILABLE)
             client.shutdown(socket.SHUT_WR)
@@ -198,6 +265,14 @@ def _reachable(path: str) -> bool:
             return False
         except OSError:
             return True
+    return True
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
     return True
 
 
