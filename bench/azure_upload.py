@@ -33,7 +33,7 @@ SDK = ((4, 8), (4, 32), (8, 32), (8, 64))
 def child(kind: str, path: str, account: str, concurrency: int, block: int) -> None:
     """One upload; prints seconds and peak memory."""
     from mldeploy.provider.azure import arm
-    from mldeploy.provider.azure.model_files import ModelFiles
+    from mldeploy.provider.azure.model_files import ModelFiles, ModelFilesFields
     from mldeploy.provider.framework.resource import Context
 
     source = Path(path)
@@ -46,9 +46,10 @@ def child(kind: str, path: str, account: str, concurrency: int, block: int) -> N
             "name": f"ours{time.time_ns()}",
             "source": source.name,
         }
-        checked = given | files.check(ctx, {}, given)
+        decode = ModelFilesFields.decode
+        checked = given | files.check(ctx, decode({}), decode(given))
         start, cpu = time.perf_counter(), time.process_time()
-        files.create(ctx, checked)
+        files.create(ctx, decode(checked))
     else:
         from azure.storage.blob import ContainerClient
 

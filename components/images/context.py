@@ -12,12 +12,11 @@ from components import secrets
 from components.context import Context
 from components.images.serving_extras import serving_extras
 from mldeploy.artifacts.content import ContentError, SqliteHashCache, digest_entries
-from mldeploy.artifacts.sources import locate
+from mldeploy.artifacts.sources import locate, model_entries
 from mldeploy.home import cache_dir
 from mldeploy.imaging import BuildContext, ContextModel, ContextSpec, render, training_runs
 from mldeploy.imaging.context import ImageError
 from mldeploy.manifest import Image, Model
-from mldeploy.provider.local.store import model_entries
 
 # What Azure ML's batch driver imports in the environment that it runs a deployment in.
 BATCH_PACKAGES = ("azureml-core", "azureml-dataset-runtime[fuse]")

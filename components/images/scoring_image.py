@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import pulumi
 
@@ -21,7 +22,7 @@ class ScoringImageArgs:
     """The script with `init()` and `run()`, relative to `source_directory`."""
     conda_file: pulumi.Input[str] | None = None
     """The conda environment file, relative to `source_directory`. Default: the scoring server's own packages only."""
-    runtime: pulumi.Input[str] = "python"
+    runtime: pulumi.Input[Literal["python"]] = "python"
     """The language; v1 had `python` and `spark-py`."""
     serving_extras: Sequence[str] = ()
     """Optional dependencies of the scoring server: `azure-blob`, `azure-monitor`, `parquet`, `telemetry`."""
@@ -47,7 +48,7 @@ class ScoringImage(Component):
             entry_script=args.entry_script,
             conda_file=args.conda_file,
             runtime=args.runtime,
-            serving_extras=args.serving_extras,
+            serving_extras=list(args.serving_extras) or None,
             opts=self.child(),
         )
         self.publish({"digest": environment.digest, "environment_digest": environment.environment_digest})

@@ -95,31 +95,34 @@ class AksEndpoint(Component):
         keys = self._keys() if auth else None
         workload = self._workload()
         fixed = self._fixed_objects(keys)
-        where = {
-            "kubeconfig": pulumi.Output.secret(args.kubeconfig),
+        where: dict[str, Any] = {
+            "kubeconfig": args.kubeconfig,
             "namespace": args.namespace,
             "service": self._service,
         }
-        sweep = Versions(f"{name}-versions", inputs=where, opts=self.child())
+        sweep = Versions(f"{name}-versions", **where, opts=self.child())
         versioned = self._versioned_objects(workload, [*fixed, sweep])
         version = workload.apply(version_of)
-        common = {
+        common: dict[str, Any] = {
             **where,
             "version": version,
             "replicas": args.scaling.floor,
             "tls": self._pods_speak_tls,
             "key": keys.primary if keys else None,
         }
-        ratio = args.rollout.get("max_latency_ratio")
         gate = KubernetesGate(
             f"{name}-gate",
-            inputs={**common, "max_latency_ratio": ratio, "promote": args.rollout.get("promote")},
+            **common,
+            max_latency_ratio=args.rollout.get("max_latency_ratio"),
+            promote=args.rollout.get("promote"),
             golden=[dict(request) for request in args.golden],
             opts=self.child(depends_on=versioned),
         )
         rollout = Rollout(
             f"{name}-rollout",
-            inputs={**common, **self._route(), **args.rollout},
+            **common,
+            **self._route(),
+            **args.rollout,
             opts=self.child(
                 depends_on=[gate, *versioned, *fixed],
                 custom_timeouts=pulumi.CustomTimeouts(update=_UPDATE_TIMEOUT),

@@ -44,7 +44,7 @@ class RegisteredModel(Component):
         super().__init__(name, opts)
         stored = StoredModel(
             f"{name}-files",
-            model_name=name,
+            name=name,
             source=args.source,
             version=args.version,
             description=args.description,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
 
-from mldeploy.artifacts.content import ContentError, text_digest
+from mldeploy.artifacts.content import ContentError, Entry, entries, text_digest
 from mldeploy.home import cache_dir, private_folder
 
 _RUN = re.compile(r"runs:/+(?P<run>[^/]+)/(?P<path>.+)")
@@ -40,6 +40,18 @@ def locate(source: str, root: Path) -> Path:
         # Its name, which is part of a model's content, is another one in every checkout.
         raise ContentError(f"{source!r} is the project's own folder: give a file or a folder in it")
     return inside(relative, root)
+
+
+def model_entries(source: Path) -> list[Entry]:
+    """The files of a model under its own base name, which is part of its content.
+
+    Raises:
+        ContentError: see :func:`mldeploy.artifacts.content.entries`.
+    """
+    listed = entries(source)
+    if not source.is_dir():
+        return listed
+    return [Entry(f"{source.absolute().name}/{entry.name}", entry.path, entry.size) for entry in listed]
 
 
 def inside(relative: str, root: Path) -> Path:

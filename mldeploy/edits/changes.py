@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from mldeploy.artifacts.content import ContentError, SqliteHashCache, digest_entries
-from mldeploy.artifacts.sources import locate
+from mldeploy.artifacts.sources import locate, model_entries
 from mldeploy.edits.yaml_edits import Edit, edit
 from mldeploy.engine import ResourceState, read_stack
 from mldeploy.home import cache_dir
@@ -16,7 +16,6 @@ from mldeploy.manifest.kinds import kind
 from mldeploy.manifest.loading import overlay_name
 from mldeploy.manifest.markers import CLUSTER
 from mldeploy.operations import OperationError
-from mldeploy.provider.local.store import model_entries
 from mldeploy.session import Session
 
 _ROLLOUT = "mldeploy:kubernetes:Rollout"

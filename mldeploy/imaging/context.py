@@ -15,11 +15,10 @@ from packaging.specifiers import SpecifierSet
 
 from mldeploy.artifacts import conda
 from mldeploy.artifacts.content import Entry, SqliteHashCache, digest, entries, source_ignore
-from mldeploy.artifacts.sources import inside, locate
+from mldeploy.artifacts.sources import inside, locate, model_entries
 from mldeploy.home import cache_dir
 from mldeploy.imaging import dockerfile
 from mldeploy.provider.local.environments import serving_package, serving_requirements
-from mldeploy.provider.local.store import model_entries
 
 FOLDER: Final = "build/images"
 DEFAULT_PYTHONS: Final = ("3.12", "3.11", "3.13", "3.10")

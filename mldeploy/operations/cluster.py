@@ -5,11 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from mldeploy.engine import ResourceState
 from mldeploy.operations.model import Answer, Keys, OperationError, ServiceStatus, State
 from mldeploy.operations.state import clear, current, keys_of, owner
+
+if TYPE_CHECKING:
+    from mldeploy.provider.kubernetes.rollout import RolloutFields
 
 _ROLLOUT = "mldeploy:kubernetes:Rollout"
 _CREDENTIAL = "azure-native:managedidentity:FederatedIdentityCredential"
@@ -28,13 +31,18 @@ class ClusterService:
     service_keys: ResourceState | None
     kind: str
 
+    def _rollout(self, key: str | None = None) -> RolloutFields:
+        from mldeploy.provider.kubernetes.rollout import RolloutFields
+
+        return RolloutFields.decode({**self.inputs, "key": key})
+
     def status(self, target: str) -> ServiceStatus:
         """See :class:`mldeploy.operations.model.ServiceHandle`. Why a service is not healthy is said on stderr."""
         from mldeploy.provider.kubernetes import operations
         from mldeploy.provider.kubernetes.client import ClusterError
 
         try:
-            seen = operations.look(self.inputs)
+            seen = operations.look(self._rollout())
         except ClusterError as error:
             print(f"{self.name}: {error}", file=sys.stderr)
             return ServiceStatus(self.name, target, State.UNHEALTHY, {}, None, None)
@@ -50,7 +58,7 @@ class ClusterService:
         from mldeploy.provider.kubernetes.client import ClusterError
 
         try:
-            yield from operations.logs(self.inputs, lines=lines, follow=follow)
+            yield from operations.logs(self._rollout(), lines=lines, follow=follow)
         except ClusterError as error:
             raise OperationError(str(error)) from None
 
@@ -64,9 +72,10 @@ class ClusterService:
         from mldeploy.provider.kubernetes.client import ClusterError
 
         keys = self.keys()
-        inputs = {**self.inputs, "key": keys.primary if keys else None}
         try:
-            reply = operations.score(inputs, body, content_type, timeout)
+            reply = operations.score(
+                self._rollout(keys.primary if keys else None), body, content_type, timeout
+            )
         except ClusterError as error:
             raise OperationError(f"{self.name} did not answer: {error}; see `mldeploy status`") from None
         return Answer(reply.status, reply.content_type, reply.body)

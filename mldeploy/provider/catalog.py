@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from mldeploy.provider.azure import AZURE_FUNCTIONS, AZURE_RESOURCES
 from mldeploy.provider.common.keys import ServiceKeys
 from mldeploy.provider.edge.deployment import EdgeDeployment
-from mldeploy.provider.framework.functions import Function
-from mldeploy.provider.framework.resource import Resource
+from mldeploy.provider.framework.resource import Function, Resource
 from mldeploy.provider.kubernetes.gate import KubernetesGate
 from mldeploy.provider.kubernetes.rollout import Rollout
 from mldeploy.provider.kubernetes.sweep import Versions
@@ -17,7 +18,7 @@ from mldeploy.provider.local.local_image import LocalImage
 from mldeploy.provider.local.replica import Replica
 from mldeploy.provider.local.stored_model import StoredModel
 
-RESOURCES: dict[str, Resource] = {
+RESOURCES: dict[str, Resource[Any]] = {
     resource.token: resource
     for resource in (
         StoredModel(),
@@ -34,4 +35,4 @@ RESOURCES: dict[str, Resource] = {
         *AZURE_RESOURCES,
     )
 }
-FUNCTIONS: dict[str, Function] = {function.token: function for function in AZURE_FUNCTIONS}
+FUNCTIONS: dict[str, Function[Any]] = {function.token: function for function in AZURE_FUNCTIONS}

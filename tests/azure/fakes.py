@@ -9,6 +9,7 @@ from typing import Any
 from mldeploy.provider.azure import image_presence
 from mldeploy.provider.azure.registry_login import DOCKER_HUB
 from mldeploy.provider.catalog import RESOURCES
+from mldeploy.provider.framework.resource import Live
 from mldeploy.provider.kubernetes import rollout
 
 BASE_DIGEST = f"sha256:{'b' * 64}"
@@ -35,6 +36,6 @@ def clusters(put: Put) -> None:
     for resource in RESOURCES.values():
         if "kubernetes" in type(resource).__module__:
             put(resource, "create", lambda ctx, inputs: (ctx.name, dict.fromkeys(_OUTPUTS, 0)))
-            put(resource, "update", lambda ctx, ident, state, olds, news: dict.fromkeys(_OUTPUTS, 0))
-            put(resource, "read", lambda ctx, ident, state, inputs: (dict(state), {}))
+            put(resource, "update", lambda ctx, change: dict.fromkeys(_OUTPUTS, 0))
+            put(resource, "read", lambda ctx, ident, state, inputs: Live())
             put(resource, "delete", lambda ctx, ident, state: None)

@@ -10,6 +10,7 @@ from mldeploy.provider.azure import blobs
 from mldeploy.provider.azure.model_files import ModelFiles
 from mldeploy.provider.framework.resource import Context, ProvisionError
 from tests.azure import azurite
+from tests.plain_values import Plain
 
 pytestmark = [pytest.mark.skipif(bool(azurite.why_not()), reason=azurite.why_not()), pytest.mark.timeout(240)]
 
@@ -31,7 +32,7 @@ def test_files_are_uploaded_resumed_verified_and_deleted(account, tmp_path):
     (folder / "sub").mkdir(parents=True)
     (folder / "big.bin").write_bytes(os.urandom(2 * blobs.BLOCK + 999))
     (folder / "sub/small ü.txt").write_text("small")
-    files = ModelFiles()
+    files = Plain(ModelFiles())
     given = {"account_url": account, "container": "models", "name": "m", "source": "model"}
     given |= files.check(ctx, {}, given)
     with pytest.raises(ProvisionError, match="ContainerNotFound"):

@@ -8,8 +8,9 @@ import pytest
 from mldeploy.provider.azure import blobs
 from mldeploy.provider.azure.model_files import ModelFiles
 from mldeploy.provider.framework.resource import CancelledError, CheckError, Context, ProvisionError
+from tests.plain_values import Plain
 
-FILES = ModelFiles()
+FILES = Plain(ModelFiles())
 BLOCK = 1 << 20
 BIG = 2 * BLOCK + 12345
 

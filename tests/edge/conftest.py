@@ -13,6 +13,7 @@ from mldeploy.provider.edge import client as client_module
 from mldeploy.provider.edge.deployment import EdgeDeployment
 from mldeploy.provider.framework.resource import CheckError, Context
 from tests.edge.standin import Device, Hub, HubServer, serve
+from tests.plain_values import Plain
 
 IMAGE = "cr.example.azurecr.io/diabetes@sha256:" + "a" * 64
 OTHER = "cr.example.azurecr.io/diabetes@sha256:" + "b" * 64
@@ -44,7 +45,7 @@ class Driver:
 
     def __init__(self, server: HubServer) -> None:
         self.server = server
-        self.resource = EdgeDeployment()
+        self.resource = Plain(EdgeDeployment())
         self.messages: list[str] = []
         self.ctx = Context(
             root=Path.cwd(),

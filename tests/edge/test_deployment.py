@@ -328,7 +328,7 @@ def test_a_registry_password_is_not_in_the_id_and_its_change_replaces(driver: Dr
     login["acr"]["password"] = "another"
     assert driver.up(registry_credentials=login) == "replace"
     assert driver.deployment != first
-    assert driver.resource.inputs["registry_credentials"].secret
+    assert driver.resource.resource.inputs["registry_credentials"].about.secret
 
 
 def test_a_new_connection_string_is_no_request_to_change_anything(driver: Driver) -> None:

@@ -5,9 +5,10 @@ import json
 
 import pytest
 
+from mldeploy.provider.common.login import RegistryLogin
 from mldeploy.provider.local.local_image import _log_in
 
-LOGIN = {"address": "base.example.org", "username": "puller", "password": "pull3r-password"}
+LOGIN = RegistryLogin(address="base.example.org", username="puller", password="pull3r-password")
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import pytest
 from mldeploy.provider.azure.image_presence import ImagePresence
 from mldeploy.provider.framework.resource import Context, ProvisionError
 from tests.imaging import registry as registries
+from tests.plain_values import Plain
 
 TAG = "c" * 32
 
@@ -23,7 +24,7 @@ class Presence:
         self.said = []
         self.ctx = Context(root=root, warn=self.said.append, info=self.said.append)
         self.inputs = {"server": registry.server, "repository": "p/i", "tag": TAG, **more}
-        self.resource = ImagePresence()
+        self.resource = Plain(ImagePresence())
         self.ident, outputs = self.resource.create(self.ctx, self.inputs)
         self.state = self.inputs | outputs
 

@@ -9,6 +9,7 @@ from typing import Any
 from mldeploy.provider.kubernetes.client import ClusterError, Reply
 from mldeploy.provider.kubernetes.rollout import Rollout
 from serving.metrics import Board, Counters, render
+from tests.plain_values import Plain
 
 KUBECONFIG = json.dumps(
     {
@@ -172,6 +173,6 @@ class FakeCluster:
 def first(cluster, ctx, **changes):
     """Version `old` serves."""
     cluster.add_version("s", "old")
-    _, state = Rollout().create(ctx, {**CANARY, "version": "old", **changes})
+    _, state = Plain(Rollout()).create(ctx, {**CANARY, "version": "old", **changes})
     cluster.history.clear()
     return state

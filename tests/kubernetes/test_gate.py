@@ -8,6 +8,7 @@ from mldeploy.provider.framework.resource import CancelledError, CheckError, Pro
 from mldeploy.provider.kubernetes.client import Reply
 from mldeploy.provider.kubernetes.gate import KubernetesGate
 from tests.kubernetes.fake_cluster import BASE, first
+from tests.plain_values import Plain
 
 GOLDEN = {"request": "in.json", "response": "out.json", "tolerance": 1e-6}
 
@@ -29,7 +30,7 @@ class TestGate:
 
     def test_passes_a_right_answer(self, cluster, ctx):
         cluster.add_version("s", "new")
-        _, outputs = KubernetesGate().create(ctx, self.inputs())
+        _, outputs = Plain(KubernetesGate()).create(ctx, self.inputs())
         assert outputs["passed"] == 1
         assert ("s-new:80", "/score") in cluster.requests
 
@@ -44,7 +45,7 @@ class TestGate:
         cluster.add_version("s", "new")
         cluster.answers["new"] = answer
         with pytest.raises(ProvisionError, match=match) as caught:
-            KubernetesGate().create(ctx, self.inputs())
+            Plain(KubernetesGate()).create(ctx, self.inputs())
         assert "a line of the log" in str(caught.value)
         assert "traffic was not moved" in str(caught.value)
 
@@ -53,24 +54,24 @@ class TestGate:
         cluster.add_version("s", "new")
         cluster.answers["new"] = b"[2.0]"
         inputs = self.inputs(promote="old")
-        ident, outputs = KubernetesGate().create(ctx, inputs)
+        ident, outputs = Plain(KubernetesGate()).create(ctx, inputs)
         assert outputs["passed"] == 0
         with pytest.raises(ProvisionError, match="not the answer"):
-            KubernetesGate().update(ctx, ident, outputs, inputs, self.inputs())
+            Plain(KubernetesGate()).update(ctx, ident, outputs, inputs, self.inputs())
         with pytest.raises(ProvisionError, match="not the answer"):
-            KubernetesGate().create(ctx, self.inputs(promote="new"))
+            Plain(KubernetesGate()).create(ctx, self.inputs(promote="new"))
 
     def test_compares_latency_with_what_serves(self, cluster, ctx):
         first(cluster, ctx)
         cluster.add_version("s", "new")
         cluster.answers["new"] = lambda _: Reply(200, "application/json", b"[1.0]", 0.05)
         with pytest.raises(ProvisionError, match=r"5\.0 times as long as the serving version old"):
-            KubernetesGate().create(ctx, self.inputs(max_latency_ratio=2.0))
-        KubernetesGate().create(ctx, self.inputs(max_latency_ratio=6.0))
+            Plain(KubernetesGate()).create(ctx, self.inputs(max_latency_ratio=2.0))
+        Plain(KubernetesGate()).create(ctx, self.inputs(max_latency_ratio=6.0))
 
     def test_scales_a_version_up_that_has_too_few_pods(self, cluster, ctx):
         cluster.add_version("s", "new", replicas=0)
-        KubernetesGate().create(ctx, self.inputs(replicas=2))
+        Plain(KubernetesGate()).create(ctx, self.inputs(replicas=2))
         assert cluster.objects["Deployment", "s-new"]["spec"]["replicas"] == 2
 
     def test_says_why_a_version_does_not_get_ready(self, cluster, ctx):
@@ -79,19 +80,19 @@ class TestGate:
         with pytest.raises(
             ProvisionError, match="version new in namespace models: not ready after 1 seconds"
         ):
-            KubernetesGate().create(ctx, self.inputs())
+            Plain(KubernetesGate()).create(ctx, self.inputs())
 
     def test_can_be_cancelled_while_it_waits(self, cluster, ctx):
         cluster.add_version("s", "new")
         cluster.unready.add("new")
         ctx.cancelled.set()
         with pytest.raises(CancelledError):
-            KubernetesGate().create(ctx, self.inputs())
+            Plain(KubernetesGate()).create(ctx, self.inputs())
 
     def test_a_missing_file_is_found_before_anything_happens(self, ctx):
         with pytest.raises(CheckError, match="golden"):
-            KubernetesGate().check(ctx, {}, self.inputs(golden=[{"request": "ghost.json"}]))
+            Plain(KubernetesGate()).check(ctx, {}, self.inputs(golden=[{"request": "ghost.json"}]))
 
     def test_a_rotated_key_scores_nothing_again(self, ctx):
-        found = KubernetesGate().diff(ctx, "x", {}, self.inputs(), self.inputs(key="other"))
+        found = Plain(KubernetesGate()).diff(ctx, "x", {}, self.inputs(), self.inputs(key="other"))
         assert found.details == {}

@@ -9,6 +9,7 @@ import pytest
 from mldeploy.provider.framework.resource import CheckError, Context, ProvisionError
 from mldeploy.provider.kubernetes.rollout import Rollout
 from tests.kubernetes.fake_cluster import BASE, CANARY, KUBECONFIG, first
+from tests.plain_values import Plain
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def cluster(fake_cluster):
 class TestFirstRollout:
     def test_takes_all_traffic_at_once(self, cluster, ctx):
         cluster.add_version("s", "new")
-        ident, outputs = Rollout().create(ctx, CANARY)
+        ident, outputs = Plain(Rollout()).create(ctx, CANARY)
         assert ident == "models/s"
         assert cluster.history == [{"new": 100}]
         assert outputs["serving"] == "new"
@@ -28,17 +29,17 @@ class TestFirstRollout:
 
     def test_points_the_stable_service_at_it(self, cluster, ctx):
         cluster.add_version("s", "new")
-        Rollout().create(ctx, {**BASE, "strategy": "blue_green"})
+        Plain(Rollout()).create(ctx, {**BASE, "strategy": "blue_green"})
         assert cluster.objects["Service", "s"]["spec"]["selector"]["mldeploy.dev/version"] == "new"
         assert ("HTTPRoute", "s") not in cluster.objects
 
     def test_says_when_there_is_no_such_version(self, cluster, ctx):
         with pytest.raises(ProvisionError, match="no version new in namespace models; there are: none"):
-            Rollout().create(ctx, CANARY)
+            Plain(Rollout()).create(ctx, CANARY)
 
     def test_warns_when_nothing_feeds_the_autoscaler(self, cluster, ctx):
         cluster.add_version("s", "new")
-        Rollout().create(ctx, {**CANARY, "autoscaled": True})
+        Plain(Rollout()).create(ctx, {**CANARY, "autoscaled": True})
         assert any("metrics-server" in warning for warning in ctx.warnings)
 
 
@@ -46,7 +47,7 @@ class TestUpdate:
     def test_goes_through_the_steps(self, cluster, ctx):
         state = first(cluster, ctx)
         cluster.add_version("s", "new")
-        outputs = Rollout().update(ctx, "models/s", state, {**CANARY, "version": "old"}, CANARY)
+        outputs = Plain(Rollout()).update(ctx, "models/s", state, {**CANARY, "version": "old"}, CANARY)
         assert cluster.history == [{"new": 5, "old": 95}, {"new": 25, "old": 75}, {"new": 100}, {"new": 100}]
         assert outputs["serving"] == "new"
         assert cluster.versions() == {"new"}
@@ -56,7 +57,7 @@ class TestUpdate:
         inputs = {**CANARY, "strategy": "blue_green", "bake_seconds": 0}
         state = first(cluster, ctx, strategy="blue_green", bake_seconds=0)
         cluster.add_version("s", "new")
-        Rollout().update(ctx, "models/s", state, {**inputs, "version": "old"}, inputs)
+        Plain(Rollout()).update(ctx, "models/s", state, {**inputs, "version": "old"}, inputs)
         assert cluster.history[0] == {"new": 100}
 
     def test_starts_as_many_pods_as_serve_now(self, cluster, ctx):
@@ -64,7 +65,7 @@ class TestUpdate:
         cluster.objects["Deployment", "s-old"]["spec"]["replicas"] = 7  # the autoscaler's doing
         cluster.add_version("s", "new")
         inputs = {**CANARY, "autoscaled": True}
-        Rollout().update(ctx, "models/s", state, {**inputs, "version": "old"}, inputs)
+        Plain(Rollout()).update(ctx, "models/s", state, {**inputs, "version": "old"}, inputs)
         assert cluster.objects["Deployment", "s-new"]["spec"]["replicas"] == 7
 
     def test_a_smaller_fixed_number_holds_once_the_traffic_has_moved(self, cluster, ctx):
@@ -76,7 +77,7 @@ class TestUpdate:
             wanted.append(cluster.objects["Deployment", "s-new"]["spec"]["replicas"]) or (look * 50, 0, 0.02)
         )
         inputs = {**CANARY, "replicas": 2}
-        Rollout().update(ctx, "models/s", state, {**CANARY, "version": "old"}, inputs)
+        Plain(Rollout()).update(ctx, "models/s", state, {**CANARY, "version": "old"}, inputs)
         assert set(wanted) == {7}
         assert cluster.objects["Deployment", "s-new"]["spec"]["replicas"] == 2
 
@@ -84,18 +85,18 @@ class TestUpdate:
         state = first(cluster, ctx)
         cluster.add_version("s", "new")
         inputs = {**CANARY, "steps": [50], "bake_seconds": 0}
-        Rollout().update(ctx, "models/s", state, {**CANARY, "version": "old"}, inputs)
+        Plain(Rollout()).update(ctx, "models/s", state, {**CANARY, "version": "old"}, inputs)
         assert cluster.history[:2] == [{"new": 50, "old": 50}, {"new": 100}]
 
     def test_keeps_previous_versions_without_pods(self, cluster, ctx):
         state = first(cluster, ctx, keep_previous=1)
         inputs = {**CANARY, "keep_previous": 1, "bake_seconds": 0}
         cluster.add_version("s", "new")
-        outputs = Rollout().update(ctx, "models/s", state, {**inputs, "version": "old"}, inputs)
+        outputs = Plain(Rollout()).update(ctx, "models/s", state, {**inputs, "version": "old"}, inputs)
         assert outputs["kept"] == ["old"]
         assert cluster.objects["Deployment", "s-old"]["spec"]["replicas"] == 0
         cluster.add_version("s", "third")
-        outputs = Rollout().update(ctx, "models/s", outputs, inputs, {**inputs, "version": "third"})
+        outputs = Plain(Rollout()).update(ctx, "models/s", outputs, inputs, {**inputs, "version": "third"})
         assert outputs["kept"] == ["new"]
         assert cluster.versions() == {"new", "third"}
 
@@ -103,31 +104,33 @@ class TestUpdate:
         state = first(cluster, ctx, keep_previous=1)
         inputs = {**CANARY, "keep_previous": 1, "bake_seconds": 0}
         cluster.add_version("s", "new")
-        state = Rollout().update(ctx, "models/s", state, {**inputs, "version": "old"}, inputs)
-        state = Rollout().update(ctx, "models/s", state, inputs, {**inputs, "promote": "old"})
+        state = Plain(Rollout()).update(ctx, "models/s", state, {**inputs, "version": "old"}, inputs)
+        state = Plain(Rollout()).update(ctx, "models/s", state, inputs, {**inputs, "promote": "old"})
         assert state["serving"] == "old"
         assert cluster.objects["Deployment", "s-old"]["spec"]["replicas"] == 1
         assert cluster.versions() == {"old", "new"}
-        state = Rollout().update(ctx, "models/s", state, {**inputs, "promote": "old"}, inputs)
+        state = Plain(Rollout()).update(ctx, "models/s", state, {**inputs, "promote": "old"}, inputs)
         assert state["serving"] == "new"
 
     def test_says_which_versions_can_be_promoted(self, cluster, ctx):
         state = first(cluster, ctx)
         with pytest.raises(ProvisionError, match="no version ghost in namespace models; there are: old"):
-            Rollout().update(ctx, "models/s", state, CANARY, {**CANARY, "version": "old", "promote": "ghost"})
+            Plain(Rollout()).update(
+                ctx, "models/s", state, CANARY, {**CANARY, "version": "old", "promote": "ghost"}
+            )
 
     def test_a_gateway_that_comes_with_a_version_goes_through_the_steps(self, cluster, ctx):
         cluster.add_version("s", "old")
         plain = {**BASE, "version": "old", "strategy": "blue_green"}
-        _, state = Rollout().create(ctx, plain)
+        _, state = Plain(Rollout()).create(ctx, plain)
         cluster.add_version("s", "new")
-        Rollout().update(ctx, "models/s", state, plain, CANARY)
+        Plain(Rollout()).update(ctx, "models/s", state, plain, CANARY)
         assert cluster.history[0] == {"new": 5, "old": 95}
 
     def test_removes_the_route_when_the_gateway_goes(self, cluster, ctx):
         state = first(cluster, ctx)
         inputs = {**BASE, "version": "old", "strategy": "blue_green"}
-        Rollout().update(ctx, "models/s", state, {**CANARY, "version": "old"}, inputs)
+        Plain(Rollout()).update(ctx, "models/s", state, {**CANARY, "version": "old"}, inputs)
         assert ("HTTPRoute", "s") not in cluster.objects
 
 
@@ -138,7 +141,7 @@ class TestReturn:
         for key, value in changes.items():
             getattr(cluster, key)["new"] = value
         with pytest.raises(ProvisionError, match=match) as caught:
-            Rollout().update(ctx, "models/s", state, {**CANARY, "version": "old"}, CANARY)
+            Plain(Rollout()).update(ctx, "models/s", state, {**CANARY, "version": "old"}, CANARY)
         assert "the traffic is back where it was: old 100 %" in str(caught.value)
         assert cluster.history[-1] == {"old": 100}
         assert cluster.versions() == {"old", "new"}, "the failed version stays to look at"
@@ -173,7 +176,7 @@ class TestReturn:
 
         monkeypatch.setattr(cluster, "list", fails_once)
         with pytest.raises(ProvisionError, match="cannot be reached") as caught:
-            Rollout().update(ctx, "models/s", state, {**CANARY, "version": "old"}, CANARY)
+            Plain(Rollout()).update(ctx, "models/s", state, {**CANARY, "version": "old"}, CANARY)
         assert "back where it was" in str(caught.value)
         assert cluster.history[-1] == {"old": 100}
 
@@ -189,7 +192,7 @@ class TestReturn:
 
         monkeypatch.setattr(cluster, "apply", breaks)
         with pytest.raises(ProvisionError, match="could not be put back") as caught:
-            Rollout().update(ctx, "models/s", state, {**CANARY, "version": "old"}, CANARY)
+            Plain(Rollout()).update(ctx, "models/s", state, {**CANARY, "version": "old"}, CANARY)
         assert "the next update puts it right" in str(caught.value)
 
     def test_on_ctrl_c(self, cluster, ctx):
@@ -204,7 +207,7 @@ class TestReturn:
 
         cluster.metrics["new"] = cancels
         with pytest.raises(ProvisionError, match="cancelled"):
-            Rollout().update(stopped, "models/s", state, {**CANARY, "version": "old"}, CANARY)
+            Plain(Rollout()).update(stopped, "models/s", state, {**CANARY, "version": "old"}, CANARY)
         assert cluster.history[-1] == {"old": 100}
 
     def test_on_restarts(self, cluster, ctx):
@@ -229,7 +232,7 @@ class TestAfterAKill:
     def test_going_back_gives_the_unproven_version_nothing_more(self, cluster, ctx, share):
         state = self.killed(cluster, ctx, 100 - share, share)
         inputs = {**CANARY, "version": "old"}
-        Rollout().update(ctx, "models/s", state, inputs, inputs)
+        Plain(Rollout()).update(ctx, "models/s", state, inputs, inputs)
         assert cluster.history == [{"old": 100}]
         assert cluster.versions() == {"old"}
 
@@ -240,21 +243,21 @@ class TestAfterAKill:
         cluster.metrics["third"] = lambda look: (look * 50, look * 40, 0.02)
         inputs = {**CANARY, "version": "third"}
         with pytest.raises(ProvisionError, match="all traffic is with version old"):
-            Rollout().update(ctx, "models/s", state, {**CANARY, "version": "old"}, inputs)
+            Plain(Rollout()).update(ctx, "models/s", state, {**CANARY, "version": "old"}, inputs)
         assert cluster.history == [{"third": 5, "old": 95}, {"old": 100}]
 
     def test_the_same_version_begins_again(self, cluster, ctx):
         state = self.killed(cluster, ctx, 75, 25)
         cluster.metrics["new"] = lambda look: (look * 50, look * 40, 0.02)
         with pytest.raises(ProvisionError, match="all traffic is with version old") as caught:
-            Rollout().update(ctx, "models/s", state, {**CANARY, "version": "old"}, CANARY)
+            Plain(Rollout()).update(ctx, "models/s", state, {**CANARY, "version": "old"}, CANARY)
         assert "new 25 %" not in str(caught.value)
         assert cluster.history == [{"new": 5, "old": 95}, {"old": 100}]
 
 
 class TestDiff:
     def diff(self, ctx, state, olds, news):
-        return Rollout().diff(ctx, "models/s", state, olds, news)
+        return Plain(Rollout()).diff(ctx, "models/s", state, olds, news)
 
     def test_nothing_changed(self, cluster, ctx):
         state = first(cluster, ctx)
@@ -285,7 +288,7 @@ class TestDiff:
         assert found.details == {"weights": "update"}
         assert found.drift == {"weights"}
         cluster.history.clear()
-        outputs = Rollout().update(ctx, "models/s", state, inputs, inputs)
+        outputs = Plain(Rollout()).update(ctx, "models/s", state, inputs, inputs)
         assert cluster.history[-1] == {"old": 100}
         assert outputs["serving"] == "old"
 
@@ -294,7 +297,7 @@ class TestDiff:
         cluster.add_version("s", "failed")
         inputs = {**CANARY, "version": "old"}
         assert self.diff(ctx, state, inputs, inputs).details == {"kept": "update"}
-        Rollout().update(ctx, "models/s", state, inputs, inputs)
+        Plain(Rollout()).update(ctx, "models/s", state, inputs, inputs)
         assert cluster.versions() == {"old"}
 
     def test_a_cluster_that_cannot_be_reached_is_said(self, cluster, ctx):
@@ -309,32 +312,32 @@ class TestReadAndDelete:
     def test_read_tells_the_live_weights(self, cluster, ctx):
         state = first(cluster, ctx)
         inputs = {**CANARY, "version": "old"}
-        outputs, changed = Rollout().read(ctx, "models/s", state, inputs)
+        outputs, changed = Plain(Rollout()).read(ctx, "models/s", state, inputs)
         assert (outputs["weights"], changed) == ({"old": 100}, {})
 
     def test_a_route_that_is_gone_is_gone(self, cluster, ctx):
         state = first(cluster, ctx)
         del cluster.objects["HTTPRoute", "s"]
-        assert Rollout().read(ctx, "models/s", state, {**CANARY, "version": "old"}) is None
+        assert Plain(Rollout()).read(ctx, "models/s", state, {**CANARY, "version": "old"}) is None
 
     def test_delete_removes_everything_of_the_service_and_nothing_else(self, cluster, ctx):
         state = first(cluster, ctx)
         cluster.add_version("s", "left-behind")
         cluster.add_version("other", "v")
-        Rollout().delete(ctx, "models/s", {**CANARY, **state})
+        Plain(Rollout()).delete(ctx, "models/s", {**CANARY, **state})
         assert {name for _, name in cluster.objects} == {"other-v"}
-        Rollout().delete(ctx, "models/s", {**CANARY, **state})
+        Plain(Rollout()).delete(ctx, "models/s", {**CANARY, **state})
 
 
 class TestCheck:
     @pytest.mark.parametrize("steps", [[5, 5], [50, 25]])
     def test_steps_rise(self, ctx, steps):
         with pytest.raises(CheckError, match="each must be greater"):
-            Rollout().check(ctx, {}, {**CANARY, "steps": steps})
+            Plain(Rollout()).check(ctx, {}, {**CANARY, "steps": steps})
 
     def test_a_canary_needs_a_gateway(self, ctx):
         with pytest.raises(CheckError, match="needs a target with a gateway"):
-            Rollout().check(ctx, {}, {**CANARY, "gateway": None})
+            Plain(Rollout()).check(ctx, {}, {**CANARY, "gateway": None})
 
     @pytest.mark.parametrize(
         ("name", "value"),
@@ -347,4 +350,4 @@ class TestCheck:
         ],
     )
     def test_values_out_of_range(self, name, value):
-        assert [path for path, _ in Rollout().faults({**CANARY, name: value})] == [name]
+        assert [path for path, _ in Plain(Rollout()).faults({**CANARY, name: value})] == [name]

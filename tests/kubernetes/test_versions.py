@@ -9,6 +9,7 @@ from mldeploy.provider.kubernetes.rollout import Rollout
 from mldeploy.provider.kubernetes.sweep import Versions
 from mldeploy.provider.kubernetes.versions import Service, ensure_ready, versions
 from tests.kubernetes.fake_cluster import CANARY, KUBECONFIG
+from tests.plain_values import Plain
 
 
 def test_a_version_that_a_finalizer_holds_is_none(fake_cluster):
@@ -22,12 +23,12 @@ def test_a_refresh_forgets_a_kept_version_that_is_gone(fake_cluster, ctx):
     for name in ("a", "b"):
         fake_cluster.add_version("s", name)
         inputs = {**CANARY, "version": name, "keep_previous": 1}
-        _, state = Rollout().create(ctx, inputs)
+        _, state = Plain(Rollout()).create(ctx, inputs)
     assert state["kept"] == ["a"]
-    outputs, _ = Rollout().read(ctx, "models/s", state, inputs)
+    outputs, _ = Plain(Rollout()).read(ctx, "models/s", state, inputs)
     assert outputs["kept"] == ["a"]
     fake_cluster.delete("Deployment", "models", "s-a")
-    outputs, _ = Rollout().read(ctx, "models/s", state, inputs)
+    outputs, _ = Plain(Rollout()).read(ctx, "models/s", state, inputs)
     assert outputs["kept"] == []
 
 
@@ -40,16 +41,16 @@ def test_a_service_that_was_never_routed_to_leaves_nothing(fake_cluster, ctx):
     fake_cluster.add_version("s", "failed")
     fake_cluster.add_version("other", "v")
     place = {"kubeconfig": KUBECONFIG, "namespace": "models", "service": "s"}
-    ident, state = Versions().create(ctx, place)
-    Versions().delete(ctx, ident, {**place, **state})
+    ident, state = Plain(Versions()).create(ctx, place)
+    Plain(Versions()).delete(ctx, ident, {**place, **state})
     assert {name for _, name in fake_cluster.objects} == {"other-v"}
-    Versions().delete(ctx, ident, {**place, **state})
+    Plain(Versions()).delete(ctx, ident, {**place, **state})
 
 
 def test_a_renewed_token_is_no_change_and_another_cluster_replaces(ctx):
     place = {"kubeconfig": KUBECONFIG, "namespace": "models", "service": "s"}
     renewed, moved = KUBECONFIG + "\n", KUBECONFIG.replace("one", "two")
-    assert Versions().diff(ctx, "models/s", {}, place, {**place, "kubeconfig": renewed}).details == {}
-    assert Versions().diff(ctx, "models/s", {}, place, {**place, "kubeconfig": moved}).replaces == {
+    assert Plain(Versions()).diff(ctx, "models/s", {}, place, {**place, "kubeconfig": renewed}).details == {}
+    assert Plain(Versions()).diff(ctx, "models/s", {}, place, {**place, "kubeconfig": moved}).replaces == {
         "kubeconfig"
     }

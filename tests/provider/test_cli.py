@@ -44,7 +44,7 @@ def pulumi(project, port, tmp_path, own_home):
         import pulumi
         from components.sdk.local import Environment, Gate, Listener, Replica, ServiceKeys, StoredModel
 
-        m = StoredModel("m", model_name="m", source="models/m.txt")
+        m = StoredModel("m", name="m", source="models/m.txt")
         i = Environment("i", image="i", source_directory="scripts", entry_script="score.py")
         k = ServiceKeys("k", generation_primary=pulumi.Config().get_int("generation") or 1)
         r = Replica("r", service="s", image=i.digest, environment_digest=i.environment_digest,

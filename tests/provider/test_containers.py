@@ -64,7 +64,7 @@ def test_no_docker(monkeypatch):
 
 
 def test_the_container_is_hardened_and_limited(tmp_path):
-    limits = {"cpu_cores": 0.5, "memory_gb": 0.25}
+    limits = containers.Limits(cpu_cores=0.5, memory_gb=0.25)
     body = containers.create_body(
         "mldeploy/x:1", {containers.FOLDER: tmp_path}, {"A": "b=c\nd", "HOME": "/data"}, limits
     )
@@ -74,10 +74,8 @@ def test_the_container_is_hardened_and_limited(tmp_path):
     assert (host["NanoCpus"], host["Memory"], host["MemorySwap"]) == (500_000_000, 1 << 28, 1 << 28)
     assert set(body["Env"]) == {"A=b=c\nd", "HOME=/data", "SERVING_PORT=null"}
     assert body["User"].split(":")[0] == str(os.getuid() or 10001)
-    assert (
-        "Memory"
-        not in containers.create_body("mldeploy/x:1", {containers.FOLDER: tmp_path}, {}, {})["HostConfig"]
-    )
+    unlimited = containers.create_body("mldeploy/x:1", {containers.FOLDER: tmp_path}, {}, containers.Limits())
+    assert "Memory" not in unlimited["HostConfig"]
 
 
 class Registered(pulumi.runtime.Mocks):

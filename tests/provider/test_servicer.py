@@ -16,6 +16,7 @@ from google.protobuf import empty_pb2, struct_pb2
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc, status_pb2
 
 from mldeploy.provider.catalog import RESOURCES
+from mldeploy.provider.framework.declare import Declaration
 from mldeploy.provider.framework.resource import CancelledError, Diff, Resource, UnhealthyError
 from mldeploy.provider.framework.servicer import Provider, ProviderFailure
 from mldeploy.provider.framework.values import UNKNOWN, Secret, decode, encode
@@ -56,26 +57,6 @@ def test_the_schema_describes_every_resource(provider):
             assert (
                 not reference.startswith("#/types/") or reference.removeprefix("#/types/") in schema["types"]
             )
-
-
-def test_the_typed_resources_have_exactly_the_properties_of_the_provider():
-    import inspect
-
-    from components.sdk import local as resources
-
-    for token in TOKENS:
-        kind = getattr(resources, token.rsplit(":", 1)[1])
-        resource = RESOURCES[token]
-        named = set(inspect.signature(kind.__init__).parameters) - {"self", "resource_name", "opts"}
-        named = {"name" if name == "model_name" else name for name in named}
-        assert named == {name for name, field in resource.inputs.items() if not field.computed}, token
-        outputs = set(inspect.get_annotations(kind))
-        assert outputs >= set(resource.outputs) and outputs <= set(resource.outputs) | set(resource.inputs), (
-            token
-        )
-        documented = inspect.getdoc(kind.__init__) or ""
-        arguments = set(inspect.signature(kind.__init__).parameters) - {"self"}
-        assert all(f"{name}: " in documented for name in arguments), token
 
 
 def test_a_preview_knows_what_follows_from_the_inputs(record):
@@ -128,28 +109,30 @@ def test_configuration_is_refused(provider):
     ]
 
 
-class Broken(Resource):
-    token = "mldeploy:test:Broken"
-    description = "Fails in every way."
-    inputs: ClassVar = {}
-    outputs: ClassVar = {}
+class BrokenFields(Declaration, token="mldeploy:test:Broken"):
+    """Fails in every way."""
 
+
+class Broken(Resource[BrokenFields]):
     def create(self, ctx, inputs):
         raise KeyError("fault")
 
     def read(self, ctx, ident, state, inputs):
         raise UnhealthyError({"pid": 7}, "does not answer", "is old")
 
-    def update(self, ctx, ident, state, olds, news):
+    def update(self, ctx, change):
         raise CancelledError("cancelled")
 
-    def diff(self, ctx, ident, state, olds, news):
+    def diff(self, ctx, change):
         return Diff()
+
+
+BROKEN = BrokenFields.token
 
 
 @pytest.fixture
 def broken(monkeypatch):
-    monkeypatch.setitem(RESOURCES, Broken.token, Broken())
+    monkeypatch.setitem(RESOURCES, BROKEN, Broken())
 
 
 def call(provider, method, request):
@@ -160,12 +143,12 @@ def call(provider, method, request):
 
 @pytest.mark.usefixtures("broken")
 def test_failures_have_codes_and_an_unhealthy_resource_its_details(provider):
-    request = provider_pb2.CreateRequest(urn=urn(Broken.token))
+    request = provider_pb2.CreateRequest(urn=urn(BROKEN))
     failure = call(provider, "Create", request)
     assert failure.code() is grpc.StatusCode.INTERNAL
     assert failure.details().startswith("a fault in the mldeploy provider: KeyError in test_servicer.py:")
     read = provider_pb2.ReadRequest(
-        urn=urn(Broken.token), id="i", properties=encode({"a": 1}), inputs=encode({"a": 1})
+        urn=urn(BROKEN), id="i", properties=encode({"a": 1}), inputs=encode({"a": 1})
     )
     failure = call(provider, "Read", read)
     status = status_pb2.Status.FromString(dict(failure.trailing_metadata())["grpc-status-details-bin"])

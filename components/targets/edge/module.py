@@ -97,7 +97,7 @@ class EdgeModule(Component):
             )
         deployment = EdgeDeployment(
             f"{name}-deployment",
-            deployment_name=args.deployment_name,
+            name=args.deployment_name,
             hub=args.hub,
             connection_string=args.connection_string,
             target_condition=args.target_condition,
@@ -106,7 +106,7 @@ class EdgeModule(Component):
             metrics=args.metrics or None,
             modules={key: _module(module) for key, module in sorted(args.modules.items())},
             routes=args.routes or None,
-            layered=args.layered,
+            layered=args.layered or None,
             edge_agent=agent,
             edge_hub=hub,
             registry_credentials=args.registry_credentials or None,

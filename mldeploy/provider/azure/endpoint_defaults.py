@@ -6,73 +6,60 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from mldeploy.provider.azure import arm
-from mldeploy.provider.framework.resource import CheckError, Context, Field, Resource
+from mldeploy.provider.framework.declare import Declaration, In, field
+from mldeploy.provider.framework.resource import Change, CheckError, Context, Live, Resource, known
 
 _API = "2025-12-01"
 
 
-class EndpointDefaults(Resource):
+class EndpointDefaultsFields(Declaration, token="mldeploy:azure:EndpointDefaults"):
+    """The default deployment of an Azure ML batch endpoint."""
+
+    endpoint_id: In[str] = field("The endpoint's resource id.")
+    deployment: In[str] = field("The deployment's name, which must exist.", replaces=False)
+
+
+class EndpointDefaults(Resource[EndpointDefaultsFields]):
     """The `defaults.deploymentName` of a batch endpoint. An endpoint is created before its deployments, so this can't
     be one of the endpoint's own inputs."""
 
-    token = "mldeploy:azure:EndpointDefaults"  # noqa: S105
-    description = "The default deployment of an Azure ML batch endpoint."
-    inputs = {
-        "endpoint_id": Field(kind="string", required=True, description="The endpoint's resource id."),
-        "deployment": Field(
-            kind="string",
-            required=True,
-            replaces=False,
-            description="The deployment's name, which must exist.",
-        ),
-    }
-    outputs = {}
-
-    def check(self, ctx: Context, olds: Mapping[str, Any], news: dict[str, Any]) -> dict[str, Any]:
+    def check(self, ctx: Context, old: EndpointDefaultsFields, new: EndpointDefaultsFields) -> dict[str, Any]:
         """The id is one of a batch endpoint."""
-        ident = news.get("endpoint_id")
-        if isinstance(ident, str) and "/batchendpoints/" not in ident.lower():
+        ident = new.endpoint_id
+        if known(ident) and "/batchendpoints/" not in ident.lower():
             raise CheckError(("endpoint_id", f"is {ident!r}, not the id of a batch endpoint"))
         return {}
 
-    def create(self, ctx: Context, inputs: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    def create(self, ctx: Context, inputs: EndpointDefaultsFields) -> tuple[str, dict[str, Any]]:
         """Point the endpoint at the deployment."""
-        self._set(ctx, str(inputs["endpoint_id"]), str(inputs["deployment"]))
-        return f"{inputs['endpoint_id']}/defaults", {}
+        self._set(ctx, inputs)
+        return f"{inputs.endpoint_id}/defaults", {}
 
     def read(
-        self, ctx: Context, ident: str, state: Mapping[str, Any], inputs: Mapping[str, Any]
-    ) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        self, ctx: Context, ident: str, state: EndpointDefaultsFields, inputs: EndpointDefaultsFields
+    ) -> Live | None:
         """What the endpoint says; gone with the endpoint."""
-        found = arm.call(ctx, "GET", str(state["endpoint_id"]), _API, missing_ok=True)
+        found = arm.call(ctx, "GET", state.endpoint_id, _API, missing_ok=True)
         if found is None:
             return None
-        now = _default(found)
-        return dict(state) | {"deployment": now}, {"deployment": now}
+        now = {"deployment": _default(found)}
+        return Live(now, now)
 
-    def update(
-        self,
-        ctx: Context,
-        ident: str,
-        state: Mapping[str, Any],
-        olds: Mapping[str, Any],
-        news: Mapping[str, Any],
-    ) -> dict[str, Any]:
+    def update(self, ctx: Context, change: Change[EndpointDefaultsFields]) -> dict[str, Any]:
         """Point it at another."""
-        self._set(ctx, str(news["endpoint_id"]), str(news["deployment"]))
+        self._set(ctx, change.new)
         return {}
 
-    def delete(self, ctx: Context, ident: str, state: Mapping[str, Any]) -> None:
+    def delete(self, ctx: Context, ident: str, state: EndpointDefaultsFields) -> None:
         """Clear it, when it is still this one: a deployment can't be deleted while it is the default."""
-        endpoint = str(state["endpoint_id"])
-        found = arm.call(ctx, "GET", endpoint, _API, missing_ok=True)
-        if found is not None and _default(found) == state["deployment"]:
-            self._put(ctx, endpoint, found, None)
+        found = arm.call(ctx, "GET", state.endpoint_id, _API, missing_ok=True)
+        if found is not None and _default(found) == state.deployment:
+            self._put(ctx, state.endpoint_id, found, None)
 
-    def _set(self, ctx: Context, endpoint: str, deployment: str) -> None:
-        found = arm.call(ctx, "GET", endpoint, _API) or {}
-        if _default(found) != deployment:
-            self._put(ctx, endpoint, found, deployment)
+    def _set(self, ctx: Context, inputs: EndpointDefaultsFields) -> None:
+        found = arm.call(ctx, "GET", inputs.endpoint_id, _API) or {}
+        if _default(found) != inputs.deployment:
+            self._put(ctx, inputs.endpoint_id, found, inputs.deployment)
 
     @staticmethod
     def _put(ctx: Context, endpoint: str, found: dict[str, Any], deployment: str | None) -> None:

@@ -2,73 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from mldeploy.provider.framework.resource import Context, Diff, Field, Resource
+from mldeploy.provider.framework.declare import Declaration, In, Opt, field
+from mldeploy.provider.framework.resource import Change, Context, Diff, Resource
 
 _MINUTES = 3
 
 
-class GroupShape(Resource):
+class GroupShapeFields(Declaration, token="mldeploy:azure:GroupShape"):
+    """What of a container group cannot change in place."""
+
+    service: In[str] = field("The service's name.")
+    cpu_cores: In[float] = field("CPUs.", replaces=False)
+    memory_gb: In[float] = field("Memory in GB.", replaces=False)
+    network: Opt[str] = field("The subnet's id, or empty.", default=None, replaces=False)
+    zone: Opt[str] = field("The availability zone, or empty.", default=None, replaces=False)
+
+
+class GroupShape(Resource[GroupShapeFields]):
     """What Azure Container Instances cannot change in place. Nothing on Azure belongs to it: its diff is the message
     that a plain "replace" in a preview does not give."""
 
-    token = "mldeploy:azure:GroupShape"  # noqa: S105
-    description = "What of a container group cannot change in place."
-    inputs = {
-        "service": Field(kind="string", required=True, description="The service's name."),
-        "cpu_cores": Field(kind="number", required=True, replaces=False, description="CPUs."),
-        "memory_gb": Field(kind="number", required=True, replaces=False, description="Memory in GB."),
-        "network": Field(kind="string", replaces=False, description="The subnet's id, or empty."),
-        "zone": Field(kind="string", replaces=False, description="The availability zone, or empty."),
-    }
-    outputs = {}
-
-    def diff(
-        self,
-        ctx: Context,
-        ident: str,
-        state: Mapping[str, Any],
-        olds: Mapping[str, Any],
-        news: Mapping[str, Any],
-    ) -> Diff:
+    def diff(self, ctx: Context, change: Change[GroupShapeFields]) -> Diff:
         """Says what the change means."""
-        found = super().diff(ctx, ident, state, olds, news)
+        found = super().diff(ctx, change)
         if found.details and not found.replaces:
+            old, new = change.old.plain(), change.new.plain()
             changed = ", ".join(
-                f"{name} {olds.get(name)} -> {news.get(name)}" for name in sorted(found.details)
+                f"{name} {old.get(name)} -> {new.get(name)}" for name in sorted(found.details)
             )
             ctx.warn(
-                f"service {news['service']}: {changed}: Container Instances cannot change that in place, so the "
+                f"service {change.new.service}: {changed}: Container Instances cannot change that in place, so the "
                 f"group is recreated: about {_MINUTES} minutes down"
             )
         return found
 
-    def preview(self, ctx: Context, inputs: Mapping[str, Any]) -> dict[str, Any]:
-        """There is nothing more."""
-        return {}
-
-    def create(self, ctx: Context, inputs: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    def create(self, ctx: Context, inputs: GroupShapeFields) -> tuple[str, dict[str, Any]]:
         """Remember it."""
-        return f"shape-{inputs['service']}", {}
-
-    def read(
-        self, ctx: Context, ident: str, state: Mapping[str, Any], inputs: Mapping[str, Any]
-    ) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        """It lives in the state only."""
-        return dict(state), {}
-
-    def update(
-        self,
-        ctx: Context,
-        ident: str,
-        state: Mapping[str, Any],
-        olds: Mapping[str, Any],
-        news: Mapping[str, Any],
-    ) -> dict[str, Any]:
-        """Remember it."""
-        return {}
-
-    def delete(self, ctx: Context, ident: str, state: Mapping[str, Any]) -> None:
-        """Forget it."""
+        return f"shape-{inputs.service}", {}

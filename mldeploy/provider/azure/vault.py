@@ -15,15 +15,15 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final, cast
+from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
 import httpx
 
 from mldeploy.provider.azure import arm
 from mldeploy.provider.azure.http import reason, send
-from mldeploy.provider.framework.functions import Function
-from mldeploy.provider.framework.resource import Context, Field, ProvisionError
+from mldeploy.provider.framework.declare import Declaration, In, Opt, Out, field, output
+from mldeploy.provider.framework.resource import Context, Function, ProvisionError
 from mldeploy.provider.framework.values import Secret
 
 ROLE: Final = "Key Vault Secrets User"
@@ -55,28 +55,33 @@ class VaultSecret:
     version: str
 
 
-class GetVaultSecret(Function):
+class VaultSecretFields(Declaration, token="mldeploy:azure:getVaultSecret"):
+    """A secret of Azure Key Vault, read with the login of whoever runs this."""
+
+    vault: In[str] = field("The vault's address, https://…/.")
+    name: In[str] = field("The secret's name.")
+    version: Opt[str] = field("A version. Default: the current one.", default=None)
+
+
+class VaultSecretAnswer(Declaration):
+    """The secret, or why there is none."""
+
+    value: Out[str] = output("The value; absent when there is a problem.", secret=True)
+    version: Out[str] = output("The version that was read.")
+    problem: Out[str] = output("Why it cannot be read.")
+    certain: Out[bool] = output("Whether the problem is not about who asks.")
+
+
+class GetVaultSecret(Function[VaultSecretFields]):
     """The function behind `{keyvault: …}`. A problem is part of the answer, because a preview goes on without the
     value where an update cannot."""
 
-    token: ClassVar[str] = "mldeploy:azure:getVaultSecret"  # noqa: S105
-    description: ClassVar[str] = "A secret of Azure Key Vault, read with the login of whoever runs this."
-    inputs: ClassVar[Mapping[str, Field]] = {
-        "vault": Field(kind="string", required=True, description="The vault's address, https://…/."),
-        "name": Field(kind="string", required=True, description="The secret's name."),
-        "version": Field(kind="string", description="A version. Default: the current one."),
-    }
-    outputs: ClassVar[Mapping[str, Field]] = {
-        "value": Field(kind="string", secret=True, description="The value; absent when there is a problem."),
-        "version": Field(kind="string", description="The version that was read."),
-        "problem": Field(kind="string", description="Why it cannot be read."),
-        "certain": Field(kind="boolean", description="Whether the problem is not about who asks."),
-    }
+    answer = VaultSecretAnswer
 
-    def call(self, ctx: Context, args: Mapping[str, Any]) -> dict[str, Any]:
+    def call(self, ctx: Context, args: VaultSecretFields) -> dict[str, Any]:
         """Read it."""
         try:
-            found = read(ctx, str(args["vault"]), str(args["name"]), args.get("version") or "")
+            found = read(ctx, args.vault, args.name, args.version or "")
         except VaultError as error:
             return {"problem": str(error), "certain": error.certain}
         return {"value": Secret(found.value), "version": found.version}

@@ -2,52 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, cast
+from pathlib import Path
+from typing import Any, TypeVar
 
 from mldeploy.artifacts.content import ContentError, file_hash, text_digest
 from mldeploy.artifacts.sources import inside
-from mldeploy.provider.framework.resource import CheckError, Context, Field, Resource
-from mldeploy.provider.framework.values import has_unknown
-
-DEFAULT_TOLERANCE = 1e-9
-GOLDEN = Field(
-    kind="object",
-    type_name="GoldenRequest",
-    replaces=False,
-    description="A request, and the answer that it must get.",
-    fields={
-        "request": Field(
-            kind="string", required=True, description="A file of the project: the request's body."
-        ),
-        "response": Field(kind="string", description="A file of the project: the expected body."),
-        "tolerance": Field(
-            kind="number", minimum=0, description="By how much numbers may differ (default 1e-9)."
-        ),
-        "content_type": Field(
-            kind="string", description="The request's content type; by default from the file name."
-        ),
-    },
-)
-
-GOLDEN_INPUTS = {
-    "golden": Field(kind="array", items=GOLDEN, replaces=False, description="The requests."),
-    "golden_digest": Field(
-        kind="string", computed=True, replaces=False, description="Digest of their content."
-    ),
-}
-GOLDEN_OUTPUTS = {
-    "passed": Field(kind="integer", description="How many requests were answered as expected."),
-    "seconds": Field(kind="number", description="How long getting ready and answering took."),
-}
+from mldeploy.provider.common.golden import mismatch
+from mldeploy.provider.framework.declare import Declaration, In, Many, Opt, Or, Out, computed, field, output
+from mldeploy.provider.framework.resource import Change, CheckError, Context, Resource, known
 
 
-class GoldenGate(Resource):
-    """A resource that exists once its requests were answered rightly, and asks again when an input changes."""
+class GoldenRequest(Declaration):
+    """A request, and the answer that it must get."""
 
-    outputs = GOLDEN_OUTPUTS
+    request: In[str] = field("A file of the project: the request's body.")
+    response: Opt[str] = field("A file of the project: the expected body.", default=None)
+    tolerance: Or[float] = field("By how much numbers may differ (default 1e-9).", default=1e-9, minimum=0)
+    content_type: Opt[str] = field("The request's content type; by default from the file name.", default=None)
 
-    def score(self, ctx: Context, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    @property
+    def media_type(self) -> str:
+        """The `Content-Type` that it is sent with."""
+        default = "application/json" if Path(self.request).suffix == ".json" else "application/octet-stream"
+        return self.content_type or default
+
+    def body(self, root: Path) -> bytes:
+        """What is sent."""
+        return inside(self.request, root).read_bytes()
+
+    def fault(self, root: Path, answer: bytes) -> str | None:
+        """Why an answer is not the expected one; None when it is, or nothing is expected."""
+        if self.response is None:
+            return None
+        found = mismatch(inside(self.response, root).read_bytes(), answer, self.tolerance)
+        return f"{self.request}: not the answer in {self.response}: {found}" if found else None
+
+
+class GoldenFields(Declaration):
+    """Golden requests, and how they went."""
+
+    golden: Many[GoldenRequest] = field("The requests.", default=(), replaces=False)
+    golden_digest: Out[str] = computed("Digest of their content.", replaces=False)
+    passed: Out[int] = output("How many requests were answered as expected.")
+    seconds: Out[float] = output("How long getting ready and answering took.")
+
+
+G = TypeVar("G", bound=GoldenFields)
+
+
+class GoldenGate(Resource[G]):
+    """A resource that exists once its requests were answered rightly, and asks again when an input changes. What was
+    passed was passed, and nothing is left of it."""
+
+    def score(self, ctx: Context, inputs: G) -> dict[str, Any]:
         """Send the requests; the outputs.
 
         Raises:
@@ -55,34 +62,16 @@ class GoldenGate(Resource):
         """
         raise NotImplementedError
 
-    def check(self, ctx: Context, olds: Mapping[str, Any], news: dict[str, Any]) -> dict[str, Any]:
+    def check(self, ctx: Context, old: G, new: G) -> dict[str, Any]:
         """The golden files are there."""
-        if has_unknown(news.get("golden")):
-            return {}
-        return {"golden_digest": golden_digest(ctx, news)}
+        return {"golden_digest": _digest(ctx, new)} if known(new.golden) else {}
 
-    def read(
-        self, ctx: Context, ident: str, state: Mapping[str, Any], inputs: Mapping[str, Any]
-    ) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        """What was passed was passed."""
-        return dict(state), {}
-
-    def update(
-        self,
-        ctx: Context,
-        ident: str,
-        state: Mapping[str, Any],
-        olds: Mapping[str, Any],
-        news: Mapping[str, Any],
-    ) -> dict[str, Any]:
+    def update(self, ctx: Context, change: Change[G]) -> dict[str, Any]:
         """Send them to what is to serve now."""
-        return self.score(ctx, news)
-
-    def delete(self, ctx: Context, ident: str, state: Mapping[str, Any]) -> None:
-        """Nothing is left of it."""
+        return self.score(ctx, change.new)
 
 
-def golden_digest(ctx: Context, inputs: Mapping[str, Any]) -> str:
+def _digest(ctx: Context, inputs: GoldenFields) -> str:
     """The digest of the golden requests' files.
 
     Raises:
@@ -90,21 +79,15 @@ def golden_digest(ctx: Context, inputs: Mapping[str, Any]) -> str:
     """
     faults: list[tuple[str, str]] = []
     parts: list[str] = []
-    for index, golden in enumerate(golden_requests(inputs)):
-        for key in ("request", "response"):
-            if golden.get(key) is None:
+    for index, golden in enumerate(inputs.golden):
+        for key, name in (("request", golden.request), ("response", golden.response)):
+            if name is None:
                 parts.append("")
                 continue
             try:
-                parts.append(file_hash(inside(str(golden[key]), ctx.root)))
+                parts.append(file_hash(inside(name, ctx.root)))
             except ContentError as error:
                 faults.append((f"golden[{index}].{key}", str(error)))
     if faults:
         raise CheckError(*faults)
     return text_digest("golden", *parts)
-
-
-def golden_requests(inputs: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The `golden` input, empty when absent."""
-    value = inputs.get("golden")
-    return cast("list[dict[str, Any]]", value) if isinstance(value, list) else []

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Mapping
 from typing import Any
 
-from mldeploy.provider.framework.resource import CheckError, Context, Field, Resource
+from mldeploy.provider.framework.declare import Declaration, Opt, Or, field
+from mldeploy.provider.framework.resource import Change, CheckError, Context, Resource, known
+from mldeploy.provider.framework.values import UNKNOWN
 
 _BYTES = 32
 _LONGEST = 1024
@@ -16,77 +17,57 @@ _TOKEN = re.compile(r"[\x21-\x7e]+")
 _SLOTS = ("primary", "secondary")
 
 
-class ServiceKeys(Resource):
-    """Two bearer keys. Raising a generation renews exactly that key."""
+class ServiceKeysFields(Declaration, token="mldeploy:service:ServiceKeys"):
+    """The primary and the secondary key of a service: given ones, or generated ones."""
 
-    token = "mldeploy:service:ServiceKeys"  # noqa: S105
-    description = "The primary and the secondary key of a service: given ones, or generated ones."
-    inputs = {
-        "primary": Field(kind="string", secret=True, replaces=False, description="Your own primary key."),
-        "secondary": Field(kind="string", secret=True, replaces=False, description="Your own secondary key."),
-        "generation_primary": Field(
-            kind="integer",
-            replaces=False,
-            minimum=1,
-            description="Raise it to renew the generated primary key.",
-        ),
-        "generation_secondary": Field(
-            kind="integer",
-            replaces=False,
-            minimum=1,
-            description="Raise it to renew the generated secondary key.",
-        ),
-    }
-    outputs = {}
+    primary: Opt[str] = field("Your own primary key.", default=None, secret=True, replaces=False)
+    secondary: Opt[str] = field("Your own secondary key.", default=None, secret=True, replaces=False)
+    generation_primary: Or[int] = field(
+        "Raise it to renew the generated primary key.", default=1, minimum=1, replaces=False
+    )
+    generation_secondary: Or[int] = field(
+        "Raise it to renew the generated secondary key.", default=1, minimum=1, replaces=False
+    )
 
-    def check(self, ctx: Context, olds: Mapping[str, Any], news: dict[str, Any]) -> dict[str, Any]:
+    def key(self, slot: str) -> str | None:
+        """The key of a slot; None for a generated one."""
+        return self.primary if slot == "primary" else self.secondary
+
+    def generation(self, slot: str) -> int:
+        """How often the key of a slot was made."""
+        return self.generation_primary if slot == "primary" else self.generation_secondary
+
+
+class ServiceKeys(Resource[ServiceKeysFields]):
+    """Two bearer keys, which live in the state only. Raising a generation renews exactly that key."""
+
+    def check(self, ctx: Context, old: ServiceKeysFields, new: ServiceKeysFields) -> dict[str, Any]:
         """Own keys fit into a header; generations start at 1."""
-        del ctx, olds
         faults: list[tuple[str, str]] = []
         for slot in _SLOTS:
-            value = news.get(slot)
-            if isinstance(value, str) and (not _TOKEN.fullmatch(value) or len(value) > _LONGEST):
+            value = new.key(slot)
+            if known(value) and value is not None and (not _TOKEN.fullmatch(value) or len(value) > _LONGEST):
                 allowed = f"allowed: 1 to {_LONGEST} visible ASCII characters without spaces"
                 faults.append((slot, f"this key cannot be sent in a header; {allowed}"))
         if faults:
             raise CheckError(*faults)
-        return {f"generation_{slot}": news.get(f"generation_{slot}") or 1 for slot in _SLOTS}
+        return {f"generation_{slot}": new.generation(slot) for slot in _SLOTS}
 
-    def preview(self, ctx: Context, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    def preview(self, ctx: Context, inputs: ServiceKeysFields) -> dict[str, Any]:
         """Own keys are known."""
-        from mldeploy.provider.framework.values import UNKNOWN
+        return {slot: inputs.key(slot) or UNKNOWN for slot in _SLOTS}
 
-        return {slot: inputs.get(slot) or UNKNOWN for slot in _SLOTS}
-
-    def create(self, ctx: Context, inputs: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    def create(self, ctx: Context, inputs: ServiceKeysFields) -> tuple[str, dict[str, Any]]:
         """Take the given keys, generate the others."""
-        keys = {slot: inputs.get(slot) or _new_key() for slot in _SLOTS}
-        return f"{ctx.name}-{secrets.token_hex(3)}", keys
+        return f"{ctx.name}-{secrets.token_hex(3)}", {slot: inputs.key(slot) or _new_key() for slot in _SLOTS}
 
-    def read(
-        self, ctx: Context, ident: str, state: Mapping[str, Any], inputs: Mapping[str, Any]
-    ) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        """Keys live in the state only."""
-        return {slot: state[slot] for slot in _SLOTS}, {}
-
-    def update(
-        self,
-        ctx: Context,
-        ident: str,
-        state: Mapping[str, Any],
-        olds: Mapping[str, Any],
-        news: Mapping[str, Any],
-    ) -> dict[str, Any]:
+    def update(self, ctx: Context, change: Change[ServiceKeysFields]) -> dict[str, Any]:
         """Renew what changed: a given key, a key no longer given, a raised generation."""
         made: dict[str, Any] = {}
         for slot in _SLOTS:
-            generation = f"generation_{slot}"
-            renewed = olds.get(generation) != news.get(generation) or olds.get(slot)
-            made[slot] = news.get(slot) or (_new_key() if renewed else state[slot])
+            renewed = change.old.generation(slot) != change.new.generation(slot) or change.old.key(slot)
+            made[slot] = change.new.key(slot) or (_new_key() if renewed else change.state.key(slot))
         return made
-
-    def delete(self, ctx: Context, ident: str, state: Mapping[str, Any]) -> None:
-        """Nothing is kept outside of the state."""
 
 
 def _new_key() -> str:

@@ -20,6 +20,7 @@ from typing import Any, cast
 
 from mldeploy.edge import content_digest
 from mldeploy.provider.edge.client import HubClient, HubError
+from mldeploy.provider.edge.fields import EdgeWait
 
 CLAIM = "mldeploy-claim"
 _DIGITS = 12
@@ -185,21 +186,6 @@ def _mutable(found: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Wait:
-    """What to wait for after a change."""
-
-    reported: float = 100.0
-    """Percent of the targeted devices that have to report success."""
-    failed: float | None = None
-    """Percent of the targeted devices that may report failure before the wait ends at once; default: the rest
-    of 100."""
-    timeout: float = 1800.0
-    """Seconds."""
-    rollback: bool = False
-    """Whether a deployment that did not get there is removed again when it follows another one."""
-
-
 class NotRolledOutError(Exception):
     """The devices did not get there in time."""
 
@@ -207,7 +193,7 @@ class NotRolledOutError(Exception):
 def await_devices(
     hub: HubClient,
     ident: str,
-    wait: Wait,
+    wait: EdgeWait,
     *,
     clock: Callable[[], float],
     pause: Callable[[float], bool],

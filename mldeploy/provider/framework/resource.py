@@ -1,4 +1,4 @@
-"""The small framework under the resources: declared fields, a context, and plain dictionaries in and out."""
+"""The small framework under the resources: a context, a change, and what a resource does with its declared values."""
 
 from __future__ import annotations
 
@@ -6,114 +6,20 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, Generic, TypeVar, get_args
 
-from mldeploy.provider.framework.values import Unknown, difference, has_unknown
+from mldeploy.provider.framework.declare import (
+    Declaration,
+    Field,
+    check_fields,
+    describe,
+    fields_of,
+    plain,
+)
+from mldeploy.provider.framework.values import difference, has_unknown
 
-Kind = Literal["string", "integer", "number", "boolean", "object", "array", "map"]
-_PYTHON: dict[str, tuple[type, ...]] = {
-    "string": (str,),
-    "integer": (int,),
-    "number": (int, float),
-    "boolean": (bool,),
-    "object": (dict,),
-    "map": (dict,),
-    "array": (list,),
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Field:
-    """One property of a resource: what it is for, and what is allowed in it."""
-
-    kind: Kind
-    description: str
-    required: bool = False
-    secret: bool = False
-    replaces: bool = True
-    """Whether a change makes a new resource; otherwise it is updated in place."""
-    computed: bool = False
-    """Whether ``check`` sets it; nobody else may."""
-    minimum: float | None = None
-    maximum: float | None = None
-    choices: tuple[str, ...] = ()
-    items: Field | None = None
-    """What an array or a map holds."""
-    fields: Mapping[str, Field] | None = None
-    """The properties of an object."""
-    type_name: str = ""
-    """The object's name in the schema."""
-
-    def faults(self, value: Any, path: str) -> list[tuple[str, str]]:
-        """(property path, what is wrong and what is allowed) of every fault in a value without secrets."""
-        if isinstance(value, Unknown):
-            return []
-        right = isinstance(value, _PYTHON[self.kind]) and (
-            self.kind == "boolean" or not isinstance(value, bool)
-        )
-        if not right:
-            return [(path, f"must be {_article(self.kind)}, not {_show(value, self.secret)}")]
-        if self.choices and value not in self.choices:
-            return [(path, f"is {value!r}; allowed: {', '.join(self.choices)}")]
-        if self.kind in ("integer", "number"):
-            return self._range_faults(value, path)
-        return self._inner_faults(value, path)
-
-    def _range_faults(self, value: float, path: str) -> list[tuple[str, str]]:
-        low, high = self.minimum, self.maximum
-        if (low is None or value >= low) and (high is None or value <= high):
-            return []
-        allowed = f"at least {low:g}" if low is not None else ""
-        allowed += (" and " if allowed and high is not None else "") + (
-            f"at most {high:g}" if high is not None else ""
-        )
-        return [(path, f"is {value}; allowed: {allowed}")]
-
-    def _inner_faults(self, value: Any, path: str) -> list[tuple[str, str]]:
-        found: list[tuple[str, str]] = []
-        if self.kind == "array" and self.items:
-            for index, item in enumerate(cast("list[Any]", value)):
-                found += self.items.faults(item, f"{path}[{index}]")
-        elif self.kind == "map" and self.items:
-            for key, item in cast("dict[str, Any]", value).items():
-                found += self.items.faults(item, f"{path}.{key}")
-        elif self.kind == "object" and self.fields:
-            found += check_fields(self.fields, cast("dict[str, Any]", value), path)
-        return found
-
-
-def check_fields(
-    fields: Mapping[str, Field], values: Mapping[str, Any], path: str = ""
-) -> list[tuple[str, str]]:
-    """Every fault of ``values`` against its declared fields: unknown names, missing ones, wrong values."""
-    prefix = f"{path}." if path else ""
-    found = [
-        (f"{prefix}{name}", f"is no property here; allowed: {', '.join(_settable(fields))}")
-        for name in values
-        if name not in fields
-    ]
-    for name, declared in fields.items():
-        value = values.get(name)
-        if value is None:
-            if declared.required:
-                found.append((f"{prefix}{name}", f"is required: {declared.description}"))
-        else:
-            found += declared.faults(value, f"{prefix}{name}")
-    return found
-
-
-def _settable(fields: Mapping[str, Field]) -> list[str]:
-    return [name for name, declared in fields.items() if not declared.computed]
-
-
-def _article(kind: str) -> str:
-    return {"integer": "a whole number", "object": "an object", "array": "a list"}.get(kind, f"a {kind}")
-
-
-def _show(value: Any, secret: bool) -> str:
-    if secret or isinstance(value, dict | list):
-        return f"a {type(cast('object', value)).__name__}"
-    return repr(value)
+D = TypeVar("D", bound=Declaration)
+D_co = TypeVar("D_co", bound=Declaration, covariant=True)
 
 
 class ProvisionError(Exception):
@@ -192,85 +98,146 @@ class Diff:
     drift: set[str] = field(default_factory=set[str])
     """Those paths that name outputs: the world changed, not the inputs."""
 
+    def drifted(self, path: str) -> None:
+        """The world changed the output ``path``."""
+        self.details[path] = "update"
+        self.drift.add(path)
 
-class Resource:
-    """One kind of resource. Values are plain: without secrets' wrappers; unknowns only in check and
-    preview."""
+    def ignore(self, *names: str) -> None:
+        """Changes of these properties are none."""
+        for path in [path for path in self.details if top(path) in names]:
+            del self.details[path]
+            self.replaces.discard(path)
 
-    token: ClassVar[str]
-    description: ClassVar[str]
-    inputs: ClassVar[Mapping[str, Field]]
-    outputs: ClassVar[Mapping[str, Field]]
-    """Outputs besides the inputs, which are outputs too."""
+
+@dataclass(frozen=True)
+class Change(Generic[D_co]):
+    """What a program wants of a resource that exists."""
+
+    id: str
+    state: D_co
+    """Its last outputs, the inputs among them."""
+    old: D_co
+    """The inputs that it was made with."""
+    new: D_co
+    """The inputs that are wanted."""
+
+
+@dataclass(frozen=True)
+class Live:
+    """What of a resource is really different from its state."""
+
+    outputs: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    inputs: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+class _Declared(Generic[D]):
+    """What has a declaration: the type argument of its class."""
+
+    fields: ClassVar[type[Declaration]]
+
+    def __init_subclass__(cls) -> None:
+        for base in vars(cls).get("__orig_bases__", ()):
+            for argument in get_args(base):
+                if isinstance(argument, type) and issubclass(argument, Declaration):
+                    cls.fields = argument
+
+    @property
+    def token(self) -> str:
+        """Its type's name in a program's state."""
+        return self.fields.token
+
+    @property
+    def description(self) -> str:
+        """What it is, on one line."""
+        return describe(self.fields)
+
+    @property
+    def inputs(self) -> dict[str, Field]:
+        """The inputs, computed ones among them."""
+        return {name: one for name, one in fields_of(self.fields).items() if one.about.role != "output"}
+
+    @property
+    def outputs(self) -> dict[str, Field]:
+        """Outputs besides the inputs, which are outputs too."""
+        return {name: one for name, one in fields_of(self.fields).items() if one.about.role == "output"}
+
+    def faults(self, values: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """Every fault of the user's values, which are without secrets' wrappers, against the declaration."""
+        return check_fields(fields_of(self.fields), values)
+
+
+class Resource(_Declared[D]):
+    """One kind of resource. Declared values are without secrets' wrappers; unknowns only in check, diff and preview.
+
+    What has nothing outside of the state needs no read, update or delete of its own.
+    """
+
     delete_before_replace: ClassVar[bool] = False
     importable: ClassVar[bool] = False
     """Whether ``read`` can do with an id alone."""
 
-    def check(self, ctx: Context, olds: Mapping[str, Any], news: dict[str, Any]) -> dict[str, Any]:
+    def check(self, ctx: Context, old: D, new: D) -> dict[str, Any]:
         """The computed inputs (defaults, digests). No side effects.
 
         Raises:
             CheckError: a value is not acceptable.
         """
-        del ctx, olds, news
         return {}
 
-    def diff(
-        self,
-        ctx: Context,
-        ident: str,
-        state: Mapping[str, Any],
-        olds: Mapping[str, Any],
-        news: Mapping[str, Any],
-    ) -> Diff:
-        """What changes from ``olds`` to ``news``; a path replaces when its field says so."""
-        del ctx, ident, state
-        details = difference(dict(olds), dict(news))
-        return Diff(details, {path for path in details if self.inputs[_top(path)].replaces})
+    def diff(self, ctx: Context, change: Change[D]) -> Diff:
+        """What changes from the old inputs to the new ones; a path replaces when its property says so."""
+        details = difference(change.old.plain(), change.new.plain())
+        return Diff(details, {path for path in details if self.inputs[top(path)].about.replaces})
 
-    def preview(self, ctx: Context, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    def preview(self, ctx: Context, inputs: D) -> dict[str, Any]:
         """The outputs that are known before creation; the others are unknown."""
-        del ctx, inputs
         return {}
 
-    def create(self, ctx: Context, inputs: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    def create(self, ctx: Context, inputs: D) -> tuple[str, dict[str, Any]]:
         """Make it; returns its id and outputs."""
         raise NotImplementedError
 
-    def read(
-        self, ctx: Context, ident: str, state: Mapping[str, Any], inputs: Mapping[str, Any]
-    ) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        """What really is: (outputs, changes to inputs), or None when it is gone.
+    def read(self, ctx: Context, ident: str, state: D, inputs: D) -> Live | None:
+        """What really is, or None when it is gone.
 
         Raises:
             UnhealthyError: it exists but does not work.
         """
-        raise NotImplementedError
+        return Live()
 
-    def update(
-        self,
-        ctx: Context,
-        ident: str,
-        state: Mapping[str, Any],
-        olds: Mapping[str, Any],
-        news: Mapping[str, Any],
-    ) -> dict[str, Any]:
+    def update(self, ctx: Context, change: Change[D]) -> dict[str, Any]:
         """Change it in place; returns all outputs."""
-        raise NotImplementedError
+        return {}
 
-    def delete(self, ctx: Context, ident: str, state: Mapping[str, Any]) -> None:
+    def delete(self, ctx: Context, ident: str, state: D) -> None:
         """Remove it; succeeds when it is gone already."""
-        raise NotImplementedError
 
-    def faults(self, news: Mapping[str, Any]) -> list[tuple[str, str]]:
-        """Every fault of the user's inputs against the declared fields."""
-        return check_fields(self.inputs, news)
+
+class Function(_Declared[D]):
+    """What a program asks for in every run, and no state keeps. Values are plain; it marks secret results itself."""
+
+    answer: ClassVar[type[Declaration]]
+
+    @property
+    def outputs(self) -> dict[str, Field]:
+        """What the result holds."""
+        return fields_of(self.answer)
+
+    def call(self, ctx: Context, args: D) -> dict[str, Any]:
+        """The result.
+
+        Raises:
+            ProvisionError: there is none.
+        """
+        raise NotImplementedError
 
 
 def known(*values: Any) -> bool:
     """Whether nothing in ``values`` is unknown."""
-    return not any(has_unknown(value) for value in values)
+    return not any(has_unknown(plain(value)) for value in values)
 
 
-def _top(path: str) -> str:
+def top(path: str) -> str:
+    """The property that a path leads into."""
     return path.split(".", 1)[0].split("[", 1)[0]

@@ -27,6 +27,7 @@ from pulumi.runtime.proto import (
 
 from mldeploy.provider.catalog import FUNCTIONS, RESOURCES
 from mldeploy.provider.framework.resource import (
+    Change,
     CheckError,
     Context,
     Diff,
@@ -154,19 +155,21 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def Check(self, request: Any, context: Any = None) -> Any:  # noqa: N802
         """Validate inputs and add the computed ones."""
         with self._operation(request, context, request.news) as (resource, ctx):
-            news, olds = decode(request.news), reveal(decode(request.olds))
-            computed = {name for name, field in resource.inputs.items() if field.computed}
+            news, fields = decode(request.news), resource.fields
+            inputs = resource.inputs
+            computed = {name for name, field in inputs.items() if field.about.role == "computed"}
             news = {name: value for name, value in news.items() if name not in computed}
             plain = reveal(news)
             failures = resource.faults(plain)
             if not failures:
                 try:
-                    news |= resource.check(ctx, olds, plain)
+                    olds = fields.decode(reveal(decode(request.olds)))
+                    news |= resource.check(ctx, olds, fields.decode(plain))
                 except CheckError as error:
                     failures = list(error.failures)
             news = {
                 name: Secret(value)
-                if name in resource.inputs and resource.inputs[name].secret and not isinstance(value, Secret)
+                if name in inputs and inputs[name].about.secret and not isinstance(value, Secret)
                 else value
                 for name, value in news.items()
                 if value is not None
@@ -186,7 +189,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             olds = reveal(decode(request.old_inputs))
             if not request.HasField("old_inputs"):
                 olds = {name: state[name] for name in resource.inputs if name in state}
-            found = resource.diff(ctx, request.id, state, olds, news)
+            found = resource.diff(ctx, _change(resource, request.id, state, olds, news))
             return _diff_response(found, resource)
 
     def Create(self, request: Any, context: Any = None) -> Any:  # noqa: N802
@@ -198,7 +201,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
                 outputs = _previewed(resource, ctx, inputs)
                 return provider_pb2.CreateResponse(id="", properties=_outputs(resource, wrapped, outputs))
             try:
-                ident, outputs = resource.create(ctx, inputs)
+                ident, outputs = resource.create(ctx, resource.fields.decode(inputs))
             except UnhealthyError as error:
                 error.outputs = inputs | dict(error.outputs)
                 raise _init_failed(resource, error.ident, wrapped, error) from error
@@ -213,20 +216,19 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             if not state and not old and not resource.importable:
                 raise ProvisionError(f"{resource.token} cannot be imported: create it with the program")
             try:
-                found = resource.read(ctx, request.id, state, reveal(old))
+                decoded = resource.fields.decode
+                found = resource.read(ctx, request.id, decoded(state), decoded(reveal(old)))
             except UnhealthyError as error:
                 error.outputs = state | dict(error.outputs)
                 raise _init_failed(resource, request.id, old, error) from error
             if found is None:
                 return provider_pb2.ReadResponse()
-            outputs, changed = found
-            inputs = old | _still_secret(resource, old, changed)
-            state_now = {
-                name: value for name, value in (reveal(inputs) | outputs).items() if value is not None
-            }
+            inputs = old | _still_secret(resource, old, found.inputs)
             return provider_pb2.ReadResponse(
                 id=request.id,
-                properties=_outputs(resource, inputs, state_now),
+                properties=_outputs(
+                    resource, inputs, {**reveal(old), **state, **found.inputs, **found.outputs}
+                ),
                 inputs=_inputs(resource, inputs),
             )
 
@@ -240,7 +242,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             else:
                 olds = reveal(decode(request.old_inputs)) if request.HasField("old_inputs") else state
                 try:
-                    outputs = news | resource.update(ctx, request.id, state, olds, news)
+                    change = _change(resource, request.id, state, olds, news)
+                    outputs = news | resource.update(ctx, change)
                 except UnhealthyError as error:
                     error.outputs = news | dict(error.outputs)
                     raise _init_failed(resource, request.id, wrapped, error) from error
@@ -249,19 +252,20 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def Delete(self, request: Any, context: Any = None) -> Any:  # noqa: N802
         """Remove a resource; one that is gone already is no error."""
         with self._operation(request, context, request.properties) as (resource, ctx):
-            resource.delete(ctx, request.id, reveal(decode(request.properties)))
+            resource.delete(ctx, request.id, resource.fields.decode(reveal(decode(request.properties))))
             return empty_pb2.Empty()
 
     def Invoke(self, request: Any, context: Any = None) -> Any:  # noqa: N802
         """Call a function."""
         with self._failing(context, request.args):
-            function, args = FUNCTIONS.get(request.tok), decode(request.args)
+            function, args = FUNCTIONS.get(request.tok), reveal(decode(request.args))
             if function is None:
                 raise ProvisionError(f"no function {request.tok!r}; there are: {', '.join(FUNCTIONS)}")
             if failures := function.faults(args):
                 found = [provider_pb2.CheckFailure(property=path, reason=why) for path, why in failures]
                 return provider_pb2.InvokeResponse(failures=found)
-            result = function.call(Context(root=self._root, cancelled=self._cancelled), reveal(args))
+            context_ = Context(root=self._root, cancelled=self._cancelled)
+            result = function.call(context_, function.fields.decode(args))
             return provider_pb2.InvokeResponse(**cast("Any", {"return": encode(result)}))
 
     # --- plumbing ----------------------------------------------------------------------------------------
@@ -270,7 +274,9 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         self._engine = engine_pb2_grpc.EngineStub(grpc.insecure_channel(address))
 
     @contextlib.contextmanager
-    def _operation(self, request: Any, context: Any, properties: Any) -> Generator[tuple[Resource, Context]]:
+    def _operation(
+        self, request: Any, context: Any, properties: Any
+    ) -> Generator[tuple[Resource[Any], Context]]:
         token = request.type or str(request.urn).split("::")[2].rsplit("$", 1)[-1]
         with self._failing(context, properties):
             resource = RESOURCES.get(token)
@@ -325,28 +331,40 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         raise ProviderFailure(status) from None
 
 
-def _previewed(resource: Resource, ctx: Context, inputs: Mapping[str, Any]) -> dict[str, Any]:
+def _change(
+    resource: Resource[Any],
+    ident: str,
+    state: Mapping[str, Any],
+    olds: Mapping[str, Any],
+    news: Mapping[str, Any],
+) -> Change[Any]:
+    return Change(ident, *(resource.fields.decode(values) for values in (state, olds, news)))
+
+
+def _previewed(resource: Resource[Any], ctx: Context, inputs: Mapping[str, Any]) -> dict[str, Any]:
     unknown: dict[str, Any] = dict.fromkeys(resource.outputs, UNKNOWN)
-    return dict(inputs) | unknown | resource.preview(ctx, inputs)
+    return dict(inputs) | unknown | resource.preview(ctx, resource.fields.decode(inputs))
 
 
-def _inputs(resource: Resource, values: Mapping[str, Any]) -> Any:
+def _inputs(resource: Resource[Any], values: Mapping[str, Any]) -> Any:
     return encode({name: value for name, value in values.items() if name in resource.inputs})
 
 
-def _still_secret(resource: Resource, old: Mapping[str, Any], changed: Mapping[str, Any]) -> dict[str, Any]:
+def _still_secret(
+    resource: Resource[Any], old: Mapping[str, Any], changed: Mapping[str, Any]
+) -> dict[str, Any]:
     """What a read found, with the secrets marked that are declared or were secret before."""
     return {
         name: Secret(value)
-        if name in resource.inputs and (resource.inputs[name].secret or has_secret(old.get(name)))
+        if name in resource.inputs and (resource.inputs[name].about.secret or has_secret(old.get(name)))
         else value
         for name, value in changed.items()
     }
 
 
-def _outputs(resource: Resource, inputs: Mapping[str, Any], values: Mapping[str, Any]) -> Any:
+def _outputs(resource: Resource[Any], inputs: Mapping[str, Any], values: Mapping[str, Any]) -> Any:
     """Outputs with their secrets marked: declared ones, and those that echo a secret input."""
-    declared = {name for name, field in {**resource.inputs, **resource.outputs}.items() if field.secret}
+    declared = {name for name, field in (resource.inputs | resource.outputs).items() if field.about.secret}
     secret = declared | {name for name, value in inputs.items() if has_secret(value)}
     return encode(
         {
@@ -357,7 +375,7 @@ def _outputs(resource: Resource, inputs: Mapping[str, Any], values: Mapping[str,
     )
 
 
-def _diff_response(found: Diff, resource: Resource) -> Any:
+def _diff_response(found: Diff, resource: Resource[Any]) -> Any:
     details = {
         path: provider_pb2.PropertyDiff(
             kind=cast("Any", _KINDS[kind] + (1 if path in found.replaces else 0)),
@@ -377,7 +395,7 @@ def _diff_response(found: Diff, resource: Resource) -> Any:
 
 
 def _init_failed(
-    resource: Resource, ident: str, inputs: Mapping[str, Any], error: UnhealthyError
+    resource: Resource[Any], ident: str, inputs: Mapping[str, Any], error: UnhealthyError
 ) -> ProviderFailure:
     detail = provider_pb2.ErrorResourceInitFailed(
         id=ident,

@@ -4,23 +4,15 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from mldeploy.artifacts.sources import inside
-from mldeploy.provider.common.golden import mismatch
-from mldeploy.provider.common.golden_requests import (
-    DEFAULT_TOLERANCE,
-    GOLDEN_INPUTS,
-    GoldenGate,
-    golden_requests,
-)
-from mldeploy.provider.framework.resource import Context, Diff, Field, ProvisionError
+from mldeploy.provider.common.golden_requests import GoldenFields, GoldenGate, GoldenRequest
+from mldeploy.provider.framework.declare import In, Opt, Or, field
+from mldeploy.provider.framework.resource import Change, Context, Diff, ProvisionError
 from mldeploy.provider.kubernetes import explain
 from mldeploy.provider.kubernetes.client import ClusterError, Reply
-from mldeploy.provider.kubernetes.fields import KEY, PLACE, place, without_credentials
-from mldeploy.provider.kubernetes.route import Route
+from mldeploy.provider.kubernetes.fields import KeyedPlaceFields, without_credentials
+from mldeploy.provider.kubernetes.route import GatewayReference, Route, most
 from mldeploy.provider.kubernetes.versions import VERSION_LABEL, Service, ensure_ready
 from mldeploy.provider.local.startup import readable
 
@@ -34,117 +26,90 @@ _ENDPOINT_TRIES = 20
 _ENDPOINT_PAUSE = 0.5
 
 
-class KubernetesGate(GoldenGate):
+class KubernetesGateFields(KeyedPlaceFields, GoldenFields, token="mldeploy:kubernetes:Gate"):
+    """Golden requests that a new version must answer before traffic moves to it."""
+
+    version: In[str] = field("The version, as in its label.", replaces=False)
+    replicas: In[int] = field("How many pods must be ready.", minimum=1, replaces=False)
+    tls: Or[bool] = field("Whether the pods speak TLS.", default=False, replaces=False)
+    max_latency_ratio: Opt[float] = field(
+        "How many times as long as the serving version's a golden answer may take.",
+        default=None,
+        minimum=1,
+        replaces=False,
+    )
+    promote: Opt[str] = field(
+        "Another version that the route goes back to: this one gets no traffic and is not scored.",
+        default=None,
+        replaces=False,
+    )
+
+
+class KubernetesGate(GoldenGate[KubernetesGateFields]):
     """Scores a version through the API server's service proxy: no public path is needed."""
 
-    token = "mldeploy:kubernetes:Gate"  # noqa: S105
-    description = "Golden requests that a new version must answer before traffic moves to it."
-    inputs = {
-        **PLACE,
-        "version": Field(
-            kind="string", required=True, replaces=False, description="The version, as in its label."
-        ),
-        "replicas": Field(
-            kind="integer",
-            required=True,
-            minimum=1,
-            replaces=False,
-            description="How many pods must be ready.",
-        ),
-        "tls": Field(kind="boolean", replaces=False, description="Whether the pods speak TLS."),
-        "key": KEY,
-        "max_latency_ratio": Field(
-            kind="number",
-            minimum=1,
-            replaces=False,
-            description="How many times as long as the serving version's a golden answer may take.",
-        ),
-        "promote": Field(
-            kind="string",
-            replaces=False,
-            description="Another version that the route goes back to: this one gets no traffic and is not scored.",
-        ),
-        **GOLDEN_INPUTS,
-    }
-
-    def diff(
-        self,
-        ctx: Context,
-        ident: str,
-        state: Mapping[str, Any],
-        olds: Mapping[str, Any],
-        news: Mapping[str, Any],
-    ) -> Diff:
+    def diff(self, ctx: Context, change: Change[KubernetesGateFields]) -> Diff:
         """A renewed credential is no reason to score again."""
-        return without_credentials(super().diff(ctx, ident, state, olds, news), olds, news)
+        return without_credentials(super().diff(ctx, change), change)
 
-    def create(self, ctx: Context, inputs: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    def create(self, ctx: Context, inputs: KubernetesGateFields) -> tuple[str, dict[str, Any]]:
         """Wait until it is ready, then score it."""
-        return f"{inputs['namespace']}/{inputs['service']}", self.score(ctx, inputs)
+        return inputs.ident, self.score(ctx, inputs)
 
-    def score(self, ctx: Context, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    def score(self, ctx: Context, inputs: KubernetesGateFields) -> dict[str, Any]:
         """Wait until the version is ready, score it, compare its latency with the serving one's."""
-        service, version, started = place(inputs), str(inputs["version"]), time.monotonic()
-        if inputs.get("promote") not in (None, version):
+        service, started = inputs.place, time.monotonic()
+        if inputs.promote not in (None, inputs.version):
             return {"passed": 0, "seconds": 0.0}
-        ensure_ready(ctx, service, version, int(inputs["replicas"]), ctx.timeout)
-        golden = golden_requests(inputs)
+        ensure_ready(ctx, service, inputs.version, inputs.replicas, ctx.timeout)
+        golden = inputs.golden
         for number, item in enumerate(golden, 1):
             ctx.check_cancelled()
             ctx.status(f"golden request {number} of {len(golden)}")
             _check_answer(ctx, service, item, inputs)
-        if golden and inputs.get("max_latency_ratio"):
-            _compare_latency(ctx, service, golden[0], inputs)
+        if golden and inputs.max_latency_ratio:
+            _compare_latency(ctx, service, golden[0], inputs, inputs.max_latency_ratio)
         return {"passed": len(golden), "seconds": round(time.monotonic() - started, 3)}
 
 
-def _check_answer(ctx: Context, service: Service, item: Mapping[str, Any], inputs: Mapping[str, Any]) -> None:
-    request, version = str(item["request"]), str(inputs["version"])
-    answer = _score(ctx, service, version, item, inputs)
+def _check_answer(ctx: Context, service: Service, item: GoldenRequest, inputs: KubernetesGateFields) -> None:
+    answer = _score(ctx, service, inputs.version, item, inputs)
     if answer.status != 200:
-        raise _failure(service, inputs, f"{request}: status {answer.status}: {answer.text}")
-    if item.get("response") is None:
-        return
-    expected = inside(str(item["response"]), ctx.root).read_bytes()
-    tolerance = item.get("tolerance")
-    found = mismatch(expected, answer.body, DEFAULT_TOLERANCE if tolerance is None else float(tolerance))
-    if found:
-        raise _failure(service, inputs, f"{request}: not the answer in {item['response']}: {found}")
+        raise _failure(service, inputs, f"{item.request}: status {answer.status}: {answer.text}")
+    if found := item.fault(ctx.root, answer.body):
+        raise _failure(service, inputs, found)
 
 
 def _score(
-    ctx: Context, service: Service, version: str, item: Mapping[str, Any], inputs: Mapping[str, Any]
+    ctx: Context, service: Service, version: str, item: GoldenRequest, inputs: KubernetesGateFields
 ) -> Reply:
-    request = str(item["request"])
-    body = inside(request, ctx.root).read_bytes()
-    default = "application/json" if Path(request).suffix == ".json" else "application/octet-stream"
-    target = f"{'https:' if inputs.get('tls') else ''}{service.object_name(version)}:80"
+    body = item.body(ctx.root)
     for attempt in range(_ENDPOINT_TRIES):
         try:
             return service.cluster.proxy(
                 "POST",
                 "Service",
                 service.namespace,
-                target,
+                f"{'https:' if inputs.tls else ''}{service.object_name(version)}:80",
                 "/score",
                 body=body,
-                content_type=str(item.get("content_type") or default),
-                key=inputs.get("key"),
+                content_type=item.media_type,
+                key=inputs.key,
                 timeout=_REQUEST_SECONDS,
             )
         except ClusterError as error:
             if error.status != 503 or attempt == _ENDPOINT_TRIES - 1:
-                raise _failure(service, inputs, f"{request}: no answer: {error}") from None
+                raise _failure(service, inputs, f"{item.request}: no answer: {error}") from None
         ctx.check_cancelled()
         time.sleep(_ENDPOINT_PAUSE)
     raise AssertionError("unreachable")
 
 
 def _compare_latency(
-    ctx: Context, service: Service, item: Mapping[str, Any], inputs: Mapping[str, Any]
+    ctx: Context, service: Service, item: GoldenRequest, inputs: KubernetesGateFields, limit: float
 ) -> None:
     """The same request to the serving version and to the new one, in turns; medians are compared."""
-    version, limit = str(inputs["version"]), float(inputs["max_latency_ratio"])
+    version = inputs.version
     serving = _serving(service, version)
     if serving is None:
         return
@@ -163,20 +128,20 @@ def _compare_latency(
         raise _failure(
             service,
             inputs,
-            f"{item['request']} takes {mine * 1000:.1f} ms, {mine / its:.1f} times as long as the serving version "
+            f"{item.request} takes {mine * 1000:.1f} ms, {mine / its:.1f} times as long as the serving version "
             f"{serving} ({its * 1000:.1f} ms); allowed: max_latency_ratio {limit:g}",
         )
 
 
 def _serving(service: Service, version: str) -> str | None:
     """The version that takes most of the traffic now, when it is another one and can answer."""
-    routes = (Route(service=service, gateway={"name": "any"}), Route(service=service))
+    routes = (Route(service=service, gateway=GatewayReference(name="any")), Route(service=service))
     nowhere: dict[str, int] = {}
     weights = next((found for route in routes if (found := _weights_or_none(route))), nowhere)
     others = {name: weight for name, weight in weights.items() if name != version}
     if not others:
         return None
-    name = max(others, key=lambda key: others[key])
+    name = most(others)
     return name if service.cluster.get("Service", service.namespace, service.object_name(name)) else None
 
 
@@ -189,8 +154,8 @@ def _weights_or_none(route: Route) -> dict[str, int]:
         raise
 
 
-def _failure(service: Service, inputs: Mapping[str, Any], reason: str) -> ProvisionError:
-    version = inputs["version"]
+def _failure(service: Service, inputs: KubernetesGateFields, reason: str) -> ProvisionError:
+    version = inputs.version
     selector = f"{service.selector},{VERSION_LABEL}={version}"
     facts = explain.gather(service.cluster, service.namespace, selector, logs=False)
     lines = [f"service {service.name}: the gate of version {version} failed: {reason}"]

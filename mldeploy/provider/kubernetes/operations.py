@@ -9,11 +9,12 @@ import queue
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 from mldeploy.provider.kubernetes import explain
 from mldeploy.provider.kubernetes.client import ClusterError, Reply
-from mldeploy.provider.kubernetes.rollout import route_of
+from mldeploy.provider.kubernetes.rollout import RolloutFields
+from mldeploy.provider.kubernetes.route import most
 from mldeploy.provider.kubernetes.tree import condition, is_ready
 from mldeploy.provider.kubernetes.versions import VERSION_LABEL, Service, Version, versions
 
@@ -32,19 +33,19 @@ class Seen:
     reason: str = ""
 
 
-def look(inputs: Mapping[str, Any]) -> Seen:
+def look(inputs: RolloutFields) -> Seen:
     """The live state, by the cluster and not by what the stack remembers.
 
     Raises:
         ClusterError: the API server refuses, or cannot be reached.
     """
-    route = route_of(inputs)
+    route = inputs.route
     service, weights = route.service, route.weights()
     there = versions(service)
     if not weights:
         return _unrouted(service, there)
     uri = route.base_uri()[0] + route.path
-    serving = max(weights, key=lambda name: weights[name])
+    serving = most(weights)
     models: dict[str, str] = {}
     if serving in there:
         models = cast("dict[str, str]", json.loads(there[serving].models or "{}"))
@@ -92,39 +93,39 @@ def _state(service: Service, names: Iterable[str]) -> tuple[StateName, str]:
     return worst
 
 
-def serving_version(inputs: Mapping[str, Any]) -> str:
+def serving_version(inputs: RolloutFields) -> str:
     """The version with most of the traffic.
 
     Raises:
         ClusterError: nothing is routed.
     """
-    weights = route_of(inputs).weights()
+    weights = inputs.route.weights()
     if not weights:
-        raise ClusterError(f"nothing routes to service {inputs['service']}: run `mldeploy up`")
-    return max(weights, key=lambda name: weights[name])
+        raise ClusterError(f"nothing routes to service {inputs.service}: run `mldeploy up`")
+    return most(weights)
 
 
-def score(inputs: Mapping[str, Any], body: bytes, content_type: str, timeout: float) -> Reply:
+def score(inputs: RolloutFields, body: bytes, content_type: str, timeout: float) -> Reply:
     """POST to the serving version through the API server: no public path is needed.
 
     Raises:
         ClusterError: it has no ready pod, or the API server does not pass the request on.
     """
-    service, version = route_of(inputs).service, serving_version(inputs)
+    service, version = inputs.place, serving_version(inputs)
     return service.cluster.proxy(
         "POST",
         "Service",
         service.namespace,
-        f"{'https:' if inputs.get('tls') else ''}{service.object_name(version)}:80",
+        f"{'https:' if inputs.tls else ''}{service.object_name(version)}:80",
         "/score",
         body=body,
         content_type=content_type,
-        key=inputs.get("key"),
+        key=inputs.key,
         timeout=timeout,
     )
 
 
-def logs(inputs: Mapping[str, Any], *, lines: int, follow: bool) -> Iterator[str]:
+def logs(inputs: RolloutFields, *, lines: int, follow: bool) -> Iterator[str]:
     """The end of the logs of the serving version's pods, each line with its pod's name when there are several.
 
     As long as nothing is routed, the newest version's: they say why it has not passed its gate.
@@ -132,7 +133,7 @@ def logs(inputs: Mapping[str, Any], *, lines: int, follow: bool) -> Iterator[str
     Raises:
         ClusterError: there are no pods, or their logs cannot be read.
     """
-    route = route_of(inputs)
+    route = inputs.route
     service, there = route.service, versions(route.service)
     version = _newest(there) if there and not route.weights() else serving_version(inputs)
     pods = sorted(service.pods(version), key=lambda pod: (not is_ready(pod), pod["metadata"]["name"]))

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any, cast
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
 
-from mldeploy.provider.framework.resource import CheckError, Context, Diff, Field, ProvisionError, Resource
+from mldeploy.provider.framework.declare import Between, In, One, Opt, Or, Out, Texts, field, output
+from mldeploy.provider.framework.resource import (
+    Change,
+    CheckError,
+    Context,
+    Diff,
+    Live,
+    ProvisionError,
+    Resource,
+    known,
+)
 from mldeploy.provider.kubernetes import bake
 from mldeploy.provider.kubernetes.client import ClusterError
-from mldeploy.provider.kubernetes.fields import KEY, PLACE, place, without_credentials
-from mldeploy.provider.kubernetes.route import Route
+from mldeploy.provider.kubernetes.fields import KeyedPlaceFields, without_credentials
+from mldeploy.provider.kubernetes.route import GatewayReference, Route, most
 from mldeploy.provider.kubernetes.versions import (
     Service,
     Version,
@@ -25,224 +36,145 @@ from mldeploy.provider.kubernetes.versions import (
 from mldeploy.provider.kubernetes.watched_pods import WatchedPods
 
 _METRICS_API = "/apis/metrics.k8s.io/v1beta1"
-_STRATEGIES = ("blue_green", "canary")
 DEFAULT_STEPS = (5, 25, 100)
 
-_GATEWAY = Field(
-    kind="object",
-    type_name="GatewayReference",
-    replaces=False,
-    description="The Gateway that the route attaches to; absent: clients inside the cluster only.",
-    fields={
-        "name": Field(kind="string", required=True, description="Its name."),
-        "namespace": Field(kind="string", description="Its namespace; default: the service's."),
-        "section": Field(kind="string", description="One of its listeners; default: all."),
-    },
-)
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
-class Rollout(Resource):
+class RolloutFields(KeyedPlaceFields, token="mldeploy:kubernetes:Rollout"):
+    """The share of a service's traffic that each version gets, moved step by step."""
+
+    version: In[str] = field("The version to serve.", replaces=False)
+    promote: Opt[str] = field(
+        "A kept version that serves instead of `version`.", default=None, replaces=False
+    )
+    replicas: In[int] = field("Pods that must be ready first.", minimum=1, replaces=False)
+    tls: Or[bool] = field("Whether the pods speak TLS.", default=False, replaces=False)
+    autoscaled: Or[bool] = field(
+        "Whether an autoscaler owns the number of pods.", default=False, replaces=False
+    )
+    gateway: One[GatewayReference] = field(
+        "The Gateway that the route attaches to; absent: clients inside the cluster only.",
+        default=None,
+        replaces=False,
+    )
+    hostnames: Or[Sequence[str]] = field("Host names of the route.", default=(), replaces=False)
+    public_tls: Or[bool] = field("Whether clients come by HTTPS.", default=False, replaces=False)
+    service_type: Or[Literal["ClusterIP", "LoadBalancer"]] = field(
+        "Without a Gateway.", default="ClusterIP", replaces=False
+    )
+    service_annotations: Texts = field("Annotations of the stable Service.", default=_NOTHING, replaces=False)
+    timeout_seconds: Or[int] = field("Of a request at the route.", default=61, minimum=1, replaces=False)
+    strategy: In[Literal["blue_green", "canary"]] = field("How traffic moves.", replaces=False)
+    steps: Or[Sequence[Annotated[int, Between(1, 100)]]] = field(
+        "Canary: the new version's shares, rising; 100 is always the last.",
+        default=DEFAULT_STEPS,
+        replaces=False,
+    )
+    bake_seconds: Or[float] = field("How long each step is watched.", default=0, minimum=0, replaces=False)
+    max_error_rate: Or[float] = field(
+        "Share of 5xx answers that is allowed.", default=0.01, minimum=0, maximum=1, replaces=False
+    )
+    max_latency_ratio: Or[float] = field(
+        "The 95th percentile of latency over the serving version's.", default=1.5, minimum=1, replaces=False
+    )
+    keep_previous: Or[int] = field(
+        "Versions kept, without pods, to be promoted back.", default=0, minimum=0, replaces=False
+    )
+    serving: Out[str] = output("The version that serves.")
+    weights: Out[Mapping[str, int]] = output("The traffic, by version.")
+    kept: Out[Sequence[str]] = output("Kept versions, latest first.", default=())
+    scoring_uri: Out[str] = output("Where to POST.")
+    swagger_uri: Out[str] = output("The OpenAPI document.")
+
+    @property
+    def target(self) -> str:
+        """The version that is to serve."""
+        return self.promote or self.version
+
+    @property
+    def route(self) -> Route:
+        """The route that the rollout owns."""
+        return Route(
+            service=self.place,
+            gateway=self.gateway,
+            hostnames=tuple(self.hostnames),
+            service_type=self.service_type,
+            service_annotations=self.service_annotations,
+            timeout_seconds=self.timeout_seconds,
+            tls=self.public_tls,
+        )
+
+
+class Rollout(Resource[RolloutFields]):
     """Owns the route. Its state names the version that serves; a failed rollout leaves it as it was."""
 
-    token = "mldeploy:kubernetes:Rollout"  # noqa: S105
-    description = "The share of a service's traffic that each version gets, moved step by step."
-    inputs = {
-        **PLACE,
-        "key": KEY,
-        "version": Field(kind="string", required=True, replaces=False, description="The version to serve."),
-        "promote": Field(
-            kind="string", replaces=False, description="A kept version that serves instead of `version`."
-        ),
-        "replicas": Field(
-            kind="integer",
-            required=True,
-            minimum=1,
-            replaces=False,
-            description="Pods that must be ready first.",
-        ),
-        "tls": Field(kind="boolean", replaces=False, description="Whether the pods speak TLS."),
-        "autoscaled": Field(
-            kind="boolean", replaces=False, description="Whether an autoscaler owns the number of pods."
-        ),
-        "gateway": _GATEWAY,
-        "hostnames": Field(
-            kind="array",
-            items=Field(kind="string", description="A host name."),
-            replaces=False,
-            description="Host names of the route.",
-        ),
-        "public_tls": Field(kind="boolean", replaces=False, description="Whether clients come by HTTPS."),
-        "service_type": Field(
-            kind="string",
-            choices=("ClusterIP", "LoadBalancer"),
-            replaces=False,
-            description="Without a Gateway.",
-        ),
-        "service_annotations": Field(
-            kind="map",
-            items=Field(kind="string", description="A value."),
-            replaces=False,
-            description="Annotations of the stable Service.",
-        ),
-        "timeout_seconds": Field(
-            kind="integer", minimum=1, replaces=False, description="Of a request at the route."
-        ),
-        "strategy": Field(
-            kind="string",
-            required=True,
-            choices=_STRATEGIES,
-            replaces=False,
-            description="How traffic moves.",
-        ),
-        "steps": Field(
-            kind="array",
-            items=Field(kind="integer", minimum=1, maximum=100, description="Percent."),
-            replaces=False,
-            description="Canary: the new version's shares, rising; 100 is always the last.",
-        ),
-        "bake_seconds": Field(
-            kind="number", minimum=0, replaces=False, description="How long each step is watched."
-        ),
-        "max_error_rate": Field(
-            kind="number",
-            minimum=0,
-            maximum=1,
-            replaces=False,
-            description="Share of 5xx answers that is allowed.",
-        ),
-        "max_latency_ratio": Field(
-            kind="number",
-            minimum=1,
-            replaces=False,
-            description="The 95th percentile of latency over the serving version's.",
-        ),
-        "keep_previous": Field(
-            kind="integer",
-            minimum=0,
-            replaces=False,
-            description="Versions kept, without pods, to be promoted back.",
-        ),
-    }
-    outputs = {
-        "serving": Field(kind="string", description="The version that serves."),
-        "weights": Field(
-            kind="map",
-            items=Field(kind="integer", description="Percent."),
-            description="The traffic, by version.",
-        ),
-        "kept": Field(
-            kind="array",
-            items=Field(kind="string", description="A version."),
-            description="Kept versions, latest first.",
-        ),
-        "scoring_uri": Field(kind="string", description="Where to POST."),
-        "swagger_uri": Field(kind="string", description="The OpenAPI document."),
-    }
-
-    def check(self, ctx: Context, olds: Mapping[str, Any], news: dict[str, Any]) -> dict[str, Any]:
+    def check(self, ctx: Context, old: RolloutFields, new: RolloutFields) -> dict[str, Any]:
         """Steps rise; a canary has a route whose weights can be set."""
-        steps = cast("list[int]", news.get("steps") or [])
-        if any(later <= earlier for earlier, later in pairwise(steps)):
+        steps = new.steps
+        if known(steps) and any(later <= earlier for earlier, later in pairwise(steps)):
             raise CheckError(("steps", f"are {steps}; each must be greater than the one before"))
-        if news.get("strategy") == "canary" and not news.get("gateway"):
+        if new.strategy == "canary" and not new.gateway:
             raise CheckError(
                 ("strategy", "is 'canary', which needs a target with a gateway; without one: blue_green")
             )
         return {}
 
-    def diff(
-        self,
-        ctx: Context,
-        ident: str,
-        state: Mapping[str, Any],
-        olds: Mapping[str, Any],
-        news: Mapping[str, Any],
-    ) -> Diff:
+    def diff(self, ctx: Context, change: Change[RolloutFields]) -> Diff:
         """Changed inputs, and what an interrupted rollout or somebody else left behind in the cluster.
 
         The cluster is looked at here, not only in a refresh: traffic on a version that failed must not outlive the next
         update. A cluster that cannot be reached is no difference; it is said.
         """
-        found = without_credentials(super().diff(ctx, ident, state, olds, news), olds, news)
+        found = without_credentials(super().diff(ctx, change), change)
         if found.details:
             return found
         try:
-            drift = _drift(place(news), route_of(news), news, state)
+            drift = _drift(change.new, change.state)
         except ProvisionError as error:
             ctx.warn(f"the live route was not compared: {error}")
             return found
         for name in drift:
-            found.details[name] = "update"
-            found.drift.add(name)
+            found.drifted(name)
         return found
 
-    def create(self, ctx: Context, inputs: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    def create(self, ctx: Context, inputs: RolloutFields) -> tuple[str, dict[str, Any]]:
         """Route to the version."""
-        return f"{inputs['namespace']}/{inputs['service']}", _roll(ctx, inputs)
+        return inputs.ident, _roll(ctx, inputs)
 
-    def read(
-        self, ctx: Context, ident: str, state: Mapping[str, Any], inputs: Mapping[str, Any]
-    ) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    def read(self, ctx: Context, ident: str, state: RolloutFields, inputs: RolloutFields) -> Live | None:
         """The live weights, and which kept versions are still there."""
-        weights = route_of(inputs).weights()
+        weights = inputs.route.weights()
         if not weights:
             return None
-        serving = max(weights, key=lambda name: weights[name])
-        there = versions(place(inputs))
-        kept = [name for name in cast("list[str]", state.get("kept") or []) if name in there]
-        return {**state, "weights": weights, "serving": serving, "kept": kept}, {}
+        there = versions(inputs.place)
+        kept = [name for name in state.kept if name in there]
+        return Live({"weights": weights, "serving": most(weights), "kept": kept})
 
-    def update(
-        self,
-        ctx: Context,
-        ident: str,
-        state: Mapping[str, Any],
-        olds: Mapping[str, Any],
-        news: Mapping[str, Any],
-    ) -> dict[str, Any]:
+    def update(self, ctx: Context, change: Change[RolloutFields]) -> dict[str, Any]:
         """Move the traffic."""
-        before = route_of(olds)
-        outputs = _roll(ctx, news, before)
-        if before.gateway is not None and not news.get("gateway"):
+        before = change.old.route
+        outputs = _roll(ctx, change.new, before)
+        if before.gateway is not None and not change.new.gateway:
             before.service.cluster.delete("HTTPRoute", before.service.namespace, before.service.name)
         return outputs
 
-    def delete(self, ctx: Context, ident: str, state: Mapping[str, Any]) -> None:
+    def delete(self, ctx: Context, ident: str, state: RolloutFields) -> None:
         """The route, and every version of the service, also those that the stack's state does not name any more."""
-        route_of(state).delete()
-        service = place(state)
-        for name in versions(service):
-            remove(service, name)
+        state.route.delete()
+        for name in versions(state.place):
+            remove(state.place, name)
 
 
-def route_of(inputs: Mapping[str, Any]) -> Route:
-    """The route that a rollout with ``inputs`` owns."""
-    gateway = cast("dict[str, str] | None", inputs.get("gateway"))
-    return Route(
-        service=place(inputs),
-        gateway=gateway,
-        hostnames=tuple(cast("list[str]", inputs.get("hostnames") or [])),
-        service_type=str(inputs.get("service_type") or "ClusterIP"),
-        service_annotations=cast("dict[str, str]", inputs.get("service_annotations") or {}),
-        timeout_seconds=int(inputs.get("timeout_seconds") or 61),
-        tls=bool(inputs.get("public_tls")),
-    )
-
-
-def _target(inputs: Mapping[str, Any]) -> str:
-    return str(inputs.get("promote") or inputs["version"])
-
-
-def _drift(service: Service, route: Route, inputs: Mapping[str, Any], state: Mapping[str, Any]) -> list[str]:
-    found = ["weights"] if route.weights() != {_target(inputs): 100} else []
-    expected = {str(inputs["version"]), _target(inputs), *cast("list[str]", state.get("kept") or [])}
-    if set(versions(service)) - expected:
+def _drift(inputs: RolloutFields, state: RolloutFields) -> list[str]:
+    found = ["weights"] if inputs.route.weights() != {inputs.target: 100} else []
+    if set(versions(inputs.place)) - {inputs.version, inputs.target, *state.kept}:
         found.append("kept")
     return found
 
 
-def _roll(ctx: Context, inputs: Mapping[str, Any], former: Route | None = None) -> dict[str, Any]:
-    service, route, target = place(inputs), route_of(inputs), _target(inputs)
+def _roll(ctx: Context, inputs: RolloutFields, former: Route | None = None) -> dict[str, Any]:
+    service, route, target = inputs.place, inputs.route, inputs.target
     # A gateway that came or went: what serves is said by the route there was until now.
     before = route.weights() or (former.weights() if former else {})
     there = versions(service)
@@ -257,12 +189,12 @@ def _roll(ctx: Context, inputs: Mapping[str, Any], former: Route | None = None) 
     route.apply({target: 100})
     if others or not there[target].served_at:
         mark_served(service, target)
-    if inputs.get("autoscaled"):
+    if inputs.autoscaled:
         _check_metrics(ctx, service)
-    if others and not inputs.get("autoscaled"):
+    if others and not inputs.autoscaled:
         # It had got as many pods as the version before it.
-        shrink(service, target, int(inputs["replicas"]))
-    kept = prune(service, {target, str(inputs["version"])}, int(inputs.get("keep_previous") or 0))
+        shrink(service, target, inputs.replicas)
+    kept = prune(service, {target, inputs.version}, inputs.keep_previous)
     if kept:
         ctx.info(f"kept to go back to, by `rollout: {{promote: <version>}}`: {', '.join(kept)}")
     base, outside = route.base_uri()
@@ -289,7 +221,7 @@ def _proven(there: Mapping[str, Version]) -> str | None:
 def _origin(there: Mapping[str, Version], others: Mapping[str, int]) -> str:
     """The version to go back to: the one that took all traffic last, even if a killed rollout left it little."""
     proven = _proven({name: there[name] for name in others})
-    return proven or max(others, key=lambda name: others[name])
+    return proven or most(others)
 
 
 def _check_metrics(ctx: Context, service: Service) -> None:
@@ -303,24 +235,23 @@ def _check_metrics(ctx: Context, service: Service) -> None:
         )
 
 
-def _floor(inputs: Mapping[str, Any], there: Mapping[str, Version], others: Mapping[str, int]) -> int:
+def _floor(inputs: RolloutFields, there: Mapping[str, Version], others: Mapping[str, int]) -> int:
     """How many pods must be ready: as many as serve now, for the traffic comes at once or by degrees, but all of it."""
     busy = max((there[name].replicas for name in others), default=0)
-    return max(int(inputs["replicas"]), busy)
+    return max(inputs.replicas, busy)
 
 
 def _shift(
     ctx: Context,
-    inputs: Mapping[str, Any],
+    inputs: RolloutFields,
     service: Service,
     route: Route,
     before: Mapping[str, int],
     serving: str,
 ) -> None:
     """Through the steps; on a breach, a fault or a cancellation all traffic goes back to ``serving``."""
-    target = _target(inputs)
-    canary = inputs["strategy"] == "canary"
-    steps = cast("list[int]", inputs.get("steps") or list(DEFAULT_STEPS)) if canary else [100]
+    target = inputs.target
+    steps = inputs.steps if inputs.strategy == "canary" else ()
     steps = [step for step in steps if step < 100] + [100]
     returned = _returned(before, serving)
     try:
@@ -347,17 +278,13 @@ def _returned(before: Mapping[str, int], serving: str) -> str:
     return f"all traffic is with version {serving}, where it was before the rollout that was interrupted"
 
 
-def _bake(ctx: Context, inputs: Mapping[str, Any], service: Service, serving: str, step: int) -> None:
-    seconds = float(inputs.get("bake_seconds") or 0)
-    if seconds <= 0:
+def _bake(ctx: Context, inputs: RolloutFields, service: Service, serving: str, step: int) -> None:
+    if inputs.bake_seconds <= 0:
         return
-    target, tls, key = _target(inputs), bool(inputs.get("tls")), cast("str | None", inputs.get("key"))
-    new = WatchedPods(service, target, tls, key, restarts(service, target))
-    old = WatchedPods(service, serving, tls, key, 0)
-    limits = bake.Limits(
-        max_error_rate=float(inputs.get("max_error_rate", 0.01)),
-        max_latency_ratio=float(inputs.get("max_latency_ratio", 1.5)),
-    )
+    target = inputs.target
+    new = WatchedPods(service, target, inputs.tls, inputs.key, restarts(service, target))
+    old = WatchedPods(service, serving, inputs.tls, inputs.key, 0)
+    limits = bake.Limits(max_error_rate=inputs.max_error_rate, max_latency_ratio=inputs.max_latency_ratio)
 
     def progress(seen: bake.Sample, left: float) -> None:
         ctx.check_cancelled()
@@ -365,7 +292,7 @@ def _bake(ctx: Context, inputs: Mapping[str, Any], service: Service, serving: st
             f"{step} %: {seen.requests:.0f} answers, {seen.errors:.0f} errors, {max(0, left):.0f} s to go"
         )
 
-    verdict = bake.bake(new, old, limits, seconds, progress=progress)
+    verdict = bake.bake(new, old, limits, inputs.bake_seconds, progress=progress)
     if verdict.breach:
         raise ProvisionError(
             f"service {service.name}: version {target} failed at {step} % of the traffic: {verdict.breach}\n"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+from mldeploy.provider.framework.declare import Declaration, In, Opt, field
 from mldeploy.provider.kubernetes.client import ClusterError
 from mldeploy.provider.kubernetes.tree import items, number, text
 from mldeploy.provider.kubernetes.versions import SERVICE_LABEL, VERSION_LABEL, Service
@@ -14,16 +16,24 @@ _LABELS = {"app.kubernetes.io/managed-by": "mldeploy"}
 _PORT = 80
 
 
+class GatewayReference(Declaration):
+    """A Gateway, or one of its listeners."""
+
+    name: In[str] = field("Its name.")
+    namespace: Opt[str] = field("Its namespace; default: the service's.", default=None)
+    section: Opt[str] = field("One of its listeners; default: all.", default=None)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Route:
     """What a route is, besides its weights."""
 
     service: Service
-    gateway: Mapping[str, str] | None = None
-    """`name`, and optionally `namespace` and `section`, of the Gateway; None: no route outside the cluster."""
+    gateway: GatewayReference | None = None
+    """None: no route outside the cluster."""
     hostnames: tuple[str, ...] = ()
     service_type: str = "ClusterIP"
-    service_annotations: Mapping[str, str] = field(default_factory=dict[str, str])
+    service_annotations: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
     timeout_seconds: int = 61
     tls: bool = False
 
@@ -49,17 +59,15 @@ class Route:
             self.service.cluster.apply("HTTPRoute", self._http_route(weights))
             if max(weights.values()) < 100:
                 return
-        self.service.cluster.apply(
-            "Service", self._stable_service(max(weights, key=lambda name: weights[name]))
-        )
+        self.service.cluster.apply("Service", self._stable_service(most(weights)))
 
     def _http_route(self, weights: Mapping[str, int]) -> dict[str, Any]:
         assert self.gateway is not None
-        parent = {"name": self.gateway["name"]}
-        if self.gateway.get("namespace"):
-            parent["namespace"] = self.gateway["namespace"]
-        if self.gateway.get("section"):
-            parent["sectionName"] = self.gateway["section"]
+        parent = {"name": self.gateway.name}
+        if self.gateway.namespace:
+            parent["namespace"] = self.gateway.namespace
+        if self.gateway.section:
+            parent["sectionName"] = self.gateway.section
         backends = [
             {"name": self.service.object_name(version), "port": _PORT, "weight": weight}
             for version, weight in sorted(weights.items())
@@ -127,9 +135,9 @@ class Route:
 
     def _gateway_address(self) -> str | None:
         assert self.gateway is not None
-        space = self.gateway.get("namespace") or self.service.namespace
+        space = self.gateway.namespace or self.service.namespace
         try:
-            gateway = self.service.cluster.get("Gateway", space, self.gateway["name"])
+            gateway = self.service.cluster.get("Gateway", space, self.gateway.name)
         except ClusterError as error:
             if error.status == 403:  # a shared Gateway in a namespace that we may not read
                 return None
@@ -143,6 +151,11 @@ class Route:
         found = self.service.cluster.get("Service", self.service.namespace, self.service.name)
         ingress = items(found, "status", "loadBalancer", "ingress")
         return str(ingress[0].get("hostname") or ingress[0].get("ip")) if ingress else None
+
+
+def most(weights: Mapping[str, int]) -> str:
+    """The version with most of the traffic."""
+    return max(weights, key=lambda name: weights[name])
 
 
 def _weights(route: Mapping[str, Any], prefix: str) -> dict[str, int]:

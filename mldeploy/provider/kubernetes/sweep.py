@@ -2,60 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
-from mldeploy.provider.framework.resource import Context, Diff, Field, Resource
-from mldeploy.provider.kubernetes.fields import PLACE, place, without_credentials
+from mldeploy.provider.framework.resource import Change, Context, Diff, Resource
+from mldeploy.provider.kubernetes.fields import PlaceFields, without_credentials
 from mldeploy.provider.kubernetes.versions import remove, versions
 
 
-class Versions(Resource):
-    """Made before a service's first version, and so removed after the last one.
+class VersionsFields(PlaceFields, token="mldeploy:kubernetes:Versions"):
+    """The versions of a service in the cluster; removing this removes them."""
+
+
+class Versions(Resource[VersionsFields]):
+    """Made before a service's first version, and so removed after the last one. It is there as long as the stack names
+    it.
 
     A version's objects outlive their resources, and the rollout removes them. A service whose first version has not
     passed its gate has no rollout.
     """
 
-    token = "mldeploy:kubernetes:Versions"  # noqa: S105
-    description = "The versions of a service in the cluster; removing this removes them."
-    inputs = PLACE
-    outputs: ClassVar[Mapping[str, Field]] = {}
-
-    def diff(
-        self,
-        ctx: Context,
-        ident: str,
-        state: Mapping[str, Any],
-        olds: Mapping[str, Any],
-        news: Mapping[str, Any],
-    ) -> Diff:
+    def diff(self, ctx: Context, change: Change[VersionsFields]) -> Diff:
         """Only another place is a difference."""
-        return without_credentials(super().diff(ctx, ident, state, olds, news), olds, news)
+        return without_credentials(super().diff(ctx, change), change)
 
-    def create(self, ctx: Context, inputs: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    def create(self, ctx: Context, inputs: VersionsFields) -> tuple[str, dict[str, Any]]:
         """There is nothing to make."""
-        return f"{inputs['namespace']}/{inputs['service']}", {}
+        return inputs.ident, {}
 
-    def read(
-        self, ctx: Context, ident: str, state: Mapping[str, Any], inputs: Mapping[str, Any]
-    ) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        """It is there as long as the stack names it."""
-        return dict(state), {}
-
-    def update(
-        self,
-        ctx: Context,
-        ident: str,
-        state: Mapping[str, Any],
-        olds: Mapping[str, Any],
-        news: Mapping[str, Any],
-    ) -> dict[str, Any]:
-        """There is nothing to change."""
-        return {}
-
-    def delete(self, ctx: Context, ident: str, state: Mapping[str, Any]) -> None:
+    def delete(self, ctx: Context, ident: str, state: VersionsFields) -> None:
         """Every version that is still in the cluster."""
-        service = place(state)
-        for name in versions(service):
-            remove(service, name)
+        for name in versions(state.place):
+            remove(state.place, name)

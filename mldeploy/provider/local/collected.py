@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from mldeploy.home import collected_dir, private_folder
 
 
-def folder(root: Path, inputs: Mapping[str, Any]) -> Path | None:
+def folder(root: Path, collect: Mapping[str, Any]) -> Path | None:
     """The folder of this machine; below it there is one for each service.
 
     Args:
         root: the project; a relative destination is below it.
-        inputs: the replica's inputs.
+        collect: the replica's `collect_model_data`.
 
     Returns:
         None when nothing is collected, or it goes to Azure.
@@ -22,22 +22,17 @@ def folder(root: Path, inputs: Mapping[str, Any]) -> Path | None:
     Raises:
         OSError: it cannot be made.
     """
-    given = _given(inputs)
-    where = str(given.get("destination") or "")
-    if not given.get("enabled", bool(given)) or where.startswith("https://"):
+    where = str(collect.get("destination") or "")
+    if not collect.get("enabled", bool(collect)) or where.startswith("https://"):
         return None
     return private_folder(root / where) if where else collected_dir()
 
 
-def setting(root: Path, inputs: Mapping[str, Any], seen_at: Path | None = None) -> dict[str, Any]:
+def setting(root: Path, collect: Mapping[str, Any], seen_at: Path | None = None) -> dict[str, Any]:
     """The scoring server's `collect_model_data`, if there is any; ``seen_at``: where a container sees the folder."""
-    given = _given(inputs)
-    if not given:
+    if not collect:
         return {}
-    where = folder(root, inputs)
-    return {"collect_model_data": given if where is None else {**given, "destination": str(seen_at or where)}}
-
-
-def _given(inputs: Mapping[str, Any]) -> dict[str, Any]:
-    found = inputs.get("collect_model_data")
-    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+    where = folder(root, collect)
+    return {
+        "collect_model_data": collect if where is None else {**collect, "destination": str(seen_at or where)}
+    }

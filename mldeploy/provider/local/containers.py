@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -61,6 +62,14 @@ def fault() -> str | None:
     if "name=rootless" in options or "name=userns" in options:
         return "the Docker engine gives containers user ids of their own (rootless or userns-remap)"
     return None
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a container may take; None: as much as there is."""
+
+    cpu_cores: float | None = None
+    memory_gb: float | None = None
 
 
 class Engine:
@@ -160,7 +169,7 @@ def give(path: Path) -> Path:
 
 
 def create_body(
-    image: str, folders: Mapping[str, Path], environment: Mapping[str, str], limits: Mapping[str, Any]
+    image: str, folders: Mapping[str, Path], environment: Mapping[str, str], limits: Limits
 ) -> dict[str, Any]:
     """The request that makes a replica's container: hardened as on the other container targets.
 
@@ -168,7 +177,7 @@ def create_body(
         image: the image's reference.
         folders: folders of this machine by where the container sees them, the only ones it can write to.
         environment: variables for the script.
-        limits: `cpu_cores` and `memory_gb`; without them there are none.
+        limits: what it may take.
     """
     host: dict[str, Any] = {
         "ReadonlyRootfs": True,
@@ -181,11 +190,11 @@ def create_body(
         # What the server writes before it has its own log file.
         "LogConfig": {"Type": "json-file", "Config": {"max-size": "1m", "max-file": "1"}},
     }
-    if limits.get("cpu_cores"):
-        host["NanoCpus"] = round(float(limits["cpu_cores"]) * 1_000_000_000)
-    if limits.get("memory_gb"):
+    if limits.cpu_cores:
+        host["NanoCpus"] = round(limits.cpu_cores * 1_000_000_000)
+    if limits.memory_gb:
         # The same limit with swap: otherwise Docker adds as much swap as there is memory.
-        host["Memory"] = host["MemorySwap"] = round(float(limits["memory_gb"]) * _GIB)
+        host["Memory"] = host["MemorySwap"] = round(limits.memory_gb * _GIB)
     user = container_user()
     # The port comes as an open socket: the image's own one is not bound, nor asked for health.
     variables = {"HOME": "/tmp", **environment, "SERVING_PORT": "null"}  # noqa: S108

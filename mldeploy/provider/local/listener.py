@@ -6,13 +6,12 @@ import json
 import secrets
 import sys
 import time
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from mldeploy.provider.framework.resource import Context, Diff, Field, ProvisionError, Resource
-from mldeploy.provider.framework.values import UNKNOWN
+from mldeploy.provider.framework.declare import Declaration, In, Or, Out, Texts, field, output
+from mldeploy.provider.framework.resource import Change, Context, Diff, Live, ProvisionError, Resource, known
 from mldeploy.provider.local import processes, supervisor
 from mldeploy.provider.local.claims import write_json
 from mldeploy.provider.local.control import ControlError
@@ -25,72 +24,53 @@ _SWITCH_SECONDS = 90.0
 _POLL_SECONDS = 0.02
 
 
-class Listener(Resource):
+class ListenerFields(Declaration, token="mldeploy:service:Listener"):
+    """The port of a local service. Another replica takes it over without a failed request."""
+
+    service: In[str] = field("The service's name.")
+    port: In[int] = field("The TCP port.", minimum=1, maximum=65535)
+    replica: In[str] = field("The id of the active replica.", replaces=False)
+    models: Texts = field(
+        "What the active replica scores with: model name to version.", default=None, replaces=False
+    )
+    ssl_enabled: Or[bool] = field("Whether clients use https.", default=False, replaces=False)
+    pid: Out[int] = output("The supervisor's process.")
+    scoring_uri: Out[str] = output("Where to POST requests.")
+    swagger_uri: Out[str] = output("The API's description.")
+    url: Out[str] = output("The service's root.")
+
+
+class Listener(Resource[ListenerFields]):
     """A TCP port on this machine, and the replica that answers on it."""
 
-    token = "mldeploy:service:Listener"  # noqa: S105
-    description = "The port of a local service. Another replica takes it over without a failed request."
     # Two listeners would share the replica that the old one's deletion takes the socket from.
     delete_before_replace = True
-    inputs = {
-        "service": Field(kind="string", required=True, description="The service's name."),
-        "port": Field(kind="integer", required=True, minimum=1, maximum=65535, description="The TCP port."),
-        "replica": Field(
-            kind="string", required=True, replaces=False, description="The id of the active replica."
-        ),
-        "models": Field(
-            kind="map",
-            replaces=False,
-            items=Field(kind="string", description="A version."),
-            description="What the active replica scores with: model name to version.",
-        ),
-        "ssl_enabled": Field(kind="boolean", replaces=False, description="Whether clients use https."),
-    }
-    outputs = {
-        "pid": Field(kind="integer", description="The supervisor's process."),
-        "scoring_uri": Field(kind="string", description="Where to POST requests."),
-        "swagger_uri": Field(kind="string", description="The API's description."),
-        "url": Field(kind="string", description="The service's root."),
-    }
 
-    def diff(
-        self,
-        ctx: Context,
-        ident: str,
-        state: Mapping[str, Any],
-        olds: Mapping[str, Any],
-        news: Mapping[str, Any],
-    ) -> Diff:
+    def diff(self, ctx: Context, change: Change[ListenerFields]) -> Diff:
         """Besides changed inputs: a dead supervisor is started again, a wrong replica is switched.
 
         A new port is tried here: when it cannot be had, the old one must not be given up.
         """
-        found = super().diff(ctx, ident, state, olds, news)
-        if "port" in found.details and (reason := refusal(int(news["port"]), ctx.scope)):
+        found = super().diff(ctx, change)
+        if "port" in found.details and (reason := refusal(int(change.new.port), ctx.scope)):
             raise ProvisionError(reason)
         if not found.details:
-            active = _active(Run("listeners", ident))
-            drifted = "pid" if active is None else "replica" if active != olds.get("replica") else None
-            if drifted:
-                found.details[drifted] = "update"
-                found.drift.add(drifted)
+            active = _active(Run("listeners", change.id))
+            if active is None:
+                found.drifted("pid")
+            elif active != change.old.replica:
+                found.drifted("replica")
         return found
 
-    def preview(self, ctx: Context, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    def preview(self, ctx: Context, inputs: ListenerFields) -> dict[str, Any]:
         """The addresses follow from the port."""
-        return _addresses(inputs) if inputs.get("port") is not UNKNOWN else {}
+        return _addresses(inputs) if known(inputs.port) else {}
 
-    def create(self, ctx: Context, inputs: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    def create(self, ctx: Context, inputs: ListenerFields) -> tuple[str, dict[str, Any]]:
         """Bind the port (or take it from a replica that still has it) and give it to the replica."""
-        sweep(ctx.scope, str(inputs["service"]))
-        run = Run("listeners", f"{inputs['service']}-{secrets.token_hex(3)}")
-        about = {
-            "scope": ctx.scope,
-            "service": inputs["service"],
-            "port": inputs["port"],
-            "made": time.time(),
-        }
-        run.make(about)
+        sweep(ctx.scope, inputs.service)
+        run = Run("listeners", f"{inputs.service}-{secrets.token_hex(3)}")
+        run.make(_about(ctx, inputs))
         try:
             pid = _start(ctx, run, inputs)
             _switch(run, inputs)
@@ -100,72 +80,58 @@ class Listener(Resource):
             raise
         return run.ident, {"pid": pid, **_addresses(inputs)}
 
-    def read(
-        self, ctx: Context, ident: str, state: Mapping[str, Any], inputs: Mapping[str, Any]
-    ) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    def read(self, ctx: Context, ident: str, state: ListenerFields, inputs: ListenerFields) -> Live | None:
         """A dead supervisor is gone; the replica is the one that really has the socket."""
         run = Run("listeners", ident)
-        run.not_elsewhere(str(state["service"]), _recorded(state))
+        run.not_elsewhere(state.service, _recorded(state))
         active = _active(run)
         if active is None:
-            ctx.warn(f"the supervisor of service {state['service']} on port {state['port']} is not running")
+            ctx.warn(f"the supervisor of service {state.service} on port {state.port} is not running")
             return None
         if active and not Run("replicas", active).alive():
-            ctx.warn(
-                f"replica {active}, which has port {state['port']} of {state['service']}, is not running"
-            )
+            ctx.warn(f"replica {active}, which has port {state.port} of {state.service}, is not running")
             active = ""
         process = run.process()
-        return {**state, "replica": active, "pid": process[0] if process else state["pid"]}, {
-            "replica": active
-        }
+        replica = {"replica": active}
+        return Live({**replica, "pid": process[0] if process else state.pid}, replica)
 
-    def update(
-        self,
-        ctx: Context,
-        ident: str,
-        state: Mapping[str, Any],
-        olds: Mapping[str, Any],
-        news: Mapping[str, Any],
-    ) -> dict[str, Any]:
+    def update(self, ctx: Context, change: Change[ListenerFields]) -> dict[str, Any]:
         """Switch to the replica; a dead supervisor is started again first."""
-        run, pid = Run("listeners", ident), state["pid"]
+        run, pid, new = Run("listeners", change.id), change.state.pid, change.new
         if _active(run) is None:
             _kill(run)
             if not run.path.is_dir():
-                about = {
-                    "scope": ctx.scope,
-                    "service": news["service"],
-                    "port": news["port"],
-                    "made": time.time(),
-                }
-                run.make(about)
-            pid = _start(ctx, run, news)
-        _switch(run, news)
-        return {"pid": pid, **_addresses(news)}
+                run.make(_about(ctx, new))
+            pid = _start(ctx, run, new)
+        _switch(run, new)
+        return {"pid": pid, **_addresses(new)}
 
-    def delete(self, ctx: Context, ident: str, state: Mapping[str, Any]) -> None:
+    def delete(self, ctx: Context, ident: str, state: ListenerFields) -> None:
         """Close the port: nobody accepts on it afterwards."""
         run = Run("listeners", ident)
-        run.not_elsewhere(str(state["service"]), _recorded(state))
+        run.not_elsewhere(state.service, _recorded(state))
         run.stop(_START_SECONDS)
         run.remove()
-        if (replica := Run("replicas", str(state["replica"]))).alive():
-            if listening_port(replica) == int(state["port"]):  # a dead supervisor could not say so
+        if (replica := Run("replicas", state.replica)).alive():
+            if listening_port(replica) == state.port:  # a dead supervisor could not say so
                 with suppress(ControlError):
                     replica.call("release")
             (replica.path / "port").unlink(missing_ok=True)
-        sweep(ctx.scope, str(state["service"]))
+        sweep(ctx.scope, state.service)
 
 
-def _addresses(inputs: Mapping[str, Any]) -> dict[str, Any]:
-    url = f"{'https' if inputs.get('ssl_enabled') else 'http'}://{HOST}:{inputs['port']}"
+def _about(ctx: Context, inputs: ListenerFields) -> dict[str, Any]:
+    return {"scope": ctx.scope, "service": inputs.service, "port": inputs.port, "made": time.time()}
+
+
+def _addresses(inputs: ListenerFields) -> dict[str, Any]:
+    url = f"{'https' if inputs.ssl_enabled else 'http'}://{HOST}:{inputs.port}"
     return {"url": url, "scoring_uri": f"{url}/score", "swagger_uri": f"{url}/swagger.json"}
 
 
-def _recorded(state: Mapping[str, Any]) -> Path:
+def _recorded(state: ListenerFields) -> Path:
     """The run directory that the supervisor was started with; nothing when it does not run."""
-    command = processes.command_line(int(state["pid"]))
+    command = processes.command_line(state.pid)
     config = Path(command[-1]) if command else Path()
     return config.parent if config.name == _CONFIG else Path()
 
@@ -180,16 +146,16 @@ def _active(run: Run) -> str | None:
         return None
 
 
-def _start(ctx: Context, run: Run, inputs: Mapping[str, Any]) -> int:
-    port = int(inputs["port"])
-    holder = previous_holder(port, ctx.scope, str(inputs["service"]))
+def _start(ctx: Context, run: Run, inputs: ListenerFields) -> int:
+    port = inputs.port
+    holder = previous_holder(port, ctx.scope, inputs.service)
     error_file = run.path / "error.json"
     error_file.unlink(missing_ok=True)
     config = {
         "host": HOST,
         "port": port,
         "control": str(run.control),
-        "tls": bool(inputs.get("ssl_enabled")),
+        "tls": inputs.ssl_enabled,
         "adopt": [_known(holder)] if holder else [],
         "error_file": str(error_file),
         "active_file": str(run.path / "active.json"),
@@ -218,15 +184,14 @@ def _known(replica: Run) -> dict[str, str]:
     return {"replica": replica.ident, "control": str(replica.control), "again": again}
 
 
-def _switch(run: Run, inputs: Mapping[str, Any]) -> None:
-    ident, port = str(inputs["replica"]), int(inputs["port"])
+def _switch(run: Run, inputs: ListenerFields) -> None:
+    ident, port = inputs.replica, inputs.port
     replica = Run("replicas", ident)
     try:
-        known = _known(replica)
-        run.call("switch", timeout=_SWITCH_SECONDS, send=None, **known)
+        run.call("switch", timeout=_SWITCH_SECONDS, send=None, **_known(replica))
     except ControlError as error:
         raise ProvisionError(
-            f"service {inputs['service']}: replica {ident} cannot take port {port} ({error}); "
+            f"service {inputs.service}: replica {ident} cannot take port {port} ({error}); "
             "whoever had it before still has it"
         ) from None
     for other in runs("replicas"):

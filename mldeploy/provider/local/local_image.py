@@ -12,77 +12,54 @@ import subprocess
 import tempfile
 import time
 from collections import deque
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from mldeploy.artifacts.content import digest
 from mldeploy.artifacts.sources import inside
-from mldeploy.provider.framework.resource import Context, Diff, Field, ProvisionError, Resource
+from mldeploy.provider.common.login import RegistryLogin
+from mldeploy.provider.framework.declare import Declaration, In, One, Opt, Out, field, output
+from mldeploy.provider.framework.resource import Change, Context, Diff, Live, ProvisionError, Resource
 from mldeploy.provider.local.containers import Engine, endpoint
 
 _SHOWN_LINES = 25
 _STEP = re.compile(r"#\d+ \[[^\]]*\] .+")
-_CREDENTIALS = ("package_index", "base_image_registry")
-_REGISTRY = Field(
-    kind="object",
-    type_name="RegistryLogin",
-    secret=True,
-    description="The private registry that the base image comes from.",
-    fields={
-        "address": Field(kind="string", required=True, description="Its host name."),
-        "username": Field(kind="string", required=True, description="Who logs in."),
-        "password": Field(kind="string", required=True, secret=True, description="The password."),
-    },
-)
 
 
-class LocalImage(Resource):
+class LocalImageFields(Declaration, token="mldeploy:image:LocalImage"):
+    """A scoring image built by the local Docker engine."""
+
+    image: In[str] = field("The image's name in the manifest.")
+    context: In[str] = field("The build context's folder in the project.")
+    digest: In[str] = field("The digest of everything in the context.")
+    package_index: Opt[str] = field(
+        "A private package index, with its credentials.", default=None, secret=True, replaces=False
+    )
+    base_image_registry: One[RegistryLogin] = field(
+        "The private registry that the base image comes from.", default=None, secret=True
+    )
+    reference: Out[str] = output("The image's name and tag on the engine.")
+    image_id: Out[str] = output("The engine's own id of it.")
+    engine: Out[str] = output("The engine.")
+
+
+class LocalImage(Resource[LocalImageFields]):
     """A tag of the local engine. Each creation has one of its own: removing it never takes another's away."""
 
-    token = "mldeploy:image:LocalImage"  # noqa: S105
-    description = "A scoring image built by the local Docker engine."
-    inputs = {
-        "image": Field(kind="string", required=True, description="The image's name in the manifest."),
-        "context": Field(
-            kind="string", required=True, description="The build context's folder in the project."
-        ),
-        "digest": Field(kind="string", required=True, description="The digest of everything in the context."),
-        "package_index": Field(
-            kind="string",
-            secret=True,
-            replaces=False,
-            description="A private package index, with its credentials.",
-        ),
-        "base_image_registry": _REGISTRY,
-    }
-    outputs = {
-        "reference": Field(kind="string", description="The image's name and tag on the engine."),
-        "image_id": Field(kind="string", description="The engine's own id of it."),
-        "engine": Field(kind="string", description="The engine."),
-    }
-
-    def diff(
-        self,
-        ctx: Context,
-        ident: str,
-        state: Mapping[str, Any],
-        olds: Mapping[str, Any],
-        news: Mapping[str, Any],
-    ) -> Diff:
+    def diff(self, ctx: Context, change: Change[LocalImageFields]) -> Diff:
         """Credentials only fetch what the digest already stands for: other ones are no change."""
-        found = super().diff(ctx, ident, state, olds, news)
-        kept = {path: kind for path, kind in found.details.items() if not path.startswith(_CREDENTIALS)}
-        return Diff(kept, found.replaces & kept.keys())
+        found = super().diff(ctx, change)
+        found.ignore("package_index", "base_image_registry")
+        return found
 
-    def create(self, ctx: Context, inputs: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    def create(self, ctx: Context, inputs: LocalImageFields) -> tuple[str, dict[str, Any]]:
         """Build it; layers that are there already are used again."""
-        folder = inside(str(inputs["context"]), ctx.root)
-        if not folder.is_dir() or digest(folder) != inputs["digest"]:
-            raise ProvisionError(f"{inputs['context']} changed since it was planned: run the update again")
-        names = re.sub(r"[^a-z0-9/]+", "-", f"{ctx.scope}/{inputs['image']}".lower())
+        folder = inside(inputs.context, ctx.root)
+        if not folder.is_dir() or digest(folder) != inputs.digest:
+            raise ProvisionError(f"{inputs.context} changed since it was planned: run the update again")
+        names = re.sub(r"[^a-z0-9/]+", "-", f"{ctx.scope}/{inputs.image}".lower())
         name = "/".join(part.strip("-") or "x" for part in names.split("/"))
-        reference = f"mldeploy/{name}:{str(inputs['digest'])[:12]}-{secrets.token_hex(3)}"
+        reference = f"mldeploy/{name}:{inputs.digest[:12]}-{secrets.token_hex(3)}"
         where = endpoint()
         _build(ctx, where, folder, reference, inputs)
         found = Engine(where).image_id(reference)
@@ -91,32 +68,32 @@ class LocalImage(Resource):
         return reference, {"reference": reference, "image_id": found, "engine": where}
 
     def read(
-        self, ctx: Context, ident: str, state: Mapping[str, Any], inputs: Mapping[str, Any]
-    ) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        self, ctx: Context, ident: str, state: LocalImageFields, inputs: LocalImageFields
+    ) -> Live | None:
         """A tag that was removed, or that names another image by now, is gone."""
-        if Engine(str(state["engine"])).image_id(ident) == state["image_id"]:
-            return dict(state), {}
-        ctx.warn(f"image {state['image']}: the Docker engine does not have {ident} any more")
+        if Engine(state.engine).image_id(ident) == state.image_id:
+            return Live()
+        ctx.warn(f"image {state.image}: the Docker engine does not have {ident} any more")
         return None
 
-    def delete(self, ctx: Context, ident: str, state: Mapping[str, Any]) -> None:
+    def delete(self, ctx: Context, ident: str, state: LocalImageFields) -> None:
         """Take the tag away, and the layers that nothing else has."""
-        Engine(str(state["engine"])).remove_image(ident)
+        Engine(state.engine).remove_image(ident)
 
 
-def _build(ctx: Context, where: str, folder: Path, reference: str, inputs: Mapping[str, Any]) -> None:
+def _build(ctx: Context, where: str, folder: Path, reference: str, inputs: LocalImageFields) -> None:
     docker = shutil.which("docker")
     if docker is None:
         raise ProvisionError("`docker` is not on PATH: install a Docker engine, or use `runtime: process`")
     with tempfile.TemporaryDirectory(prefix="mldeploy-build-") as private:
         environment = {**os.environ, "DOCKER_BUILDKIT": "1", "DOCKER_HOST": where}
         command = [docker, "build", "--progress", "plain", "--tag", reference]
-        if index := inputs.get("package_index"):
+        if index := inputs.package_index:
             config = Path(private) / "pip.conf"
             # pip reads its files without interpolation: a percent sign stands for itself.
             config.write_text(f"[global]\nindex-url = {index}\n")
             command += ["--secret", f"id=pip.conf,src={config}"]
-        if login := inputs.get("base_image_registry"):
+        if login := inputs.base_image_registry:
             environment["DOCKER_CONFIG"] = str(_log_in(Path(private), login))
         started = time.monotonic()
         process = subprocess.Popen(
@@ -142,28 +119,26 @@ def _build(ctx: Context, where: str, folder: Path, reference: str, inputs: Mappi
             process.wait()
     if process.returncode:
         tail = "\n  ".join(lines)
-        raise ProvisionError(f"image {inputs['image']}: docker build failed:\n  {tail}")
-    ctx.info(f"image {inputs['image']}: built in {time.monotonic() - started:.1f} s")
+        raise ProvisionError(f"image {inputs.image}: docker build failed:\n  {tail}")
+    ctx.info(f"image {inputs.image}: built in {time.monotonic() - started:.1f} s")
 
 
-def _log_in(folder: Path, login: Mapping[str, Any]) -> Path:
+def _log_in(folder: Path, login: RegistryLogin) -> Path:
     """A Docker configuration for this build only: the user's own, with one more login."""
     own = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "config.json"
     try:
         config: dict[str, Any] = json.loads(own.read_text("utf-8"))
     except (OSError, ValueError):
         config = {}
-    pair = f"{login['username']}:{login['password']}".encode()
+    pair = f"{login.username}:{login.password}".encode()
     config["auths"] = {
         **config.get("auths", {}),
-        str(login["address"]): {"auth": base64.b64encode(pair).decode()},
+        login.address: {"auth": base64.b64encode(pair).decode()},
     }
     # A credential store would be asked instead of the entry above.
     config.pop("credsStore", None)
     config["credHelpers"] = {
-        server: helper
-        for server, helper in config.get("credHelpers", {}).items()
-        if server != str(login["address"])
+        server: helper for server, helper in config.get("credHelpers", {}).items() if server != login.address
     }
     # Docker looks for its builder beside its configuration.
     if (plugins := own.parent / "cli-plugins").is_dir():

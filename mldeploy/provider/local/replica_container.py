@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from mldeploy.provider.local.claims import write_json
-from mldeploy.provider.local.containers import COLLECTED, FOLDER, Engine, create_body, endpoint, give
+from mldeploy.provider.local.containers import COLLECTED, FOLDER, Engine, Limits, create_body, endpoint, give
+from mldeploy.provider.local.replica_fields import ReplicaFields
 from mldeploy.provider.local.runs import Run
 
 _SHARED = "shared"
@@ -24,20 +25,13 @@ def note(run: Run) -> dict[str, str]:
     return {"container": f"mldeploy-{run.ident}", "engine": endpoint()}
 
 
-def start(
-    run: Run,
-    inputs: Mapping[str, Any],
-    config: Mapping[str, Any],
-    threads: Mapping[str, str],
-    collected: Path | None = None,
-) -> int:
+def start(run: Run, inputs: ReplicaFields, config: Mapping[str, Any], collected: Path | None = None) -> int:
     """Start the container.
 
     Args:
         run: the replica's run directory, made with :func:`note`.
         inputs: the replica's inputs.
         config: the server's configuration, with paths as the container sees them.
-        threads: variables with the number of threads of numeric libraries.
         collected: the folder of this machine that collected data goes to.
 
     Returns:
@@ -54,19 +48,21 @@ def start(
     for socket, name in ((run.control, "control.sock"), (run.http, "http.sock")):
         # A link may be short where its target is too long for a socket's address.
         socket.symlink_to(shared / name)
-    for kind, text in _texts(inputs.get("ssl")).items():
-        _private(shared / f"{kind}.pem", text)
+    if inputs.ssl:
+        for kind, text in inputs.ssl.plain().items():
+            _private(shared / f"{kind}.pem", text)
     sockets = {"control_socket": f"{FOLDER}/control.sock", "http_socket": f"{FOLDER}/http.sock"}
     _private(shared / "replica.json", json.dumps({**config, **sockets}))
     share_keys(run)
-    environment = {**threads, **_texts(inputs.get("environment_variables"))}
+    environment = {**inputs.threads, **inputs.environment_variables}
     folders = {FOLDER: shared}
     if collected is not None:
         # Only the service's own part of it.
-        own = collected / str(inputs["service"])
+        own = collected / inputs.service
         own.mkdir(mode=0o700, exist_ok=True)
         folders[f"{COLLECTED}/{own.name}"] = give(own)
-    body = create_body(str(inputs["container_image"]), folders, environment, inputs)
+    limits = Limits(inputs.cpu_cores, inputs.memory_gb)
+    body = create_body(str(inputs.container_image), folders, environment, limits)
     about = run.about()
     pid = Engine(str(about["engine"])).start(str(about["container"]), body)
     if pid:
@@ -82,7 +78,7 @@ def share_keys(run: Run) -> None:
         give(shared / ".keys").replace(shared / "keys.json")
 
 
-def why_ended(run: Run, inputs: Mapping[str, Any]) -> str | None:
+def why_ended(run: Run, memory_gb: float | None) -> str | None:
     """Why the container is not running; what it wrote before it had its log goes there now. None for a process."""
     about = run.about()
     if not about.get("container"):
@@ -93,13 +89,8 @@ def why_ended(run: Run, inputs: Mapping[str, Any]) -> str | None:
         with run.log.open("a") as log:
             log.write(f"{output}\n")
     if state.get("OOMKilled"):
-        return f"the container had no memory left (memory_gb: {inputs.get('memory_gb')})"
+        return f"the container had no memory left (memory_gb: {memory_gb})"
     return f"the container ended with exit code {state.get('ExitCode', 'unknown')}"
-
-
-def _texts(value: Any) -> dict[str, str]:
-    items = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
-    return {name: str(text) for name, text in items.items()}
 
 
 def _private(path: Path, text: str) -> None:

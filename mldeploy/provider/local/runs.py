@@ -182,14 +182,14 @@ class Run:
         return list(deque(text.splitlines(), maxlen=lines))
 
 
-def own_replica(ident: str, state: Mapping[str, Any]) -> Run:
-    """The run of a Replica in the state.
+def own_replica(ident: str, service: str, log: str) -> Run:
+    """The run of a Replica in the state, by its outputs.
 
     Raises:
         ProvisionError: it runs from another home.
     """
     run = Run("replicas", ident)
-    run.not_elsewhere(str(state["service"]), Path(str(state["log"])).parent)
+    run.not_elsewhere(service, Path(log).parent)
     return run
 
 

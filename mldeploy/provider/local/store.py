@@ -32,6 +32,7 @@ from mldeploy.artifacts.content import (
     open_regular,
 )
 from mldeploy.home import private_folder
+from mldeploy.provider.common.model_source import pinned_message
 from mldeploy.provider.framework.resource import ProvisionError
 from mldeploy.provider.local.claims import Claims, write_json
 
@@ -56,18 +57,6 @@ def empty_folders(source: Path) -> list[str]:
         return []
     found = (Path(name) for name, folders, files in os.walk(source) if not folders and not files)
     return sorted(f"{source.absolute().name}/{path.relative_to(source).as_posix()}" for path in found)
-
-
-def model_entries(source: Path) -> list[Entry]:
-    """The files of a model under its own base name, which is part of its content.
-
-    Raises:
-        ContentError: see :func:`mldeploy.artifacts.content.entries`.
-    """
-    listed = entries(source)
-    if not source.is_dir():
-        return listed
-    return [Entry(f"{source.absolute().name}/{entry.name}", entry.path, entry.size) for entry in listed]
 
 
 class Store:
@@ -205,15 +194,6 @@ class Store:
 
     def _listing_file(self, content: str) -> Path:
         return self._folder / "listings" / f"{content}.json"
-
-
-def pinned_message(name: str, version: str, registered: str, found: str) -> str:
-    """Why a version cannot be registered again."""
-    return (
-        f"version {version!r} of model {name!r} is registered with the content {registered}; "
-        f"the source now has {found}. A version never changes: give the new content another version, "
-        "or leave the version out"
-    )
 
 
 def copy_tree(source: Path, target: Path) -> None:
