@@ -168,10 +168,11 @@ def _start(ctx: Context, run: Run, inputs: ListenerFields) -> int:
     run.started(pid)
     until = time.monotonic() + _START_SECONDS
     while _active(run) is None:
-        if error_file.exists() and not run.alive():
+        alive = run.alive()  # asked first: what a dead one has to say is in its file by then
+        if not alive and error_file.exists():
             error = json.loads(error_file.read_text())
             raise ProvisionError(refused(port, error["errno"], error["message"]))
-        if not run.alive() or time.monotonic() > until:
+        if not alive or time.monotonic() > until:
             tail = "\n  ".join(run.tail())
             raise ProvisionError(f"the supervisor of port {port} did not start:\n  {tail}")
         time.sleep(_POLL_SECONDS)
