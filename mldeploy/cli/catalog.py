@@ -81,6 +81,7 @@ COMMANDS = (
         "Draw a stack: models, the images they are in, the services that run those, and the targets.",
     ),
     Entry("stack", "stack", "State", "Look at and move the state of stacks.", group=True),
+    Entry("state", "state", "State", "Edit the record of a stack; no object is touched.", group=True),
     Entry(
         "cancel",
         "stack",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,13 +29,13 @@ class EmbeddedRunner:
     def run(self, operation: Operation, options: RunOptions) -> Outcome:
         """See :class:`mldeploy.cli.operation.Runner`."""
         os.chdir(self.session.project)  # where the program runs under the CLI, too
-        if options.ask:
-            if operation is Operation.UP:
-                planned = self._carry_out(Operation.PREVIEW, options)
-                if not planned.ok or not planned.changed:
-                    return planned
-            if not typer.confirm(f"{operation.value} stack {self.session.stack!r}?"):
-                raise typer.Abort
+        if operation is Operation.UP and (options.ask or options.policy_packs):
+            # Policies speak before anything changes, and a person sees the plan.
+            planned = _apart(lambda: self._carry_out(Operation.PREVIEW, options))
+            if not planned.ok or (options.ask and not planned.changed):
+                return planned
+        if options.ask and not typer.confirm(f"{operation.value} stack {self.session.stack!r}?"):
+            raise typer.Abort
         return self._carry_out(operation, options)
 
     def _carry_out(self, operation: Operation, options: RunOptions) -> Outcome:
@@ -56,6 +58,32 @@ class EmbeddedRunner:
         result = getattr(engine, operation.value)(settings)
         display.close(result)
         return Outcome(result.ok, result.changes, result.error, engine.interrupted)
+
+
+def _apart(work: Callable[[], Outcome]) -> Outcome:
+    """Do it in a process of its own, as the CLI does: what the program leaves behind ends with it.
+
+    Nothing has been started in this process yet that a fork could tear apart. Ctrl-C reaches the child by itself.
+    """
+    context = multiprocessing.get_context("fork")
+    receiver, sender = context.Pipe(duplex=False)
+
+    def child() -> None:
+        sender.send(work())
+
+    sys.stdout.flush()
+    process = context.Process(target=child)
+    process.start()
+    sender.close()
+    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        outcome: Outcome = receiver.recv()
+    except EOFError:
+        outcome = Outcome(ok=False, error="the preview ended without an answer")
+    finally:
+        process.join()
+        signal.signal(signal.SIGINT, previous)
+    return outcome
 
 
 class _Taken(Display):

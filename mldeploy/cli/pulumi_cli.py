@@ -79,7 +79,9 @@ class PulumiRunner:
         if not options.ask:
             yield "--non-interactive"
             if operation is not Operation.PREVIEW:
-                yield from ("--yes", "--skip-preview")
+                yield "--yes"
+                if not options.policy_packs:  # Policies speak before anything changes.
+                    yield "--skip-preview"
         if options.json or options.events is not None:
             yield "--json"
         if options.diff:

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from mldeploy.values.property_value import PropertyMap, Secret, is_list, is_map
 
 Path = list[str | int]
 
+_QUOTED = re.compile(r"[^A-Za-z0-9_]")
+
 
 def parse_path(text: str) -> Path:
     """Take a path apart. Raises ValueError where brackets or quotes are not closed."""
     path: Path = []
     rest = text
+    if rest.startswith("."):
+        raise ValueError(f"property path {text!r}: expected a name or an index at the start")
     while rest:
         if rest[0] == ".":
             rest = rest[1:]
+            if not rest:
+                raise ValueError(f"property path {text!r}: expected a name or an index at the end")
         elif rest.startswith('["'):
             key, rest = _quoted(rest, text)
             path.append(key)
@@ -56,7 +63,7 @@ def format_path(path: Path) -> str:
     for part in path:
         if isinstance(part, int):
             out += f"[{part}]"
-        elif any(c in part for c in '.["]') or not part:
+        elif _QUOTED.search(part):
             escaped = part.replace('"', '\\"')
             out += f'["{escaped}"]'
         else:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.engine.conformance import PROGRAMS, CliRunner, EmbeddedRunner, Workspace, check, load
 
-NAMES = sorted(p.stem for p in PROGRAMS.glob("[0-9]*.py"))
+NAMES = sorted(p.stem for p in PROGRAMS.glob("[0-9A-Z]*_*.py"))
 ENGINE_COMMANDS = ("preview", "up", "refresh", "destroy")
 
 
@@ -53,4 +53,5 @@ def test_same_as_cli(name: str, tmp_path: Path, tmp_path_factory: pytest.TempPat
         check(spec, mine, f"{name} (embedded)")
         assert mine.steps == other.steps, where
         assert mine.state == other.state, where
+        assert ours.form() == theirs.form(), where
         assert mine.objects == other.objects, where

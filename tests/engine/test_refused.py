@@ -27,8 +27,8 @@ REFUSED = {
         "calling methods",
     ),
     "version requirement": (
-        "import pulumi\npulumi.runtime.require_pulumi_version('>=3.0.0')\n",
-        "pulumi CLI",
+        "import pulumi\npulumi.runtime.require_pulumi_version('>=4.0.0')\n",
+        "Pulumi >=4.0.0 is required",
     ),
     "remote asset": (
         "import pulumi\nfrom tp import Res\nRes('a', file=pulumi.RemoteAsset('https://example.org/x'))\n",
@@ -53,7 +53,11 @@ def test_refused_by_name(name: str, command: str, workspace: Workspace, runner: 
     ("file", "text", "message"),
     [
         ("Pulumi.yaml", "name: conf\nruntime: nodejs\n", "runs Python programs only"),
-        ("Pulumi.yaml", "name: conf\nruntime: python\npackages:\n  x: y\n", "parameterised packages"),
+        (
+            "Pulumi.yaml",
+            "name: conf\nruntime: python\npackages:\n  x: {source: y, parameters: [z]}\n",
+            "parameterised packages",
+        ),
         ("Pulumi.yaml", "runtime: python\n", "'name' is missing"),
         ("Pulumi.dev.yaml", "environment: [prod]\n", "Pulumi ESC"),
         ("Pulumi.dev.yaml", "secretsprovider: awskms://x\n", "knows 'passphrase' only"),

@@ -12,9 +12,9 @@ from typing import Any
 class Options:
     """What the user asked for beyond the program.
 
-    `parallel`: resource operations at a time (1 = serial). `targets`, `replace`, `excludes`: URNs, `*` within
-    a part and `**` across parts. `refresh`: read every resource first. `expect_no_changes`: changes are an
-    error.
+    `parallel`: resource operations at a time (1 = serial). `targets`, `replace`, `excludes`: URNs, `*` within a part
+    and `**` across parts. `exclude_protected` (destroy): leave protected resources alone, and what they need.
+    `refresh`: read every resource first. `expect_no_changes`: changes are an error.
     """
 
     parallel: int = 16
@@ -23,6 +23,7 @@ class Options:
     replace: list[str] = field(default_factory=list[str])
     target_dependents: bool = False
     exclude_dependents: bool = False
+    exclude_protected: bool = False
     refresh: bool = False
     expect_no_changes: bool = False
     continue_on_error: bool = False

@@ -42,7 +42,7 @@ class ResourceState:
     source_position: str = ""
     stack_trace: list[Any] = field(default_factory=list[Any])
     ignore_changes: list[str] = field(default_factory=list[str])
-    hide_diff: list[Any] = field(default_factory=list[Any])
+    hide_diff: list[str] = field(default_factory=list[str])
     replace_on_changes: list[str] = field(default_factory=list[str])
     replacement_trigger: Value = None
     refresh_before_update: bool = False

@@ -12,7 +12,7 @@ from mldeploy.engine.base.goal import Goal
 from mldeploy.engine.base.urn import PROVIDER_PREFIX
 from mldeploy.engine.core.step_generator import StepGenerator
 from mldeploy.engine.plugins.registry import set_internal, set_version
-from mldeploy.engine.project.project import StackConfig
+from mldeploy.engine.project.config import StackConfig
 from mldeploy.values.property_value import Secret
 
 
@@ -29,10 +29,16 @@ class ProviderRequest:
         """The name Pulumi gives the default provider."""
         name = "default"
         if self.version:
-            name += "_" + re.sub(r"[.+-]", "_", self.version)
+            name += "_" + re.sub(r"[.+-]", "_", self.version.removeprefix("v"))
         if self.url:
-            name += "_" + re.sub(r"[^A-Za-z0-9_.-]", "_", self.url)
+            name += "_" + _qualified_name(self.url)
         return name
+
+
+def _qualified_name(text: str) -> str:
+    """The text as a name with slashes (`tokens.IntoQName`)."""
+    parts = [re.sub(r"^[^A-Za-z0-9_.]", "_", part) for part in text.split("/") if part]
+    return "/".join(re.sub(r"[^A-Za-z0-9_.-]", "_", part) for part in parts) or "_"
 
 
 class DefaultProviders:

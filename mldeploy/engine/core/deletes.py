@@ -141,10 +141,10 @@ def _refuse_unspecified(deployment: Deployment, generator: StepGenerator, delete
             raise BailError("delete untargeted resource")
 
 
-def perform_refresh(deployment: Deployment, generator: StepGenerator) -> None:
+def perform_refresh(deployment: Deployment, generator: StepGenerator, *, marked_only: bool = False) -> None:
     """Read every recorded resource (that is targeted) and take what is there as the old state.
 
-    Raises BailError (reported).
+    `marked_only`: only those whose provider asked to be read before each update. Raises BailError (reported).
     """
     targets = generator.targeting.targets.copy()
     excludes = generator.targeting.excludes.copy()
@@ -152,6 +152,8 @@ def perform_refresh(deployment: Deployment, generator: StepGenerator) -> None:
     generator.targeting.report_unknown(excludes)
     steps: dict[ResourceState, RefreshStep] = {}
     for state in deployment.base.resources:
+        if marked_only and not state.refresh_before_update:
+            continue
         if not _refreshed(deployment, state, targets, excludes):
             continue
         deployment.registry.ensure(state.provider, deployment.olds)

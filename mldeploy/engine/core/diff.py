@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -108,6 +109,7 @@ def invert(diff: ProviderDiff) -> ProviderDiff:
         diff.changed_keys,
         detailed,
         diff.delete_before_replace,
+        diff.triggered,
     )
 
 
@@ -135,9 +137,7 @@ def apply_replace_on_changes(diff: ProviderDiff, paths: list[str], *, has_init_e
         changes = DIFF_SOME
         if detailed is not None:
             detailed[_INIT_ERROR] = ("update-replace", False)
-    return ProviderDiff(
-        changes, replaces, diff.stable_keys, diff.changed_keys, detailed, diff.delete_before_replace
-    )
+    return dataclasses.replace(diff, changes=changes, replace_keys=replaces, detailed=detailed)
 
 
 def _as_replace(kind: str) -> str:

@@ -82,7 +82,7 @@ class ResourceDiffer:
         if contains_unknowns(after) and not self._deployment.preview:
             raise self._decided.bail(f"replacement trigger contains unknowns for {urn}", urn)
         if unknown or (before is not None and after is not None and not deep_equals(before, after)):
-            return ProviderDiff(DIFF_SOME, replace_keys=["replacementTrigger"])
+            return ProviderDiff(DIFF_SOME, triggered=True)
         return None
 
     def _provider_changed(self, old: ResourceState, new: ResourceState) -> bool:

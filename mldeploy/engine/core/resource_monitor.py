@@ -26,9 +26,9 @@ from mldeploy.engine.core.step_executor import CancelledStepError, StepFailedErr
 from mldeploy.engine.core.step_generator import StepGenerator
 from mldeploy.engine.plugins.registry import set_internal, set_version
 from mldeploy.engine.plugins.sdk_only import SdkOnlyProvider
-from mldeploy.engine.program.requests import make_goal, refuse_unsupported
+from mldeploy.engine.program.requests import inherit, make_goal, refuse_unsupported
 from mldeploy.engine.program.transforms import Transforms
-from mldeploy.engine.project.project import StackConfig
+from mldeploy.engine.project.config import StackConfig
 from mldeploy.values.assets import hash_assets
 from mldeploy.values.marshal import Marshaller, unmarshal
 from mldeploy.values.property_value import PropertyMap, lower_outputs, output_dependencies
@@ -82,7 +82,7 @@ class ResourceMonitor:
         self._lock = threading.Lock()
         self._parents: dict[str, str] = {}
         self._component_providers: dict[str, dict[str, str]] = {}
-        self._requests: dict[str, Goal] = {}
+        self._goals: dict[str, Goal] = {}
         self._created: dict[str, bool] = {}
         self.stack_outputs: PropertyMap | None = None
         self.stack_urn = ""
@@ -166,6 +166,10 @@ class ResourceMonitor:
 
     def _register(self, request: Message) -> Message:
         refuse_unsupported(request)
+        with self._lock:
+            parent = self._goals.get(request.parent)
+        if parent is not None:
+            inherit(request, parent)
         type_, custom = request.type, request.custom
         props = unmarshal(request.object)
         hash_assets(props, self._deployment.identity.main)
@@ -217,6 +221,7 @@ class ResourceMonitor:
         if state is None:
             raise _unavailable()
         with self._lock:
+            self._goals[state.urn] = goal
             self._parents[state.urn] = request.parent
             self._created[state.urn] = bool(state.id) or not goal.custom
             if not request.custom:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mldeploy.engine.base.errors import BailError, EngineError, StateError
+from mldeploy.engine.base.errors import BailError, EngineError, StateError, UnsupportedError
 from mldeploy.engine.base.events import Events
 from mldeploy.engine.base.options import Options, Result
 from mldeploy.engine.base.state import ResourceState
-from mldeploy.engine.base.urn import is_provider_type, provider_package, urn_type
+from mldeploy.engine.base.urn import is_provider_type, provider_package, type_package, urn_type
 from mldeploy.engine.core.deletes import perform_deletes, perform_refresh
 from mldeploy.engine.core.deployment import Deployment, Identity
 from mldeploy.engine.core.resource_monitor import ResourceMonitor
@@ -23,7 +23,7 @@ from mldeploy.engine.plugins.builtins import BuiltinProvider
 from mldeploy.engine.plugins.engine_service import EngineService
 from mldeploy.engine.plugins.host import Factory, PluginHost
 from mldeploy.engine.plugins.registry import ProviderRegistry
-from mldeploy.engine.program.program import ProgramSettings, run_program
+from mldeploy.engine.program.program import Made, ProgramSettings, run_program
 from mldeploy.engine.project.project import PulumiProject
 from mldeploy.engine.state.backend import FileBackend, StackReference
 from mldeploy.engine.state.checkpoint import verify_integrity
@@ -92,6 +92,7 @@ class OperationRun:
         self.executor = StepExecutor(self.deployment, options.parallel)
         self.generator = StepGenerator(self.deployment, self.executor, self.analyzers)
         self._seen: set[tuple[str, str]] = set()
+        self._unsupported: list[str] = []
         self._monitor: ResourceMonitor | None = None
 
     def _lookup(self, urn: str) -> ResourceState | None:
@@ -100,9 +101,11 @@ class OperationRun:
     @staticmethod
     def _other_outputs(setting: Setting) -> Callable[[str], PropertyMap]:
         def read(name: str) -> PropertyMap:
-            parts = name.split("/")
-            project = parts[-2] if len(parts) > 1 else setting.project.name
-            return stack_outputs(setting.backend, StackReference(project, parts[-1]), setting.passphrase)
+            *organization, stack = name.split("/")
+            if organization and organization[0] != "organization":
+                raise EngineError(f"stack {name!r}: the organization of stacks in folders is 'organization'")
+            project = organization[1] if len(organization) == 2 else setting.project.name
+            return stack_outputs(setting.backend, StackReference(project, stack), setting.passphrase)
 
         return read
 
@@ -162,6 +165,9 @@ class OperationRun:
         return self.deployment.errors[0] if self.deployment.errors else error
 
     def _execute(self) -> None:
+        for warning in (*self.opened.config.warnings, self._project.missing_environment):
+            if warning:
+                self.events.diagnostic("warning", warning)
         self._warn_pending()
         if self.kind == "refresh":
             self._refuse_missing()
@@ -170,8 +176,11 @@ class OperationRun:
         if self.options.refresh or self._project.refresh_always:
             perform_refresh(self.deployment, self.generator)
         elif any(s.refresh_before_update for s in self.deployment.base.resources):
-            raise EngineError("the state marks resources to be refreshed before updates: pass --refresh")
+            perform_refresh(self.deployment, self.generator, marked_only=True)
         if self.kind == "destroy":
+            if self.options.exclude_protected:
+                held = [s.urn for s in self.deployment.base.resources if s.protect]
+                self.generator.targeting.exclude(held)
             self._refuse_missing()
             perform_deletes(self.deployment, self.generator)
             return
@@ -229,11 +238,12 @@ class OperationRun:
             self.deployment.identity.stack,
             self._project.root,
             self._project.main,
+            self._project.entry,
             self.opened.config,
             self.preview,
             self.options.parallel,
         )
-        ended = run_program(settings, monitor, self.service, lambda p, v: self._seen.add((p, v)))
+        ended = run_program(settings, monitor, self.service, self._note_made)
         if ended.error:
             self.deployment.error(ended.error)
         stopped = self.executor.cancelled.is_set() or ended.error
@@ -241,8 +251,16 @@ class OperationRun:
             # What was not registered is not to be deleted: it may only not have come to it.
             raise BailError("; ".join(self.deployment.errors[:1]) or "canceled")
 
+    def _note_made(self, made: Made) -> None:
+        if made.custom:
+            self._seen.add((type_package(made.type), made.version))
+        if made.unsupported:
+            self._unsupported.append(f"{made.type} '{made.name}': {made.unsupported}")
+
     def _refuse_missing(self) -> None:
-        """Before the first step of a real run: are all plugins there?"""
+        """Before the first step: does the program want what this engine does not do? Are all plugins there?"""
+        if self._unsupported:
+            raise UnsupportedError("\n".join(self._unsupported))
         if self.preview and self.kind == "preview":
             return
         needed = set(self._seen)

@@ -29,7 +29,6 @@ from mldeploy.engine.core.targeting import Targeting
 from mldeploy.engine.plugins.analyzer import Analyzers
 from mldeploy.engine.plugins.provider import DIFF_SOME, ProviderDiff
 from mldeploy.engine.plugins.registry import AnyProvider, owner_of
-from mldeploy.values.property_path import parse_path
 
 
 class StepGenerator:
@@ -163,7 +162,7 @@ class StepGenerator:
             created=old.created if old is not None else "",
             modified=old.modified if old is not None else "",
             ignore_changes=goal.ignore_changes,
-            hide_diff=[parse_path(p) for p in goal.hide_diff],
+            hide_diff=goal.hide_diff,
             replace_on_changes=goal.replace_on_changes,
             replacement_trigger=goal.replacement_trigger,
             refresh_before_update=old.refresh_before_update if old is not None else False,

@@ -23,6 +23,12 @@ class Targeting:
         self._actual_targets = self.targets.copy()
         self._actual_excludes = self.excludes.copy()
 
+    def exclude(self, urns: list[str]) -> None:
+        """Leave these out, too."""
+        for urn in urns:
+            self.excludes.add(urn)
+            self._actual_excludes.add(urn)
+
     def included(self, state: ResourceState) -> bool:
         """Whether the resource takes part."""
         if self.targets.constrained:

@@ -10,9 +10,10 @@ from typing import Any
 
 import grpc
 
-from mldeploy.engine.base.errors import MonitorError
+from mldeploy.engine.base.errors import EngineError, MonitorError
 from mldeploy.engine.base.events import Events
 from mldeploy.engine.base.proto import EMPTY, Message, engine, engine_grpc
+from mldeploy.engine.project.project import check_required_version
 
 _SEVERITIES = ("debug", "info", "warning", "error")
 
@@ -35,6 +36,10 @@ class EngineService:
             self._events.diagnostic(severity, request.message, request.urn, ephemeral=request.ephemeral)
         return EMPTY
 
+    def printed(self, text: str, *, error: bool) -> None:
+        """A line that the program printed."""
+        self._events.diagnostic("info#err" if error else "info", text, self._root)
+
     def GetRootResource(self, request: Message, context: Any = None) -> Message:
         """The stack's URN."""
         del request, context
@@ -52,10 +57,13 @@ class EngineService:
         return EMPTY
 
     def RequirePulumiVersion(self, request: Message, context: Any = None) -> Message:
-        """Version ranges are about the CLI: refused by name."""
+        """The program wants what the CLI of some versions does."""
         del context
-        text = f"the program requires the pulumi CLI {request.pulumi_version_range}; run it with the CLI"
-        raise MonitorError(grpc.StatusCode.FAILED_PRECONDITION, text)
+        try:
+            check_required_version(request.pulumi_version_range, "the program")
+        except EngineError as error:
+            raise MonitorError(grpc.StatusCode.FAILED_PRECONDITION, str(error)) from None
+        return engine.RequirePulumiVersionResponse()
 
     @property
     def address(self) -> str:

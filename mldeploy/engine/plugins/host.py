@@ -16,7 +16,8 @@ from mldeploy.engine.plugins.plugin import PluginProcess, find_plugin
 from mldeploy.engine.plugins.provider import PluginProvider
 from mldeploy.engine.plugins.sdk_only import SdkOnlyProvider
 from mldeploy.engine.plugins.transport import PluginTransport
-from mldeploy.engine.project.project import PulumiProject, StackConfig
+from mldeploy.engine.project.config import StackConfig
+from mldeploy.engine.project.project import PulumiProject
 
 # Makes the servicer object of an in-process provider.
 Factory = Callable[[], Any]

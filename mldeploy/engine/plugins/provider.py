@@ -37,11 +37,17 @@ class ProviderDiff:
     changed_keys: list[str] = field(default_factory=list[str])
     detailed: dict[str, tuple[str, bool]] | None = None
     delete_before_replace: bool = False
+    # A replacement that no property is the cause of (a trigger): Pulumi names no keys for it.
+    triggered: bool = False
 
     def replaces(self) -> bool:
         """Whether the change needs a new object."""
         detailed = self.detailed or {}
-        return bool(self.replace_keys) or any(kind.endswith("-replace") for kind, _ in detailed.values())
+        return (
+            self.triggered
+            or bool(self.replace_keys)
+            or any(kind.endswith("-replace") for kind, _ in detailed.values())
+        )
 
 
 @dataclass(slots=True)
@@ -76,6 +82,7 @@ class PluginProvider:
         self._secrets = False
         self._resources = False
         self._preview = False
+        self._unconfigured: ProviderError | None = None
         self._known = True
 
     def _marshal(self, *, unknowns: bool, assets: bool = True) -> Marshaller:
@@ -158,11 +165,18 @@ class PluginProvider:
             response = self._transport.call("Configure", request)
         except ProviderError as error:
             if error.code != "UNIMPLEMENTED":
-                raise
+                # As with Pulumi, the provider is recorded all the same, and whoever needs it gets the error.
+                self._unconfigured = error
             return
         self._secrets = response.acceptSecrets
         self._resources = response.acceptResources
         self._preview = response.supportsPreview
+
+    def _ask(self, method: str, request: Message) -> Message:
+        """A call that needs the configuration. Raises ProviderError, also for a configuration that was refused."""
+        if self._unconfigured is not None:
+            raise ProviderError(str(self._unconfigured), self._unconfigured.code)
+        return self._transport.call(method, request)
 
     # -- resources -------------------------------------------------------------------------------------------
 
@@ -177,7 +191,7 @@ class PluginProvider:
             news=marshal.struct(call.news),
             randomSeed=call.seed,
         )
-        response = self._transport.call("Check", request)
+        response = self._ask("Check", request)
         inputs = unmarshal(response.inputs) if response.HasField("inputs") else {}
         if not self._secrets:
             annotate_secrets(inputs, call.news)
@@ -199,7 +213,7 @@ class PluginProvider:
             news=marshal.struct(call.news),
             ignoreChanges=call.ignore,
         )
-        return _diff(self._transport.call("Diff", request))
+        return _diff(self._ask("Diff", request))
 
     def create(self, call: CreateCall) -> Created:
         """The new object's id and outputs. Raises InitError when it exists but is not healthy."""
@@ -214,7 +228,7 @@ class PluginProvider:
             preview=call.preview,
         )
         try:
-            response = self._transport.call("Create", request)
+            response = self._ask("Create", request)
         except InitError as error:
             self._finish(error.properties, call.inputs)
             raise
@@ -236,7 +250,7 @@ class PluginProvider:
             timeout=call.timeout,
         )
         try:
-            response = self._transport.call("Read", request)
+            response = self._ask("Read", request)
         except InitError as error:
             result = ReadResult(error.id, error.inputs, error.properties, error.reasons)
         else:
@@ -269,7 +283,7 @@ class PluginProvider:
             preview=call.preview,
         )
         try:
-            response = self._transport.call("Update", request)
+            response = self._ask("Update", request)
         except InitError as error:
             self._finish(error.properties, call.news)
             raise
@@ -285,7 +299,7 @@ class PluginProvider:
             old_inputs=marshal.struct(call.inputs),
             timeout=call.timeout,
         )
-        self._transport.call("Delete", request)
+        self._ask("Delete", request)
 
     def invoke(self, token: str, args: PropertyMap, *, preview: bool) -> Checked:
         """A function's result and what is wrong with its arguments."""
@@ -294,7 +308,7 @@ class PluginProvider:
         request = provider.InvokeRequest(
             tok=token, args=self._marshal(unknowns=False).struct(args), preview=preview
         )
-        response = self._transport.call("Invoke", request)
+        response = self._ask("Invoke", request)
         result = unmarshal(getattr(response, "return"))
         return result, [(f.property, f.reason) for f in response.failures]
 

@@ -17,10 +17,10 @@ from types import ModuleType
 from typing import Any
 
 from mldeploy.engine.base.errors import EngineError
-from mldeploy.engine.base.urn import type_package
 from mldeploy.engine.program.event_loop import ProgramLoop
+from mldeploy.engine.program.output import told_output
 from mldeploy.engine.program.sdk_tuning import tuned_sdk
-from mldeploy.engine.project.project import StackConfig
+from mldeploy.engine.project.config import StackConfig
 
 # Modules of the host that stay when the program's folder is the one they were loaded from.
 _HOST = "mldeploy"
@@ -34,6 +34,7 @@ class ProgramSettings:
     stack: str
     root: Path
     main: Path
+    entry: Path
     config: StackConfig
     preview: bool
     parallel: int
@@ -47,28 +48,57 @@ class ProgramResult:
     shut_down: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A resource's object in the program. `unsupported` says what of it this engine does not do, empty for nothing."""
+
+    type: str
+    name: str
+    custom: bool
+    version: str
+    unsupported: str
+
+
+def _unsupported(type_: str, options: Any, *, custom: bool) -> str:
+    if type_ == "pulumi:index:Stash":
+        return "Stash is not supported by the embedded engine"
+    if type_.startswith("pulumi-python:"):
+        return "dynamic providers are not supported by the embedded engine; run it with the pulumi CLI"
+    if custom and getattr(options, "env_var_mappings", None):
+        return "environment variable mappings need the pulumi CLI"
+    hooks: Any = getattr(options, "hooks", None)
+    bound: dict[str, Any] = vars(hooks) if hooks is not None else {}
+    if any(bound.values()):
+        return "resource hooks need the pulumi CLI"
+    return ""
+
+
 def run_program(
     settings: ProgramSettings,
     monitor: Any,
     engine: Any,
-    seen_packages: Callable[[str, str], None],
+    made: Callable[[Made], None],
 ) -> ProgramResult:
-    """Run `__main__.py` until every registration has been answered.
+    """Run the program until every registration has been answered.
 
-    `seen_packages(package, version)` is called for each custom resource when its object is made, which is
-    before any registration of a synchronous program is sent.
+    `made` is called for each resource when its object is made, which is before any registration of a synchronous
+    program is sent.
     """
-    if not (settings.main / "__main__.py").is_file():
-        raise EngineError(f"no __main__.py in {settings.main}")
+    if settings.entry.is_dir() and not (settings.entry / "__main__.py").is_file():
+        raise EngineError(f"no __main__.py in {settings.entry}")
     # A fresh context: the SDK keeps its settings and the stack resource in context variables.
     context = contextvars.Context()
-    with _clean_modules(settings.main), _working_directory(settings.main), _rare_collections():
-        return context.run(_run, settings, monitor, engine, seen_packages)
+    with (
+        _clean_modules(settings.main),
+        _own_environment(),
+        _working_directory(settings.main),
+        _rare_collections(),
+        told_output(engine),
+    ):
+        return context.run(_run, settings, monitor, engine, made)
 
 
-def _run(
-    settings: ProgramSettings, monitor: Any, engine: Any, seen_packages: Callable[[str, str], None]
-) -> ProgramResult:
+def _run(settings: ProgramSettings, monitor: Any, engine: Any, made: Callable[[Made], None]) -> ProgramResult:
     import pulumi
     import pulumi.runtime
 
@@ -87,12 +117,13 @@ def _run(
     )
 
     def observe(args: pulumi.ResourceTransformationArgs) -> None:
-        if isinstance(args.resource, pulumi.CustomResource):
-            seen_packages(type_package(args.type_), getattr(args.opts, "version", None) or "")
+        custom = isinstance(args.resource, pulumi.CustomResource)
+        version = getattr(args.opts, "version", None) or ""
+        made(Made(args.type_, args.name, custom, version, _unsupported(args.type_, args.opts, custom=custom)))
 
     def body() -> None:
         pulumi.runtime.register_stack_transformation(observe)
-        runpy.run_path(str(settings.main), run_name="__main__")
+        runpy.run_path(str(settings.entry), run_name="__main__")
 
     # A call keeps its thread until its step is done.
     loop = ProgramLoop(min(256, max(16, settings.parallel * 4)))
@@ -104,11 +135,15 @@ def _run(
             loop.run_until_complete(pulumi.runtime.run_in_stack(body))
     except pulumi.RunError as error:
         return _run_error(str(error))
+    except KeyboardInterrupt:
+        return ProgramResult("The program was interrupted (KeyboardInterrupt)")
     except SystemExit as error:
         if error.code not in (None, 0):
             return ProgramResult(f"Program exited with code {error.code}")
     except Exception:
-        return ProgramResult("Program failed with an unhandled exception:\n" + _user_traceback(settings.main))
+        return ProgramResult(
+            "Program failed with an unhandled exception:\n" + _user_traceback(settings.entry)
+        )
     finally:
         _cancel_tasks(loop)
         loop.calls.close()
@@ -132,10 +167,10 @@ def _cancel_tasks(loop: asyncio.AbstractEventLoop) -> None:
         loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
 
 
-def _user_traceback(main: Path) -> str:
+def _user_traceback(entry: Path) -> str:
     """The traceback from the user's program on."""
     frames = traceback.extract_tb(sys.exc_info()[2])
-    program = str(main / "__main__.py")
+    program = str(entry if entry.is_file() else entry / "__main__.py")
     for i, frame in enumerate(frames):
         if frame.filename == program:
             return traceback.format_exc(limit=-(len(frames) - i))
@@ -185,6 +220,17 @@ def _clean_modules(main: Path) -> Generator[None]:
             sys.modules["__main__"] = main_module
         sys.path[:] = path
         sys.argv = argv
+
+
+@contextmanager
+def _own_environment() -> Generator[None]:
+    """What the program does to `os.environ` ends with it, as with a process of its own."""
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 @contextmanager

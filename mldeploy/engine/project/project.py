@@ -1,33 +1,36 @@
-"""`Pulumi.yaml` and `Pulumi.<stack>.yaml`: the project's settings, its stacks' configuration and secrets."""
+"""`Pulumi.yaml`: the project's settings, checked before anything is made."""
 
 from __future__ import annotations
 
-import json
 import os
 import re
-from dataclasses import dataclass, field
+import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import yaml
-
 from mldeploy.engine.base.errors import EngineError, UnsupportedError
-from mldeploy.engine.base.files import write_atomic
-from mldeploy.engine.project.secrets import SecretsManager
-from mldeploy.values.property_value import Secret, is_list, is_map
+from mldeploy.engine.project.versions import in_range
+from mldeploy.engine.project.yaml_values import kind_of, load_mapping
+from mldeploy.values.property_value import is_list, is_map
 
+# The CLI whose engine this one mirrors: ranges of versions are about it, and deployments carry it.
+ENGINE_VERSION = "v3.259.0"
 _STACK_NAME = re.compile(r"^[A-Za-z0-9_.-]{1,100}$")
 
 
 @dataclass(frozen=True, slots=True)
 class PulumiProject:
-    """A project folder: its name, where its program lives and the plugins it brings along."""
+    """A project folder: its name, where its program lives and the plugins it brings along.
+
+    `main` is the program's folder, in which it runs; `entry` what is run: the folder (its `__main__.py`) or a file.
+    """
 
     name: str
     root: Path
     main: Path
-    runtime: str
+    entry: Path
     data: dict[str, Any]
 
     @property
@@ -49,41 +52,20 @@ class PulumiProject:
         options: dict[str, Any] = self.data.get("options") or {}
         return options.get("refresh") == "always"
 
+    @property
+    def config_folder(self) -> Path:
+        """Where the stacks' files are; `config: <folder>` is the older form of `stackConfigDir`."""
+        config = self.data.get("config")
+        folder = config if isinstance(config, str) else self.data.get("stackConfigDir")
+        return self.root / str(folder or ".")
 
-@dataclass(slots=True)
-class StackConfig:
-    """Configuration of one stack: `values` by `namespace:key`, secrets wrapped in Secret, and the salt."""
-
-    path: Path
-    values: dict[str, str | Secret] = field(default_factory=dict[str, "str | Secret"])
-    encryption_salt: str = ""
-
-    def plain(self) -> dict[str, str]:
-        """Keys to plain texts, for the program."""
-        return {k: str(v.value) if isinstance(v, Secret) else v for k, v in self.values.items()}
-
-    def secret_keys(self) -> list[str]:
-        """Keys whose values are secret."""
-        return sorted(k for k, v in self.values.items() if isinstance(v, Secret))
-
-    def package(self, package: str) -> dict[str, Any]:
-        """What is configured for a package: its default provider's inputs."""
-        prefix = package + ":"
-        return {k[len(prefix) :]: v for k, v in self.values.items() if k.startswith(prefix)}
-
-
-def _load_yaml(path: Path) -> dict[str, Any]:
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise EngineError(f"cannot read {path}: {error.strerror}") from None
-    except yaml.YAMLError as error:
-        raise EngineError(f"{path}: not valid YAML: {error}") from None
-    if data is None:
-        return {}
-    if not is_map(data):
-        raise EngineError(f"{path}: expected a mapping, got {type(data).__name__}")
-    return data
+    @property
+    def missing_environment(self) -> str:
+        """A sentence about a `virtualenv` that is not there: the program runs in this Python then."""
+        folder = _virtualenv(self.root, self.data)
+        if folder is None or folder.exists():
+            return ""
+        return f"the virtualenv {folder} of Pulumi.yaml does not exist: the program runs in {sys.prefix}"
 
 
 def check_stack_name(stack: str) -> None:
@@ -95,25 +77,118 @@ def check_stack_name(stack: str) -> None:
 
 
 def load_project(root: Path) -> PulumiProject:
-    """Read `Pulumi.yaml` (or `.yml`). Raises EngineError without one, UnsupportedError for other runtimes."""
+    """Read `Pulumi.yaml` (or `.yml`).
+
+    Raises EngineError for what is wrong in it, UnsupportedError for what needs the CLI.
+    """
     path = next((p for p in (root / "Pulumi.yaml", root / "Pulumi.yml") if p.is_file()), None)
     if path is None:
         raise EngineError(f"no Pulumi.yaml in {root}")
-    data = _load_yaml(path)
+    data = load_mapping(path)
+    _check_shape(path, data)
     runtime = data.get("runtime")
     runtime_name = str(runtime["name"] if is_map(runtime) else runtime)
-    if not data.get("name"):
-        raise EngineError(f"{path}: 'name' is missing")
     if runtime_name != "python":
         raise UnsupportedError(
             f"{path}: runtime {runtime_name!r}; the embedded engine runs Python programs only"
         )
-    for key in ("packages",):
-        if data.get(key):
-            raise UnsupportedError(f"{path}: {key!r} (parameterised packages) needs the pulumi CLI")
+    _check_packages(path, data)
+    _check_environment(path, root, data)
+    check_required_version(str(data.get("requiredPulumiVersion") or ""), str(path))
+    entry = root.resolve() / str(data.get("main") or ".")
+    if data.get("main") and not entry.exists():
+        raise EngineError(f"{path}: main: {entry} does not exist")
     return PulumiProject(
-        str(data["name"]), root.resolve(), root.resolve() / str(data.get("main") or "."), runtime_name, data
+        str(data["name"]), root.resolve(), entry.parent if entry.is_file() else entry, entry, data
     )
+
+
+_SHAPES: tuple[tuple[tuple[str, ...], type, str], ...] = (
+    (("plugins",), dict, "a mapping"),
+    (("plugins", "providers"), list, "a list"),
+    (("plugins", "analyzers"), list, "a list"),
+    (("options",), dict, "a mapping"),
+    (("backend",), dict, "a mapping"),
+    (("packages",), dict, "a mapping"),
+    (("runtime", "options"), dict, "a mapping"),
+    (("main",), str, "a text"),
+    (("requiredPulumiVersion",), str, "a text"),
+    (("stackConfigDir",), str, "a text"),
+)
+
+
+def _check_shape(path: Path, data: dict[str, Any]) -> None:
+    name = data.get("name")
+    if not name:
+        raise EngineError(f"{path}: 'name' is missing")
+    if not isinstance(name, str):
+        raise EngineError(f"{path}: name: expected a text, got {kind_of(name)}")
+    runtime = data.get("runtime")
+    if not (isinstance(runtime, str) or (is_map(runtime) and isinstance(runtime.get("name"), str))):
+        raise EngineError(f"{path}: runtime: expected a language's name, or a mapping with its 'name'")
+    for keys, kind, wanted in _SHAPES:
+        value: Any = data
+        for key in keys:
+            value = value.get(key) if is_map(value) else None
+        if value is not None and not isinstance(value, kind):
+            raise EngineError(f"{path}: {'.'.join(keys)}: expected {wanted}, got {kind_of(value)}")
+    plugins: dict[str, Any] = data.get("plugins") or {}
+    entries: list[Any] = plugins.get("providers") or []
+    for entry in entries:
+        if not is_map(entry) or not isinstance(entry.get("name"), str):
+            raise EngineError(f"{path}: plugins.providers: each entry needs a 'name' (and a 'path')")
+    config = data.get("config")
+    if config is not None and not isinstance(config, str) and not is_map(config):
+        raise EngineError(
+            f"{path}: config: expected a mapping, or the folder of the stacks' files, got {kind_of(config)}"
+        )
+    if isinstance(config, str) and data.get("stackConfigDir"):
+        raise EngineError(f"{path}: config and stackConfigDir both name a folder: use stackConfigDir only")
+
+
+def _check_packages(path: Path, data: dict[str, Any]) -> None:
+    """A package by name and version is an ordinary plugin; others have code made from a schema by the CLI."""
+    packages: dict[str, Any] = data.get("packages") or {}
+    for name, spec in packages.items():
+        source = spec.get("source") if is_map(spec) else spec
+        if not isinstance(source, str):
+            raise EngineError(f"{path}: packages.{name}: expected a source, or a mapping with a 'source'")
+        if is_map(spec) and (is_list(spec.get("parameters")) or spec.get("parameters")):
+            raise UnsupportedError(f"{path}: packages.{name}: parameterised packages need the pulumi CLI")
+        if "/" in source or source.startswith("."):
+            raise UnsupportedError(f"{path}: packages.{name}: components from {source} need the pulumi CLI")
+
+
+def _virtualenv(root: Path, data: dict[str, Any]) -> Path | None:
+    runtime = data.get("runtime")
+    options: dict[str, Any] = (runtime.get("options") or {}) if is_map(runtime) else {}
+    name = options.get("virtualenv")
+    return root.resolve() / str(name) if name else None
+
+
+def _check_environment(path: Path, root: Path, data: dict[str, Any]) -> None:
+    folder = _virtualenv(root, data)
+    if folder is None or not folder.exists():
+        return
+    if folder.resolve() != Path(sys.prefix).resolve():
+        raise EngineError(
+            f"{path}: runtime.options.virtualenv is {folder}, but the embedded engine runs the program in its own"
+            f" Python, {sys.prefix}: run {folder}/bin/mldeploy, or use the pulumi CLI"
+        )
+
+
+def check_required_version(wanted: str, where: str) -> None:
+    """Raise EngineError unless this engine does what the CLI in the wanted range of versions does."""
+    if not wanted:
+        return
+    try:
+        fits = in_range(ENGINE_VERSION, wanted)
+    except ValueError as error:
+        raise EngineError(f"{where}: requiredPulumiVersion: {error}") from None
+    if not fits:
+        raise EngineError(
+            f"{where}: Pulumi {wanted} is required; this engine does what version {ENGINE_VERSION[1:]} does"
+        )
 
 
 def backend_path(project_root: Path, url: str | None, data: dict[str, Any]) -> Path:
@@ -139,78 +214,4 @@ def _without_password(url: str) -> str:
 
 def stack_config_path(project: PulumiProject, stack: str) -> Path:
     """Where `Pulumi.<stack>.yaml` is (or would be)."""
-    folder = project.root / str(project.data.get("stackConfigDir") or ".")
-    return folder / f"Pulumi.{stack}.yaml"
-
-
-def load_stack_config(project: PulumiProject, stack: str, manager_for: Any) -> StackConfig:
-    """Read a stack's configuration, decrypting what is secret with `manager_for(salt)`.
-
-    Raises UnsupportedError for `environment` (ESC) and for secrets providers other than passphrase.
-    """
-    path = stack_config_path(project, stack)
-    data = _load_yaml(path) if path.is_file() else {}
-    if data.get("environment"):
-        raise UnsupportedError(f"{path}: 'environment' (Pulumi ESC) needs the pulumi CLI and its service")
-    provider = data.get("secretsprovider")
-    if provider and provider != "passphrase":
-        raise UnsupportedError(
-            f"{path}: secrets provider {provider!r}; the embedded engine knows 'passphrase' only"
-        )
-    config = StackConfig(path, encryption_salt=str(data.get("encryptionsalt") or ""))
-    raw: dict[str, Any] = {**_project_defaults(project), **(data.get("config") or {})}
-    for key, value in raw.items():
-        name = key if ":" in key else f"{project.name}:{key}"
-        config.values[name] = _config_value(name, value, config, manager_for)
-    return config
-
-
-def _project_defaults(project: PulumiProject) -> dict[str, Any]:
-    result: dict[str, Any] = {}
-    declared: dict[str, Any] = project.data.get("config") or {}
-    for key, value in declared.items():
-        if is_map(value):
-            entry: dict[str, Any] = value
-            for name in ("value", "default"):
-                if name in entry:
-                    result[key] = entry[name]
-                    break
-        else:
-            result[key] = value
-    return result
-
-
-def _config_value(name: str, value: Any, config: StackConfig, manager_for: Any) -> str | Secret:
-    secret = False
-
-    def decrypt(part: Any) -> Any:
-        nonlocal secret
-        if is_map(part):
-            items: dict[str, Any] = part
-            if set(items) == {"secure"}:
-                secret = True
-                if not config.encryption_salt:
-                    raise EngineError(f"{config.path}: {name} is secret but there is no encryptionsalt")
-                manager: SecretsManager = manager_for(config.encryption_salt)
-                return manager.crypter.decrypt(str(items["secure"]))
-            return {k: decrypt(v) for k, v in items.items()}
-        if is_list(part):
-            elements: list[Any] = part
-            return [decrypt(v) for v in elements]
-        return part
-
-    plain = decrypt(value)
-    if isinstance(plain, bool):
-        text = "true" if plain else "false"
-    elif isinstance(plain, dict | list):
-        text = json.dumps(plain, separators=(",", ":"), ensure_ascii=False)
-    else:
-        text = "" if plain is None else str(plain)
-    return Secret(text) if secret else text
-
-
-def save_encryption_salt(path: Path, salt: str) -> None:
-    """Add `encryptionsalt` to the stack's file, leaving everything else as it is written."""
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    kept = "".join(line for line in text.splitlines(keepends=True) if not line.startswith("encryptionsalt:"))
-    write_atomic(path, f"encryptionsalt: {salt}\n{kept}".encode(), mode=0o644)
+    return project.config_folder / f"Pulumi.{stack}.yaml"

@@ -14,12 +14,10 @@ from typing import Any
 from mldeploy.engine.base import files
 from mldeploy.engine.base.errors import StateError, UnsupportedError
 from mldeploy.engine.base.state import PendingOperation, ResourceState
+from mldeploy.engine.project.project import ENGINE_VERSION
 from mldeploy.engine.project.secrets import SecretsManager
 from mldeploy.engine.state.serde import SUPPORTED_FEATURES, Deserializer, dumps
-from mldeploy.values.property_value import is_map
-
-# Deployments carry the version of the engine that wrote them; the CLI compares it with its own.
-ENGINE_VERSION = "v3.259.0"
+from mldeploy.values.property_value import is_list, is_map
 
 
 @dataclass(slots=True)
@@ -118,15 +116,35 @@ def parse(data: bytes, what: str) -> tuple[dict[str, Any], int]:
         raise StateError(f"{what}: this is no checkpoint ('checkpoint' is missing); a copy is in {what}.bak")
     wrapper: dict[str, Any] = outer
     check_version(wrapper, what)
-    deployment: dict[str, Any] = wrapper["checkpoint"].get("latest") or {}
+    deployment = check_deployment(wrapper["checkpoint"].get("latest"), what)
     return deployment, int(wrapper["version"])
+
+
+_LISTS = ("resources", "pending_operations")
+
+
+def check_deployment(deployment: Any, what: str) -> dict[str, Any]:
+    """A deployment whose lists are lists of mappings. Raises StateError that names what is not."""
+    if deployment is None:
+        return {}
+    if not is_map(deployment):
+        raise StateError(f"{what}: 'deployment' must be a mapping")
+    for name in _LISTS:
+        items = deployment.get(name)
+        if items is not None and not (is_list(items) and all(is_map(item) for item in items)):
+            raise StateError(f"{what}: '{name}' must be a list of mappings")
+    return deployment
 
 
 def check_version(wrapper: dict[str, Any], what: str) -> None:
     """Raise UnsupportedError unless the format version and its features are known."""
     version = wrapper.get("version")
+    if not isinstance(version, int) or isinstance(version, bool):
+        raise StateError(
+            f"{what}: 'version' must be the number of the state's format (3, 4), got {version!r}"
+        )
     if version not in (3, 4):
-        age = "newer" if isinstance(version, int) and version > 4 else "older"
+        age = "newer" if version > 4 else "older"
         raise UnsupportedError(
             f"{what}: the state has format version {version}, {age} than this engine reads (3, 4);"
             " use the pulumi CLI"

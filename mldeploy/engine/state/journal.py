@@ -21,8 +21,8 @@ from typing import Any
 from mldeploy.engine.base import files
 from mldeploy.engine.base.errors import StateError
 from mldeploy.engine.state.checkpoint import parse, write_checkpoint
-from mldeploy.engine.state.serde import dumps
-from mldeploy.values.property_value import is_list, is_map
+from mldeploy.engine.state.serde import dumps, state_features
+from mldeploy.values.property_value import BYTE_STRING_SIG, is_list, is_map
 
 
 class JournalWriter:
@@ -130,7 +130,11 @@ def _merge(current: bytes, header: dict[str, Any], entries: list[Any], stack_fil
     latest: dict[str, Any] = outer["checkpoint"].setdefault("latest", {})
     latest["resources"] = [resources[key] for key in (*news, *bases) if key in resources]
     latest["pending_operations"] = list(operations.values())
+    needed = {feature for item in latest["resources"] for feature in state_features(item)}
+    if BYTE_STRING_SIG in json.dumps(latest):
+        needed.add("byteString")
     for name in ("resources", "pending_operations"):
         if not latest[name]:
             del latest[name]
-    return dumps(outer)
+    features = {"features": sorted(needed)} if needed else {}
+    return dumps({"version": 4 if needed else 3, **features, "checkpoint": outer["checkpoint"]})

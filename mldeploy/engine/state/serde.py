@@ -11,6 +11,7 @@ from typing import Any
 from mldeploy.engine.base.errors import StateError, UnsupportedError
 from mldeploy.engine.base.state import PendingOperation, ResourceState
 from mldeploy.engine.project.secrets import SecretsManager
+from mldeploy.values.property_path import format_path
 from mldeploy.values.property_value import (
     ARCHIVE_SIG,
     ASSET_SIG,
@@ -93,16 +94,15 @@ class Serializer:
                 result[key] = self.value(value) if key in _PROPERTIES else value
         if "propertyDependencies" in result:
             result["propertyDependencies"] = dict(sorted(state.property_dependencies.items()))
-        self._note_features(state)
+        self.features |= state_features(result)
         return result
 
-    def _note_features(self, state: ResourceState) -> None:
-        if state.refresh_before_update:
-            self.features.add("refreshBeforeUpdate")
-        if state.taint:
-            self.features.add("taint")
-        if state.replace_with:
-            self.features.add("replaceWith")
+    def rendered(self, state: ResourceState) -> tuple[bytes, frozenset[str]]:
+        """A resource as JSON, and the features of format 4 that it needs."""
+        before, self.features = self.features, set()
+        text = dumps(self.resource(state))
+        needed, self.features = frozenset(self.features), before
+        return text, needed
 
     def operation(self, operation: PendingOperation) -> dict[str, Any]:
         """An OperationV2 object."""
@@ -162,6 +162,11 @@ class Serializer:
         return {SIG_KEY: SECRET_SIG, "ciphertext": value.ciphertext}
 
 
+def state_features(resource: dict[str, Any]) -> set[str]:
+    """What a recorded resource needs of format 4 (`ApplyFeatures`); byte strings are noted where they are written."""
+    return {feature for feature in ("refreshBeforeUpdate", "taint", "replaceWith") if resource.get(feature)}
+
+
 def asset_object(value: Asset | Archive) -> dict[str, Any]:
     """An asset or archive as the object that states and messages hold."""
     result: dict[str, Any] = {SIG_KEY: ASSET_SIG if isinstance(value, Asset) else ARCHIVE_SIG}
@@ -204,6 +209,10 @@ class Deserializer:
                 f"the state uses {', '.join(foreign)} on {urn}, which the embedded engine does not support"
             )
         state = ResourceState(urn=urn, type=data["type"])
+        # Early states of this engine hold paths as lists, which the CLI does not read: written anew, they are texts.
+        if any(is_list(path) for path in data.get("hideDiff") or ()):
+            paths: list[Any] = data["hideDiff"]
+            data = {**data, "hideDiff": [format_path(p) if is_list(p) else p for p in paths]}
         for key, attribute in _FIELDS:
             if key in data and data[key] is not None:
                 setattr(state, attribute, self.value(data[key]) if key in _PROPERTIES else data[key])

@@ -18,7 +18,7 @@ from mldeploy.engine.state.checkpoint import DeploymentParts, Snapshot, render, 
 from mldeploy.engine.state.journal import JournalWriter
 from mldeploy.engine.state.normalize import UrnFixer
 from mldeploy.engine.state.serde import Serializer, dumps
-from mldeploy.values.property_value import PropertyMap, deep_equals
+from mldeploy.values.property_value import BYTE_STRING_SIG, PropertyMap, deep_equals
 
 # Checkpoints up to this size are written whole after every step, so that the other engine can take over from
 # a killed one without knowing of journals. Larger ones are rewritten when that takes little of the time.
@@ -61,7 +61,7 @@ class SnapshotManager:
         self._news: dict[ResourceState, None] = {}
         self._dones: set[ResourceState] = set()
         self._operations: dict[ResourceState, tuple[int, bytes]] = {}
-        self._rendered: dict[ResourceState, bytes] = {}
+        self._rendered: dict[ResourceState, tuple[bytes, frozenset[str]]] = {}
         self._keys: dict[ResourceState, int] = {}
         self._next_key = 0
         self._kept: dict[PendingOperation, int] = {}
@@ -186,8 +186,8 @@ class SnapshotManager:
         return key
 
     def _put(self, state: ResourceState) -> None:
-        rendered = self._rendered[state] = dumps(self._serializer.resource(state))
-        self._lines.append(b'["r",%d,%s]' % (self._key(state), rendered))
+        rendered = self._rendered[state] = self._serializer.rendered(state)
+        self._lines.append(b'["r",%d,%s]' % (self._key(state), rendered[0]))
 
     def _mutate(self, change: Callable[[], None], *, wait: bool = True) -> None:
         with self._lock:
@@ -243,14 +243,16 @@ class SnapshotManager:
         news = [s for s in self._news if s not in self._dones]
         states = news + [s for s in self._base.resources if s not in self._dones and s not in self._news]
         fixer = UrnFixer(states) if self._aliased else None
-        resources = [self._render(state, fixer) for state in states]
+        rendered = [self._render(state, fixer) for state in states]
+        features = {feature for _, needed in rendered for feature in needed}
         kept = [dumps(self._serializer.operation(op)) for op in self._kept]
         operations = [rendered for _, rendered in self._operations.values()] + kept
         keys = [self._key(s) for s in states]
         operation_keys = [key for key, _ in self._operations.values()] + list(self._kept.values())
         self._elided = False
-        parts = DeploymentParts(resources, operations, self._secrets_state, set(self._serializer.features))
-
+        if any(BYTE_STRING_SIG.encode() in text for text in operations):
+            features.add("byteString")
+        parts = DeploymentParts([text for text, _ in rendered], operations, self._secrets_state, features)
         last = self._last
 
         def write() -> None:
@@ -268,12 +270,12 @@ class SnapshotManager:
 
         return write
 
-    def _render(self, state: ResourceState, fixer: UrnFixer | None) -> bytes:
+    def _render(self, state: ResourceState, fixer: UrnFixer | None) -> tuple[bytes, frozenset[str]]:
         if fixer is not None:
-            return dumps(self._serializer.resource(fixer.fixed(state)))
+            return self._serializer.rendered(fixer.fixed(state))
         rendered = self._rendered.get(state)
         if rendered is None:
-            rendered = self._rendered[state] = dumps(self._serializer.resource(state))
+            rendered = self._rendered[state] = self._serializer.rendered(state)
         return rendered
 
     def resources(self) -> list[ResourceState]:

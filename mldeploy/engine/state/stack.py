@@ -11,14 +11,8 @@ from typing import Any
 from mldeploy.engine.base.errors import EngineError, PassphraseError, StateError
 from mldeploy.engine.base.state import ResourceState
 from mldeploy.engine.base.urn import ROOT_STACK_TYPE
-from mldeploy.engine.project.project import (
-    PulumiProject,
-    StackConfig,
-    backend_path,
-    load_project,
-    load_stack_config,
-    save_encryption_salt,
-)
+from mldeploy.engine.project.config import StackConfig, load_stack_config, save_encryption_salt
+from mldeploy.engine.project.project import PulumiProject, backend_path, load_project, stack_config_path
 from mldeploy.engine.project.secrets import (
     PASSPHRASE_HINT,
     SecretsManager,
@@ -29,6 +23,7 @@ from mldeploy.engine.state.backend import FileBackend, StackReference, clean_tem
 from mldeploy.engine.state.checkpoint import (
     DeploymentParts,
     Snapshot,
+    check_deployment,
     check_version,
     load_deployment,
     parse,
@@ -171,9 +166,10 @@ def read_snapshot(backend: FileBackend, reference: StackReference, secrets: Secr
     return load_deployment(deployment, secrets.manager)
 
 
-def _reference(
+def locate(
     project_dir: Path | str, stack: str, backend_url: str | None
 ) -> tuple[PulumiProject, FileBackend, StackReference]:
+    """The project, its backend, and the stack in it (which need not exist)."""
     project = load_project(Path(project_dir))
     backend = FileBackend(backend_path(project.root, backend_url, project.data))
     return project, backend, StackReference(project.name, stack)
@@ -183,13 +179,13 @@ def read_stack(
     project_dir: Path | str, stack: str, *, backend_url: str | None = None, passphrase: str | None = None
 ) -> list[ResourceState]:
     """Every resource of a stack, in order; empty when there is no such stack. Secrets are Secret objects."""
-    _, backend, reference = _reference(project_dir, stack, backend_url)
+    _, backend, reference = locate(project_dir, stack, backend_url)
     return read_snapshot(backend, reference, Secrets(passphrase)).resources
 
 
 def files_in_clear(project_dir: Path | str, stack: str, *, backend_url: str | None = None) -> list[Path]:
     """The files of a stack that hold a secret in clear: its state, backups, history."""
-    _, backend, reference = _reference(project_dir, stack, backend_url)
+    _, backend, reference = locate(project_dir, stack, backend_url)
     return clear_files(backend, reference)
 
 
@@ -197,7 +193,7 @@ def seal_stack(
     project_dir: Path | str, stack: str, *, backend_url: str | None = None, passphrase: str | None = None
 ) -> list[Path]:
     """Encrypt the secrets that a stack's files hold in clear; returns those files."""
-    project, backend, reference = _reference(project_dir, stack, backend_url)
+    project, backend, reference = locate(project_dir, stack, backend_url)
     if not clear_files(backend, reference):
         return []
     with StackLock(backend.lock_folder(reference)):
@@ -206,7 +202,7 @@ def seal_stack(
 
 def list_stacks(project_dir: Path | str, *, backend_url: str | None = None) -> list[StackReference]:
     """The project's stacks."""
-    project, backend, _ = _reference(project_dir, "x", backend_url)
+    project, backend, _ = locate(project_dir, "x", backend_url)
     return [s for s in backend.stacks() if s.project in ("", project.name)]
 
 
@@ -230,7 +226,7 @@ def output(
     passphrase: str | None = None,
 ) -> dict[str, Any]:
     """A stack's outputs as plain values, secrets masked unless asked for."""
-    _, backend, reference = _reference(project_dir, stack, backend_url)
+    _, backend, reference = locate(project_dir, stack, backend_url)
     outputs = stack_outputs(backend, reference, passphrase)
     plain = {k: strip_secrets(v) if show_secrets else mask_secrets(v) for k, v in outputs.items()}
     return {k: Serializer(None).value(v) for k, v in plain.items()}
@@ -245,7 +241,7 @@ def export_stack(
     passphrase: str | None = None,
 ) -> dict[str, Any]:
     """The deployment in the CLI's export form, `{version, deployment}`."""
-    _, backend, reference = _reference(project_dir, stack, backend_url)
+    _, backend, reference = locate(project_dir, stack, backend_url)
     file = backend.stack_file(reference)
     try:
         raw = file.read_bytes()
@@ -277,8 +273,9 @@ def import_stack(
 
     Raises StateError for a deployment that is broken or of another stack (`force` takes it all the same).
     """
-    project, backend, reference = _reference(project_dir, stack, backend_url)
+    project, backend, reference = locate(project_dir, stack, backend_url)
     check_version(exported, "the deployment to import")
+    check_deployment(exported.get("deployment"), "the deployment to import")
     secrets = Secrets(passphrase)
     backend.ensure()
     with StackLock(backend.lock_folder(reference)):
@@ -286,16 +283,22 @@ def import_stack(
         snapshot = load_deployment(exported.get("deployment") or {}, secrets.manager)
         if not force:
             _check_import(snapshot, reference)
-        manager = opened.manager
-        writer = Serializer(manager)
-        resources = [dumps(writer.resource(s)) for s in snapshot.resources]
-        operations = [dumps(writer.operation(o)) for o in snapshot.operations]
-        state = snapshot.secrets_state
-        if manager is not None:
-            state = {"type": "passphrase", "state": {"salt": manager.salt}}
-        parts = DeploymentParts(resources, operations, state, writer.features)
-        write_checkpoint(backend.stack_file(reference), render(reference.qualified, parts))
+        save(opened, snapshot)
     return len(snapshot.resources)
+
+
+def save(opened: OpenStack, snapshot: Snapshot) -> None:
+    """Replace an opened stack's state, while its lock is held."""
+    manager = opened.manager
+    writer = Serializer(manager)
+    resources = [dumps(writer.resource(s)) for s in snapshot.resources]
+    operations = [dumps(writer.operation(o)) for o in snapshot.operations]
+    state = snapshot.secrets_state
+    if manager is not None:
+        state = {"type": "passphrase", "state": {"salt": manager.salt}}
+    parts = DeploymentParts(resources, operations, state, writer.features)
+    name = opened.reference.name if opened.backend.legacy else opened.reference.qualified
+    write_checkpoint(opened.backend.stack_file(opened.reference), render(name, parts))
 
 
 def _check_import(snapshot: Snapshot, reference: StackReference) -> None:
@@ -313,7 +316,7 @@ def init_stack(
     project_dir: Path | str, stack: str, *, backend_url: str | None = None, passphrase: str | None = None
 ) -> None:
     """Create an empty stack. Raises EngineError when it exists, PassphraseError without a passphrase."""
-    project, backend, reference = _reference(project_dir, stack, backend_url)
+    project, backend, reference = locate(project_dir, stack, backend_url)
     if backend.stack_file(reference).exists():
         raise EngineError(f"stack '{stack}' already exists")
     secrets = Secrets(passphrase)
@@ -338,7 +341,7 @@ def remove_stack(
     backend_url: str | None = None,
 ) -> None:
     """Forget a stack. Raises EngineError while it has resources, unless `force`."""
-    project, backend, reference = _reference(project_dir, stack, backend_url)
+    project, backend, reference = locate(project_dir, stack, backend_url)
     with StackLock(backend.lock_folder(reference)):
         file = backend.stack_file(reference)
         if not file.exists():
@@ -351,15 +354,13 @@ def remove_stack(
             )
         backend.remove_stack(reference, remove_backups=remove_backups)
     if not preserve_config:
-        from mldeploy.engine.project.project import stack_config_path
-
         with suppress(FileNotFoundError):
             stack_config_path(project, stack).unlink()
 
 
 def cancel(project_dir: Path | str, stack: str, *, backend_url: str | None = None) -> list[str]:
     """Remove the stack's locks, whoever holds them, merge what a killed engine recorded, and say so."""
-    _, backend, reference = _reference(project_dir, stack, backend_url)
+    _, backend, reference = locate(project_dir, stack, backend_url)
     done = [f"removed lock {info}" for info in remove_locks(backend.lock_folder(reference))]
     with StackLock(backend.lock_folder(reference)):
         recovered = recover(backend.journal_file(reference), backend.stack_file(reference))
