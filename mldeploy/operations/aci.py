@@ -11,7 +11,8 @@ from typing import Any, Final, cast
 from mldeploy.engine import ResourceState
 from mldeploy.operations import arm, http
 from mldeploy.operations.model import Answer, Keys, OperationError, ServiceStatus, State
-from mldeploy.operations.state import clear, current, keys_of, owner
+from mldeploy.operations.state import current, keys_of, owner
+from mldeploy.values.property_value import reveal
 
 _GROUP: Final = "azure-native:containerinstance:ContainerGroup"
 _API: Final = "2024-05-01-preview"
@@ -124,7 +125,7 @@ def handles(resources: Sequence[ResourceState]) -> list[ContainerGroupService]:
     for resource in current(resources, _GROUP):
         if resource.id:
             own = owner(resources, resource)
-            container = cast("dict[str, Any]", arm.under(clear(resource.inputs), "containers", 0) or {})
+            container = cast("dict[str, Any]", arm.under(reveal(resource.inputs), "containers", 0) or {})
             found.append(
                 ContainerGroupService(
                     own.name,

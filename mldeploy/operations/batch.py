@@ -9,7 +9,8 @@ from typing import Any, Final, NoReturn
 from mldeploy.engine import ResourceState
 from mldeploy.operations import arm
 from mldeploy.operations.model import Answer, Keys, OperationError, ServiceStatus, State
-from mldeploy.operations.state import clear, current, owner
+from mldeploy.operations.state import current, owner
+from mldeploy.values.property_value import reveal
 
 _ENDPOINT: Final = "azure-native:machinelearningservices:BatchEndpoint"
 _DEPLOYMENT: Final = "azure-native:machinelearningservices:BatchDeployment"
@@ -84,6 +85,6 @@ def handles(resources: Sequence[ResourceState]) -> list[BatchService]:
 
 def _deployed(deployment: ResourceState | None) -> dict[str, str]:
     """The model of a batch deployment, ``…/models/<name>/versions/<version>``."""
-    ident = arm.under(clear(deployment.inputs), "properties", "model", "assetId") if deployment else None
+    ident = arm.under(reveal(deployment.inputs), "properties", "model", "assetId") if deployment else None
     *_, models, name, versions, version = ("", "", "", "", *str(ident or "").split("/"))
     return {name: version} if (models, versions) == ("models", "versions") else {}

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from mldeploy.engine import ResourceState
 from mldeploy.operations.model import Answer, Keys, OperationError, ServiceStatus, State
-from mldeploy.operations.state import clear, current, keys_of, owner
+from mldeploy.operations.state import current, keys_of, owner
+from mldeploy.values.property_value import reveal
 
 if TYPE_CHECKING:
     from mldeploy.provider.kubernetes.rollout import RolloutFields
@@ -97,7 +98,7 @@ def handles(resources: Sequence[ResourceState], kind: str) -> list[ClusterServic
             found.setdefault(resource.parent, ClusterService(name, inputs, keys, kind))
 
     for rollout in current(resources, _ROLLOUT):
-        add(rollout, _named(rollout, _SUFFIX), cast("dict[str, Any]", clear(rollout.inputs)))
+        add(rollout, _named(rollout, _SUFFIX), cast("dict[str, Any]", reveal(rollout.inputs)))
     for resource, inputs in _begun(resources):
         add(resource, resource.parent.rsplit("::", 1)[-1], inputs)
     return list(found.values())
@@ -112,10 +113,10 @@ def _begun(resources: Sequence[ResourceState]) -> Iterator[tuple[ResourceState, 
     providers = {f"{r.urn}::{r.id}": r for r in current(resources, "pulumi:providers:kubernetes")}
     for resource in resources:
         provider = providers.get(resource.provider)
-        metadata = cast("dict[str, Any]", clear(resource.inputs.get("metadata")) or {})
+        metadata = cast("dict[str, Any]", reveal(resource.inputs.get("metadata")) or {})
         service = cast("dict[str, Any]", metadata.get("labels") or {}).get(_SERVICE_LABEL)
         if provider is not None and service and not resource.delete:
-            kubeconfig = cast("object", clear(provider.inputs.get("kubeconfig")))
+            kubeconfig = cast("object", reveal(provider.inputs.get("kubeconfig")))
             yield (
                 resource,
                 {"kubeconfig": kubeconfig, "namespace": metadata.get("namespace"), "service": service},

@@ -9,7 +9,8 @@ from typing import Any, NoReturn, cast
 
 from mldeploy.engine.base.state import ResourceState
 from mldeploy.operations.model import Answer, Keys, OperationError, ServiceStatus, State
-from mldeploy.operations.state import clear, current
+from mldeploy.operations.state import current
+from mldeploy.values.property_value import reveal
 
 _DEPLOYMENT = "mldeploy:edge:EdgeDeployment"
 _PORT = "5001/tcp"
@@ -110,7 +111,7 @@ def handles(resources: Sequence[ResourceState]) -> list[EdgeService]:
     """Every module of every deployment of a state."""
     found: list[EdgeService] = []
     for resource in current(resources, _DEPLOYMENT):
-        outputs = cast("Mapping[str, Any]", clear(resource.outputs))
+        outputs = cast("Mapping[str, Any]", reveal(resource.outputs))
         rollout = EdgeRollout(
             str(outputs["hub"]), str(outputs["deployment_id"]), outputs.get("connection_string")
         )

@@ -8,7 +8,7 @@ from typing import Any, Final, cast
 
 from mldeploy.engine import ResourceState
 from mldeploy.operations.model import Keys
-from mldeploy.values.property_value import Secret
+from mldeploy.values.property_value import reveal
 
 _KEYS: Final = "mldeploy:service:ServiceKeys"
 
@@ -31,7 +31,7 @@ def current(resources: Sequence[ResourceState], kind: str) -> list[ResourceState
 def owner(resources: Sequence[ResourceState], resource: ResourceState) -> Owner:
     """The service that ``resource`` is part of."""
     parent = next((one for one in resources if one.urn == resource.parent and not one.delete), None)
-    outputs = cast("dict[str, Any]", clear(parent.outputs)) if parent else {}
+    outputs = cast("dict[str, Any]", reveal(parent.outputs)) if parent else {}
     keys = next((one for one in current(resources, _KEYS) if one.parent == resource.parent), None)
     return Owner(resource.parent.rsplit("::", 1)[-1], outputs, keys)
 
@@ -40,16 +40,5 @@ def keys_of(resource: ResourceState | None) -> Keys | None:
     """The keys in a state; None where there are none."""
     if resource is None:
         return None
-    outputs = cast("dict[str, Any]", clear(resource.outputs))
+    outputs = cast("dict[str, Any]", reveal(resource.outputs))
     return Keys(str(outputs["primary"]), str(outputs["secondary"]))
-
-
-def clear(value: Any) -> Any:
-    """``value`` without its secrets' wrappers."""
-    if isinstance(value, Secret):
-        return clear(value.value)
-    if isinstance(value, Mapping):
-        return {key: clear(item) for key, item in cast("Mapping[str, Any]", value).items()}
-    if isinstance(value, list):
-        return [clear(item) for item in cast("list[Any]", value)]
-    return value

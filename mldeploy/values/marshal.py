@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from math import copysign
 from typing import Any
 
@@ -28,6 +29,8 @@ from mldeploy.values.property_value import (
     Secret,
     Value,
     is_list,
+    lower_outputs,
+    map_values,
 )
 
 _MAX_EXACT = 2**53
@@ -103,6 +106,30 @@ def _reference_id(fields: dict[str, Any]) -> Value:
     if "id" not in fields:
         return None
     return UNKNOWN if fields["id"] in ("", None, UNKNOWN) else fields["id"]
+
+
+def decode(message: Message) -> PropertyMap:
+    """Property values as a provider takes them: what depends on other resources is secret, unknown or plain, and a
+    reference is its id.
+
+    Raises:
+        EngineError: a malformed special value.
+        ValueError: an asset or archive.
+    """
+
+    def plain(value: Value) -> Value:
+        if isinstance(value, Asset | Archive):
+            raise ValueError("assets and archives are no inputs of this provider: give a path")
+        if isinstance(value, ResourceReference):
+            return value.urn if value.id is None else value.id
+        return value
+
+    return map_values(lower_outputs(unmarshal(message)), plain)
+
+
+def encode(props: Mapping[str, Any]) -> Message:
+    """The opposite of :func:`decode`."""
+    return _EVERYTHING.struct(dict(props))
 
 
 class Marshaller:
@@ -237,3 +264,6 @@ class Marshaller:
             fields["path"].string_value = value.path
         if value.uri is not None:
             fields["uri"].string_value = value.uri
+
+
+_EVERYTHING = Marshaller(unknowns=True, secrets=True, resources=False)

@@ -53,12 +53,12 @@ def is_plain(value: Value) -> bool:
     return type(value) in _PLAIN
 
 
-class Computed:
+class Unknown:
     """A value that is not known before the update runs."""
 
-    _only: Computed | None = None
+    _only: Unknown | None = None
 
-    def __new__(cls) -> Computed:
+    def __new__(cls) -> Unknown:
         if cls._only is None:
             cls._only = super().__new__(cls)
         return cls._only
@@ -67,10 +67,10 @@ class Computed:
         return "<unknown>"
 
 
-UNKNOWN: Final = Computed()
+UNKNOWN: Final = Unknown()
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True)
 class Secret:
     """A value that is encrypted at rest and masked in every output.
 
@@ -78,7 +78,7 @@ class Secret:
     """
 
     value: Value
-    ciphertext: str | None = None
+    ciphertext: str | None = field(default=None, compare=False)
 
     def __repr__(self) -> str:
         return "[secret]"
@@ -180,7 +180,7 @@ def map_values(value: Value, change: Callable[[Value], Value]) -> Value:
     return change(value)
 
 
-def strip_secrets(value: Value) -> Value:
+def reveal(value: Value) -> Value:
     """A copy with the secret marks taken off. For use right before a value leaves for a plugin."""
     return map_values(value, lambda v: v.value if isinstance(v, Secret) else v)
 

@@ -15,7 +15,8 @@ from pulumi.runtime.proto import provider_pb2, resource_pb2
 
 from mldeploy.provider.catalog import RESOURCES
 from mldeploy.provider.framework.servicer import Provider
-from mldeploy.provider.framework.values import UNKNOWN, decode, encode, has_secret, reveal
+from mldeploy.values.marshal import decode, encode
+from mldeploy.values.property_value import UNKNOWN, contains_secrets, reveal
 from tests.azure.standin import invokes
 from tests.azure.standin.arm import Service, ServiceError, echoed, faults_of, path_faults
 from tests.azure.standin.outputs import computed
@@ -113,7 +114,7 @@ class _Monitor(MockMonitor):
         shown = {key: value for key, value in inputs.items() if key not in token.path}
         ident = token.ident(self._service.subscription, reveal(inputs))
         if self._preview or ident is None or found:
-            return "", echoed({key: value for key, value in shown.items() if not has_secret(value)})
+            return "", echoed({key: value for key, value in shown.items() if not contains_secrets(value)})
         try:
             return ident, self._service.put(token, ident, inputs, create=True)
         except ServiceError as error:

@@ -12,7 +12,9 @@ from typing import Any
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2
 
-from mldeploy.provider.framework.values import decode, difference, encode, reveal
+from mldeploy.values.difference import difference
+from mldeploy.values.marshal import decode, encode
+from mldeploy.values.property_value import reveal
 from tests.standin import Plugin
 
 

@@ -1,6 +1,6 @@
 """What containers print, in the stack's Log Analytics workspace."""
 
-from mldeploy.provider.framework.values import Secret
+from mldeploy.values.property_value import Secret
 from tests.azure.standin import outputs
 from tests.azure.standin.store import masked
 from tests.azure.test_azure_lifecycle import PIN, changed

@@ -5,7 +5,7 @@ import copy
 import pytest
 
 from components.targets.aks.cluster import NodePool
-from mldeploy.provider.framework.values import Secret, reveal
+from mldeploy.values.property_value import Secret, reveal
 from tests.azure import harness, programs
 from tests.azure.standin import arm_types
 from tests.azure.standin.arm import faults_of

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mldeploy.provider.framework.values import reveal
+from mldeploy.values.property_value import reveal
 from tests.azure import harness, programs
 from tests.azure.standin import arm_types
 from tests.azure.standin.tokens import of

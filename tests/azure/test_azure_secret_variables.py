@@ -5,7 +5,7 @@ import yaml
 
 from components.compose import compose
 from mldeploy.manifest import load
-from mldeploy.provider.framework.values import Secret
+from mldeploy.values.property_value import Secret
 from tests.azure import harness, programs
 
 SECRET = "5ecret-of-the-script"

@@ -9,7 +9,7 @@ import pytest
 from mldeploy.provider.edge import rollout
 from mldeploy.provider.edge.client import HubError
 from mldeploy.provider.framework.resource import CheckError, ProvisionError
-from mldeploy.provider.framework.values import UNKNOWN
+from mldeploy.values.property_value import UNKNOWN
 from tests.edge.conftest import IMAGE, OTHER, Driver
 from tests.edge.standin import Device
 

@@ -13,7 +13,7 @@ from pulumi_azure_native import resources
 from components.targets.edge.hub import EdgeHub, EdgeHubArgs
 from components.targets.edge.module import EdgeModule, EdgeModuleArgs, ScoringModule
 from mldeploy.edge import ScoringOptions
-from mldeploy.provider.framework.values import Secret
+from mldeploy.values.property_value import Secret
 from tests.azure.harness import run
 from tests.edge.conftest import IMAGE
 

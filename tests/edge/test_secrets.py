@@ -8,7 +8,8 @@ import pytest
 from pulumi.runtime.proto import provider_pb2
 
 from mldeploy.provider.framework.servicer import Provider, ProviderFailure
-from mldeploy.provider.framework.values import Secret, decode, encode, reveal
+from mldeploy.values.marshal import decode, encode
+from mldeploy.values.property_value import Secret, reveal
 from tests.edge.conftest import OTHER, Driver
 
 URN = "urn:pulumi:prod::acme::mldeploy:edge:EdgeDeployment::devices"

@@ -15,10 +15,10 @@ from google.protobuf import struct_pb2
 from pulumi.runtime.proto import provider_pb2
 
 from mldeploy.provider.framework.servicer import Provider, ProviderFailure
-from mldeploy.provider.framework.values import decode, encode
 from mldeploy.provider.local import environments, processes
 from mldeploy.provider.local.runs import runs
 from mldeploy.provider.local.supervisor import AGAIN
+from mldeploy.values.marshal import decode, encode
 
 FAKE = Path(__file__).parent / "fake" / "serving"
 
@@ -202,7 +202,7 @@ class Stack:
         self.listener.create(**self.listener_inputs())
 
     def replica_inputs(self, **changed: Any) -> dict[str, Any]:
-        from mldeploy.provider.framework.values import reveal
+        from mldeploy.values.property_value import reveal
 
         model, image, keys = self.model.outputs, self.image.outputs, reveal(self.keys.outputs)
         return {

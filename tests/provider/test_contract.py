@@ -14,7 +14,8 @@ from components.sdk.base import ProviderResource
 from mldeploy.provider.catalog import RESOURCES
 from mldeploy.provider.framework.declare import fields_of, properties_of
 from mldeploy.provider.framework.resource import Change, Context, Resource
-from mldeploy.provider.framework.values import UNKNOWN, Secret, decode, encode, reveal
+from mldeploy.values.marshal import decode, encode
+from mldeploy.values.property_value import UNKNOWN, Secret, reveal
 
 TYPED = {
     kind.token: kind

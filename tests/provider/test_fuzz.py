@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from pulumi.runtime.proto import provider_pb2
 
 from mldeploy.provider.catalog import RESOURCES
-from mldeploy.provider.framework.values import UNKNOWN, Secret, decode, encode
+from mldeploy.values.marshal import decode, encode
+from mldeploy.values.property_value import UNKNOWN, Secret
 
 texts = st.sampled_from(
     ["", ".", "..", "/", "models", "models/m.txt", "scripts", "score.py", "runs:/a", "x\0y", "ü"]

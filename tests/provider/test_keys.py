@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mldeploy.provider.framework.values import UNKNOWN, Secret
+from mldeploy.values.property_value import UNKNOWN, Secret
 
 from .conftest import CheckFailed, Failed, write
 from .test_lifecycle import score

@@ -19,8 +19,9 @@ from mldeploy.provider.catalog import RESOURCES
 from mldeploy.provider.framework.declare import Declaration
 from mldeploy.provider.framework.resource import CancelledError, Diff, Resource, UnhealthyError
 from mldeploy.provider.framework.servicer import Provider, ProviderFailure
-from mldeploy.provider.framework.values import UNKNOWN, Secret, decode, encode
 from mldeploy.provider.local import processes
+from mldeploy.values.marshal import decode, encode
+from mldeploy.values.property_value import UNKNOWN, Secret
 
 from .conftest import CheckFailed
 

@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from mldeploy.provider.framework.values import Secret
 from mldeploy.provider.local.runs import Run
+from mldeploy.values.property_value import Secret
 
 from .conftest import Failed
 

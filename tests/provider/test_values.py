@@ -7,16 +7,9 @@ from google.protobuf import struct_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mldeploy.provider.framework.values import (
-    UNKNOWN,
-    Secret,
-    decode,
-    difference,
-    encode,
-    has_secret,
-    has_unknown,
-    reveal,
-)
+from mldeploy.values.difference import difference
+from mldeploy.values.marshal import decode, encode
+from mldeploy.values.property_value import UNKNOWN, Secret, contains_secrets, contains_unknowns, reveal
 
 plain = st.recursive(
     st.none()
@@ -43,7 +36,7 @@ def test_secrets_and_unknowns_keep_their_nature():
     values = {"a": Secret({"b": ["x"]}), "c": [UNKNOWN], "d": Secret(UNKNOWN)}
     back = decode(encode(values))
     assert back["a"] == Secret({"b": ["x"]}) and back["c"] == [UNKNOWN]
-    assert has_secret(back) and has_unknown(back["d"]) and not has_unknown(back["a"])
+    assert contains_secrets(back) and contains_unknowns(back["d"]) and not contains_unknowns(back["a"])
     assert reveal(back)["a"] == {"b": ["x"]}
 
 

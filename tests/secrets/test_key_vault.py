@@ -15,7 +15,8 @@ from components import secrets
 from mldeploy.provider.azure import arm, vault
 from mldeploy.provider.framework.resource import Context
 from mldeploy.provider.framework.servicer import Provider
-from mldeploy.provider.framework.values import Secret, decode, encode
+from mldeploy.values.marshal import decode, encode
+from mldeploy.values.property_value import Secret
 
 KV = "https://kv-team.vault.azure.net/"
 VALUE = "th3-value-in-the-vault"

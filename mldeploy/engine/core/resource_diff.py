@@ -12,7 +12,7 @@ from mldeploy.engine.core.diff import resolve_unknown
 from mldeploy.engine.plugins.provider import DIFF_NONE, DIFF_SOME, DiffUnavailableError, ProviderDiff
 from mldeploy.engine.plugins.registry import AnyProvider, filter_config
 from mldeploy.values.property_path import parse_path, reset_path
-from mldeploy.values.property_value import PropertyMap, contains_unknowns, deep_equals, strip_secrets
+from mldeploy.values.property_value import PropertyMap, contains_unknowns, deep_equals, reveal
 
 
 def ignore_changes(
@@ -77,7 +77,7 @@ class ResourceDiffer:
         return resolve_unknown(diff, old.inputs, ignored)
 
     def _triggered(self, urn: str, old: ResourceState, new: ResourceState) -> ProviderDiff | None:
-        before, after = strip_secrets(old.replacement_trigger), strip_secrets(new.replacement_trigger)
+        before, after = reveal(old.replacement_trigger), reveal(new.replacement_trigger)
         unknown = contains_unknowns(after) or contains_unknowns(before)
         if contains_unknowns(after) and not self._deployment.preview:
             raise self._decided.bail(f"replacement trigger contains unknowns for {urn}", urn)

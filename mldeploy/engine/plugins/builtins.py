@@ -26,7 +26,7 @@ from mldeploy.values.property_value import (
     PropertyMap,
     contains_secrets,
     deep_equals,
-    strip_secrets,
+    reveal,
 )
 
 STACK_REFERENCE = "pulumi:pulumi:StackReference"
@@ -52,7 +52,7 @@ class BuiltinProvider(LocalProvider):
                 return news, [(extra[0], f"unknown property {extra[0]!r}")]
             if "name" not in news:
                 return news, [("name", "missing required property 'name'")]
-            name = strip_secrets(news["name"])
+            name = reveal(news["name"])
             if not isinstance(name, str) and name is not UNKNOWN:
                 return news, [("name", "property 'name' must be a string")]
         return dict(news), []
@@ -89,12 +89,12 @@ class BuiltinProvider(LocalProvider):
         if token == "pulumi:pulumi:getResource":
             return self._get_resource(args), []
         if token == "pulumi:pulumi:readStackOutputs":
-            name = str(strip_secrets(args.get("name")))
+            name = str(reveal(args.get("name")))
             return {"name": name, "outputs": self._outputs_of(name)}, []
         raise UnsupportedError(f"function {token} is not supported by the embedded engine")
 
     def _get_resource(self, args: PropertyMap) -> PropertyMap:
-        urn = str(strip_secrets(args.get("urn")))
+        urn = str(reveal(args.get("urn")))
         state = self._lookup(urn)
         if state is None:
             raise ProviderError(f"unknown resource {urn}")
@@ -103,7 +103,7 @@ class BuiltinProvider(LocalProvider):
         return result
 
     def _read_stack(self, inputs: PropertyMap) -> PropertyMap:
-        name = strip_secrets(inputs.get("name"))
+        name = reveal(inputs.get("name"))
         if name is UNKNOWN:
             return {"name": UNKNOWN, "outputs": UNKNOWN, "secretOutputNames": UNKNOWN}
         outputs = self._outputs_of(str(name))

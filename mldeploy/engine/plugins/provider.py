@@ -16,7 +16,7 @@ from mldeploy.values.property_value import (
     PropertyMap,
     annotate_secrets,
     contains_unknowns,
-    strip_secrets,
+    reveal,
 )
 
 DIFF_UNKNOWN, DIFF_NONE, DIFF_SOME = 0, 1, 2
@@ -149,7 +149,7 @@ class PluginProvider:
             if contains_unknowns(value):
                 self._known = False
                 return
-            plain = strip_secrets(value)
+            plain = reveal(value)
             variables[f"{self.package}:config:{key}"] = plain if isinstance(plain, str) else json.dumps(plain)
         request = provider.ConfigureRequest(
             variables=variables,

@@ -36,7 +36,7 @@ from mldeploy.engine.state.journal import recover
 from mldeploy.engine.state.lock import StackLock, remove_locks
 from mldeploy.engine.state.serde import Serializer, dumps
 from mldeploy.engine.state.snapshot import SnapshotManager
-from mldeploy.values.property_value import PropertyMap, Secret, mask_secrets, strip_secrets
+from mldeploy.values.property_value import PropertyMap, Secret, mask_secrets, reveal
 
 
 class Secrets:
@@ -228,7 +228,7 @@ def output(
     """A stack's outputs as plain values, secrets masked unless asked for."""
     _, backend, reference = locate(project_dir, stack, backend_url)
     outputs = stack_outputs(backend, reference, passphrase)
-    plain = {k: strip_secrets(v) if show_secrets else mask_secrets(v) for k, v in outputs.items()}
+    plain = {k: reveal(v) if show_secrets else mask_secrets(v) for k, v in outputs.items()}
     return {k: Serializer(None).value(v) for k, v in plain.items()}
 
 

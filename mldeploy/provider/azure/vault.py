@@ -24,7 +24,7 @@ from mldeploy.provider.azure import arm
 from mldeploy.provider.azure.http import reason, send
 from mldeploy.provider.framework.declare import Declaration, In, Opt, Out, field, output
 from mldeploy.provider.framework.resource import Context, Function, ProvisionError
-from mldeploy.provider.framework.values import Secret
+from mldeploy.values.property_value import Secret
 
 ROLE: Final = "Key Vault Secrets User"
 ENDPOINT_VARIABLE: Final = "MLDEPLOY_KEYVAULT_ENDPOINT"

@@ -8,7 +8,7 @@ from typing import Any
 
 from mldeploy.provider.framework.declare import Declaration, Opt, Or, field
 from mldeploy.provider.framework.resource import Change, CheckError, Context, Resource, known
-from mldeploy.provider.framework.values import UNKNOWN
+from mldeploy.values.property_value import UNKNOWN
 
 _BYTES = 32
 _LONGEST = 1024

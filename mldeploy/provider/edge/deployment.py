@@ -28,7 +28,7 @@ from mldeploy.provider.framework.resource import (
     UnhealthyError,
     known,
 )
-from mldeploy.provider.framework.values import UNKNOWN, Unknown
+from mldeploy.values.property_value import UNKNOWN, Unknown
 
 CONNECTION_VARIABLE = "MLDEPLOY_IOTHUB_CONNECTION_STRING"
 """Where an import, which has no inputs, finds a connection string. Without it: Microsoft Entra ID."""

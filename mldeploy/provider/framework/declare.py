@@ -37,7 +37,7 @@ from typing import (
     overload,
 )
 
-from mldeploy.provider.framework.values import Unknown
+from mldeploy.values.property_value import Unknown
 
 Kind = Literal["string", "integer", "number", "boolean", "object", "array", "map"]
 _PYTHON: dict[str, tuple[type, ...]] = {

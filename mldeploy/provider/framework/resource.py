@@ -16,7 +16,8 @@ from mldeploy.provider.framework.declare import (
     fields_of,
     plain,
 )
-from mldeploy.provider.framework.values import difference, has_unknown
+from mldeploy.values.difference import difference
+from mldeploy.values.property_value import contains_unknowns
 
 D = TypeVar("D", bound=Declaration)
 D_co = TypeVar("D_co", bound=Declaration, covariant=True)
@@ -235,7 +236,7 @@ class Function(_Declared[D]):
 
 def known(*values: Any) -> bool:
     """Whether nothing in ``values`` is unknown."""
-    return not any(has_unknown(plain(value)) for value in values)
+    return not any(contains_unknowns(plain(value)) for value in values)
 
 
 def top(path: str) -> str:

@@ -25,6 +25,7 @@ from pulumi.runtime.proto import (
     status_pb2,
 )
 
+from mldeploy.engine.base.errors import EngineError
 from mldeploy.provider.catalog import FUNCTIONS, RESOURCES
 from mldeploy.provider.framework.resource import (
     Change,
@@ -36,15 +37,8 @@ from mldeploy.provider.framework.resource import (
     UnhealthyError,
 )
 from mldeploy.provider.framework.schema import VERSION, schema
-from mldeploy.provider.framework.values import (
-    UNKNOWN,
-    Secret,
-    decode,
-    encode,
-    has_secret,
-    has_unknown,
-    reveal,
-)
+from mldeploy.values.marshal import decode, encode
+from mldeploy.values.property_value import UNKNOWN, Secret, contains_secrets, contains_unknowns, reveal
 
 _SHORTEST_SCRUBBED = 4
 _KINDS = {"add": 0, "delete": 2, "update": 4}  # PropertyDiff.Kind; one more is the replacing kind
@@ -291,7 +285,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             yield
         except ProviderFailure as failure:
             self._fail(context, failure._status)  # pyright: ignore[reportPrivateUsage]
-        except (ProvisionError, OSError, ValueError) as error:
+        except (ProvisionError, EngineError, OSError, ValueError) as error:
             self._fail(context, _Status(grpc.StatusCode.UNKNOWN, _scrub(str(error), properties)))
         except Exception as error:
             where = traceback.extract_tb(error.__traceback__)[-1]
@@ -356,7 +350,7 @@ def _still_secret(
     """What a read found, with the secrets marked that are declared or were secret before."""
     return {
         name: Secret(value)
-        if name in resource.inputs and (resource.inputs[name].about.secret or has_secret(old.get(name)))
+        if name in resource.inputs and (resource.inputs[name].about.secret or contains_secrets(old.get(name)))
         else value
         for name, value in changed.items()
     }
@@ -365,10 +359,10 @@ def _still_secret(
 def _outputs(resource: Resource[Any], inputs: Mapping[str, Any], values: Mapping[str, Any]) -> Any:
     """Outputs with their secrets marked: declared ones, and those that echo a secret input."""
     declared = {name for name, field in (resource.inputs | resource.outputs).items() if field.about.secret}
-    secret = declared | {name for name, value in inputs.items() if has_secret(value)}
+    secret = declared | {name for name, value in inputs.items() if contains_secrets(value)}
     return encode(
         {
-            name: Secret(reveal(value)) if name in secret and not has_unknown(value) else reveal(value)
+            name: Secret(reveal(value)) if name in secret and not contains_unknowns(value) else reveal(value)
             for name, value in values.items()
             if value is not None
         }

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from mldeploy.provider.framework.values import UNKNOWN, Secret, has_unknown, reveal
+from mldeploy.values.property_value import UNKNOWN, Secret, contains_unknowns, reveal
 from tests.azure.standin import outputs, rules
 from tests.azure.standin.store import Store, is_mask, masked
 from tests.azure.standin.tokens import Token, pick
@@ -310,7 +310,9 @@ def echoed(value: Any) -> Any:
         made = {key: echoed(item) for key, item in value.items() if not isinstance(item, Secret)}
         own = made.get("userAssignedIdentities")
         if isinstance(own, list):
-            made["userAssignedIdentities"] = UNKNOWN if has_unknown(own) else {ident: {} for ident in own}
+            made["userAssignedIdentities"] = (
+                UNKNOWN if contains_unknowns(own) else {ident: {} for ident in own}
+            )
         return made
     if isinstance(value, list):
         return [echoed(item) for item in value if not isinstance(item, Secret)]

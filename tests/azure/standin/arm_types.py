@@ -14,7 +14,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from mldeploy.provider.framework.values import UNKNOWN, Secret, Unknown, has_unknown, reveal
+from mldeploy.values.property_value import UNKNOWN, Secret, Unknown, contains_unknowns, reveal
 
 REQUIRED, READ_ONLY = 1, 2
 _ENVELOPE = frozenset({"id", "name", "type", "apiVersion", "systemData"})
@@ -105,7 +105,7 @@ class BodyType:
         if isinstance(value, Secret):
             return Secret(self._value(value.value, type_, name))
         if name == "userAssignedIdentities" and isinstance(value, list):
-            if has_unknown(value):
+            if contains_unknowns(value):
                 return UNKNOWN
             named = [reveal(identity) for identity in value]
             return {name: {} for name in named} if all(isinstance(name, str) for name in named) else value

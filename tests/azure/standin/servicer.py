@@ -10,7 +10,9 @@ import grpc
 from google.protobuf import any_pb2, empty_pb2
 from pulumi.runtime.proto import provider_pb2, status_pb2
 
-from mldeploy.provider.framework.values import UNKNOWN, Secret, decode, difference, encode, has_secret, reveal
+from mldeploy.values.difference import difference
+from mldeploy.values.marshal import decode, encode
+from mldeploy.values.property_value import UNKNOWN, Secret, contains_secrets, reveal
 from tests.azure.standin import invokes
 from tests.azure.standin.arm import (
     PartialError,
@@ -191,7 +193,9 @@ class StandIn(Plugin):
 
 
 def _previewed(token: Token, inputs: dict[str, Any]) -> dict[str, Any]:
-    shown = {key: value for key, value in inputs.items() if key not in token.path and not has_secret(value)}
+    shown = {
+        key: value for key, value in inputs.items() if key not in token.path and not contains_secrets(value)
+    }
     return echoed(shown) | {"provisioningState": UNKNOWN}
 
 

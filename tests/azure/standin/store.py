@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mldeploy.provider.framework.values import Secret
+from mldeploy.values.property_value import Secret
 
 
 class Store:

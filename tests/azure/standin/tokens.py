@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from mldeploy.provider.framework.values import Unknown, reveal
+from mldeploy.values.property_value import Unknown, reveal
 from tests.azure.standin import arm_types
 
 _AML = "Microsoft.MachineLearningServices/workspaces"

@@ -15,7 +15,9 @@ import grpc
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2
 
-from mldeploy.provider.framework.values import UNKNOWN, decode, difference, encode, has_unknown, reveal
+from mldeploy.values.difference import difference
+from mldeploy.values.marshal import decode, encode
+from mldeploy.values.property_value import UNKNOWN, contains_unknowns, reveal
 from tests.docker.daemon import DOCKER
 from tests.standin import Plugin, diff_response, serve
 
@@ -30,7 +32,7 @@ class StandIn(Plugin):
     def Check(self, request: Any, context: Any) -> Any:
         news = decode(request.news)
         build = news.get("build")
-        if not isinstance(news.get("imageName"), str) and not has_unknown(news.get("imageName")):
+        if not isinstance(news.get("imageName"), str) and not contains_unknowns(news.get("imageName")):
             failure = provider_pb2.CheckFailure(property="imageName", reason="is required")
             return provider_pb2.CheckResponse(inputs=request.news, failures=[failure])
         if isinstance(build, dict):

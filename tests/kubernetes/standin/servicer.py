@@ -16,8 +16,10 @@ import grpc
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2
 
-from mldeploy.provider.framework.values import Secret, decode, difference, encode, has_unknown, reveal
 from mldeploy.provider.kubernetes.client import Cluster, ClusterError
+from mldeploy.values.difference import difference
+from mldeploy.values.marshal import decode, encode
+from mldeploy.values.property_value import Secret, contains_unknowns, reveal
 from tests.standin import Plugin, diff_response
 
 _CLUSTER_WIDE = {
@@ -81,7 +83,7 @@ class StandIn(Plugin):
         news = {"apiVersion": api, "kind": kind, **news}
         meta = (
             dict(reveal(news.get("metadata") or {}))
-            if not has_unknown(news.get("metadata"))
+            if not contains_unknowns(news.get("metadata"))
             else news["metadata"]
         )
         if isinstance(meta, dict) and not meta.get("name"):
@@ -106,7 +108,7 @@ class StandIn(Plugin):
 
     def Create(self, request: Any, context: Any) -> Any:
         inputs = decode(request.properties)
-        if request.preview and (has_unknown(inputs) or self._cluster is None):
+        if request.preview and (contains_unknowns(inputs) or self._cluster is None):
             return provider_pb2.CreateResponse(id="", properties=encode(inputs))
         if not self._upsert and not request.preview:
             self._refuse_existing(context, reveal(inputs))
@@ -116,7 +118,7 @@ class StandIn(Plugin):
 
     def Update(self, request: Any, context: Any) -> Any:
         inputs = decode(request.news)
-        if request.preview and has_unknown(inputs):
+        if request.preview and contains_unknowns(inputs):
             return provider_pb2.UpdateResponse(properties=encode(inputs))
         live = self._apply(context, inputs, dry=request.preview)
         return provider_pb2.UpdateResponse(properties=_outputs(inputs, live))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from mldeploy.provider.framework.values import Unknown, reveal
+from mldeploy.values.property_value import Unknown, reveal
 from tests.azure.standin.tokens import pick
 
 Fault = tuple[str, str]

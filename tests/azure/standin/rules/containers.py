@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mldeploy.provider.framework.values import Secret
+from mldeploy.values.property_value import Secret
 from tests.azure.standin.rules.base import Fault, Request, rule
 
 _ACI = "Microsoft.ContainerInstance/containerGroups"
