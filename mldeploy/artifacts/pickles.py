@@ -42,6 +42,8 @@ class PickleFacts:
     """What it would import, as `module.name`."""
     versions: dict[str, frozenset[str]]
     """By distribution, the versions that its objects say they were made with."""
+    named_columns: bool = False
+    """Whether an estimator was fitted on columns with names."""
 
     def packages(self) -> frozenset[str]:
         """The top-level modules that it would import."""
@@ -68,7 +70,7 @@ def read_pickle(path: Path) -> PickleFacts:
         except Exception as problem:
             raise PickleError(f"{path.name} is no pickle: {type(problem).__name__}: {problem}") from None
     versions = {name: frozenset(found) for name, found in machine.versions.items()}
-    return PickleFacts(frozenset(machine.names), versions)
+    return PickleFacts(frozenset(machine.names), versions, machine.named_columns)
 
 
 def looks_like_pickle(path: Path) -> bool:
@@ -189,6 +191,7 @@ class _Machine(_Base):
         self.file = file
         self.names: set[str] = set()
         self.versions: dict[str, set[str]] = {}
+        self.named_columns = False
         self._objects = 0
 
     def find_class(self, module: str, name: str) -> Any:
@@ -210,6 +213,7 @@ class _Machine(_Base):
         for part in cast("tuple[Any, ...]", state) if isinstance(state, tuple) else (state,):
             if isinstance(part, dict):
                 for key, value in cast("dict[Any, Any]", part).items():
+                    self.named_columns |= _text(key) == "feature_names_in_"
                     package = _VERSION_KEYS.get(_text(key))
                     if package and re.fullmatch(r"[0-9][\w.+-]*", _text(value)):
                         self.versions.setdefault(package, set()).add(_text(value))

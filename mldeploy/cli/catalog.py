@@ -69,6 +69,18 @@ COMMANDS = (
     ),
     Entry("schema", "manifest", "Manifest", "Write the manifest's JSON Schema, for editors."),
     Entry(
+        "init",
+        "init",
+        "Manifest",
+        "Make this folder a project that serves the given models. Writes the few files it needs, overwrites none.",
+    ),
+    Entry(
+        "eject",
+        "init",
+        "Manifest",
+        "Write the entry script and the conda file of an image that has none into the project, to go on from.",
+    ),
+    Entry(
         "import-v1",
         "migrate",
         "Manifest",

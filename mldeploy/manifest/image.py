@@ -56,14 +56,20 @@ class Image(Section):
 
     models: Items[Text]
     """The names of the models in it; the order does not matter."""
-    source_directory: Text
-    """The folder with the entry script and what it imports, relative to the project."""
-    entry_script: Text
-    """The script with `init()` and `run()`, relative to `source_directory`."""
+    source_directory: Text = ""
+    """The folder with the entry script and what it imports, relative to the project. Default: the script is written for
+    the one model of the image."""
+    entry_script: Text = ""
+    """The script with `init()` and `run()`, relative to `source_directory`. Default: as there."""
     conda_file: Text | None = None
-    """The conda environment file, relative to `source_directory`. Default: no packages of its own."""
-    runtime: Annotated[Literal["python"], BeforeValidator(_python)] = "python"
-    """The language, as in v1; its `spark-py` has no place to run any more."""
+    """The conda environment file, relative to `source_directory` (without one, to the project). Default: no packages of
+    its own; without an entry script the model's, in the versions that it was made with."""
+    runtime: Annotated[
+        Literal["python", "sklearn", "onnx", "mlflow", "xgboost", "lightgbm", "catboost"],
+        BeforeValidator(_python),
+    ] = "python"
+    """What runs: a script in Python, as in v1, whose `spark-py` has no place to run any more; or, without an entry
+    script, the kind of the model. Default: what the model's files say."""
     base_image: Annotated[Text | None, _CONTAINERS] = Field(
         default=None, examples=["mcr.microsoft.com/azureml/minimal-py312-inference", "runs:/0123456789abcdef"]
     )

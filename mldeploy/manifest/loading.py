@@ -21,6 +21,7 @@ from mldeploy.manifest.model import Model
 from mldeploy.manifest.nodes import Node, Scalar, Table, dotted, locate, plain
 from mldeploy.manifest.nodes import Path as NodePath
 from mldeploy.manifest.rules import check
+from mldeploy.manifest.rules.runtimes import written
 from mldeploy.manifest.secret_refs import SecretRef, written_secrets
 from mldeploy.manifest.service import Service
 from mldeploy.manifest.target import Target
@@ -51,7 +52,7 @@ def load(root: Path, stack: str) -> Manifest:
     errors += [_placed(fault, tree, root, stack) for fault in faults]
     if errors:
         raise ManifestErrors(_ordered(errors, files))
-    return _manifest(draft)
+    return _manifest(draft, root)
 
 
 def secret_places(root: Path, stack: str, reference: SecretRef) -> list[str]:
@@ -234,13 +235,13 @@ def _ordered(errors: list[ManifestError], files: list[str]) -> list[ManifestErro
     return sorted(set(errors), key=lambda e: (files.index(e.file), e.line, e.column, e.path, e.message))
 
 
-def _manifest(draft: Draft) -> Manifest:
+def _manifest(draft: Draft, root: Path) -> Manifest:
     services = {name: resolve(one, draft.targets[one.target].type) for name, one in draft.services.items()}
     return Manifest(
         version=1,
         azure=draft.azure,
         models=draft.models,
-        images=draft.images,
+        images=written(root, draft.models, draft.images),
         targets=draft.targets,
         services=services,
     )

@@ -3,7 +3,6 @@
 from mldeploy.migrate.conda import Advice, advise
 from mldeploy.migrate.convert import Migration, Options, migrate
 from mldeploy.migrate.findings import Finding, MigrateError, Outcome
-from mldeploy.migrate.project import project_files
 from mldeploy.migrate.report import as_json, as_markdown, as_text, rows
 from mldeploy.migrate.table import FIELDS, Field, by_name
 
@@ -22,6 +21,5 @@ __all__ = [
     "as_text",
     "by_name",
     "migrate",
-    "project_files",
     "rows",
 ]

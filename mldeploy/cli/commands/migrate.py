@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from mldeploy.cli.new_project import project_files
 from mldeploy.cli.options import JsonOption, print_json
 from mldeploy.migrate import (
     Advice,
@@ -20,7 +21,6 @@ from mldeploy.migrate import (
     as_markdown,
     as_text,
     migrate,
-    project_files,
 )
 from mldeploy.session import UsageError
 

@@ -54,7 +54,7 @@ def _image(path: NodePath, image: Image) -> Iterator[Fault]:
     if image.base_image is not None:
         for message in _base_image(image.base_image):
             yield Fault((*path, "base_image"), message)
-    if not image.entry_script.endswith(".py"):
+    if image.entry_script and not image.entry_script.endswith(".py"):
         yield Fault(
             (*path, "entry_script"), f"{shown(image.entry_script)} is no Python script; allowed: *.py"
         )

@@ -32,13 +32,14 @@ def check(draft: Draft, root: Path) -> Iterator[Fault]:
             yield from faults or _inside(root, model.source, where)
     for name, image in draft.images.items():
         path: NodePath = ("images", name)
-        folder = list(_faults(project, "", image.source_directory, "folder", (*path, "source_directory")))
-        yield from folder
-        if folder:
-            continue
-        yield from _inside(root, image.source_directory, (*path, "source_directory"))
+        if image.source_directory:
+            folder = list(_faults(project, "", image.source_directory, "folder", (*path, "source_directory")))
+            yield from folder
+            if folder:
+                continue
+            yield from _inside(root, image.source_directory, (*path, "source_directory"))
         for key, value in (("entry_script", image.entry_script), ("conda_file", image.conda_file)):
-            if value is not None:
+            if value:
                 yield from _faults(project, image.source_directory, value, "file", (*path, key))
     for name, service in draft.services.items():
         for index, golden in enumerate(service.golden):

@@ -1,4 +1,4 @@
-"""What makes a folder a project: for users who come with v1 files and nothing else."""
+"""What makes a folder a project: for users who come with a model, or with v1 files, and nothing else."""
 
 from __future__ import annotations
 
