@@ -178,6 +178,8 @@ def _complete(config: Config, environ: Mapping[str, str]) -> Config:
 
 def _from_text(name: str, text: str) -> object:
     if _allowed(name) == {str}:
+        if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+            raise ConfigError(f"SERVING_{name.upper()}: {text} is not allowed; write it without quotes")
         return text
     try:
         return json.loads(text)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import inspect
+import os
 import signal
 import sys
 import threading
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, cast
@@ -22,6 +25,8 @@ from serving.telemetry import Telemetry
 _INTERNAL = "An unexpected internal error occurred. Check the logs for more info."
 _SCRIPT = "An unexpected error occurred in scoring script. Check the logs for more info."
 _RUNS = ("GET", "HEAD", "POST")
+_SCHEMA_PACKAGE = f"{os.sep}inference_schema{os.sep}"
+_LONGEST_REASON = 500
 _TOO_SLOW = "The answer took too long."
 INTERRUPT = signal.SIGRTMIN + 6
 
@@ -138,7 +143,7 @@ class Execution:
         except ScoringTimeout:
             return self._too_long()
         except BaseException as problem:
-            return _meant(problem) or self.script_failed(problem)
+            return _meant(problem) or self._misfit(problem) or self.script_failed(problem)
         finally:
             seconds = time.perf_counter() - start
             request.run_ms = seconds * 1000
@@ -180,6 +185,19 @@ class Execution:
             request.run_ms += seconds * 1000
             self._row[metrics.RUN_SECONDS] += seconds
             current.request_id = ""
+
+    def _misfit(self, problem: BaseException) -> Response | None:
+        """The answer when the input does not fit the script's schema: raised before any code of the script ran."""
+        if self.script.style is not Style.SCHEMA or not isinstance(problem, Exception):
+            return None
+        codes = [frame.f_code for frame, _ in traceback.walk_tb(problem.__traceback__)]
+        files = [code.co_filename for code in codes]
+        own = self.script.path in files or inspect.unwrap(self.script.run).__code__ in codes
+        if own or not any(_SCHEMA_PACKAGE in name for name in files):
+            return None
+        reason = f"{type(problem).__name__}: {problem}"
+        self.log.warning(f"the input does not fit the schema of run(): {reason}")
+        return messages.error(400, f"The input does not fit the schema of run(): {reason[:_LONGEST_REASON]}")
 
     def script_failed(self, problem: BaseException) -> Response:
         """The answer when `run()` raised; what it raised is in the log only."""
@@ -250,4 +268,17 @@ def json_answer(result: object) -> Response:
     Raises:
         TypeError, ValueError: the result cannot be written as JSON.
     """
-    return messages.json_response(200, {} if result is None else result)
+    try:
+        return messages.json_response(200, {} if result is None else result)
+    except TypeError:
+        if not _is_frame(result):
+            raise
+    # What PandasParameterType takes as an input by default.
+    text = cast("Any", result).to_json(orient="records", date_format="iso")
+    head = f"Content-Type: {messages.JSON_TYPE}\r\nx-ms-run-function-failed: False\r\n"
+    return Response(200, text.encode(), [], head=head)
+
+
+def _is_frame(result: object) -> bool:
+    pandas = sys.modules.get("pandas")
+    return pandas is not None and isinstance(result, pandas.DataFrame)

@@ -23,8 +23,14 @@ class SwaggerError(Exception):
 class Swagger:
     """The documents of one script, made once."""
 
-    def __init__(self, script: Script, service: str, folder: str) -> None:
+    def __init__(self, script: Script, service: str, folder: str, *, auth: bool) -> None:
         """Make them. A `swagger.json`, `swagger2.json`, `swagger3.json` or `swagger3.1.json` there wins.
+
+        Args:
+            script: the script.
+            service: the documents' title.
+            folder: where the script's own documents are.
+            auth: whether scoring needs a key.
 
         Raises:
             ValueError: such a file is no JSON object.
@@ -40,6 +46,8 @@ class Swagger:
                 self._documents[version] = build(
                     service, copy.deepcopy(input_schema), copy.deepcopy(output_schema)
                 )
+                if not auth:
+                    _without_key(self._documents[version])
                 if version == "3.1":
                     self._documents[version]["openapi"] = "3.1.0"
         self._own = {v for v, names in _FILES.items() if any((Path(folder) / n).is_file() for n in names)}
@@ -121,6 +129,16 @@ def _info(service: str) -> Document:
     }
 
 
+def _without_key(document: Document) -> None:
+    """Take away what says that a key is needed."""
+    document.pop("security", None)
+    document.pop("securityDefinitions", None)
+    document.get("components", {}).pop("securitySchemes", None)
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            operation.pop("security", None)
+
+
 def _swagger2(service: str, input_schema: Document, output_schema: Document) -> Document:
     failed = {"description": _FAILED, "schema": {"$ref": "#/definitions/ErrorResponse"}}
 
@@ -138,7 +156,7 @@ def _swagger2(service: str, input_schema: Document, output_schema: Document) -> 
         "examples": {"text/html": "Healthy"},
     }
     scored = {"description": _SCORED, "schema": {"$ref": "#/definitions/ServiceOutput"}}
-    spec = {"description": "The Swagger specification.", "schema": {"type": "string"}}
+    spec = {"description": "The Swagger specification.", "schema": {"type": "object"}}
     body: Document = {
         "name": "serviceInputPayload",
         "in": "body",
@@ -147,12 +165,11 @@ def _swagger2(service: str, input_schema: Document, output_schema: Document) -> 
     }
     if "required" in input_schema:
         body["required"] = True
-    version = {"name": "version", "in": "query", "required": False, "type": "integer", "enum": [2, 3]}
+    version = {"name": "version", "in": "query", "required": False, "type": "number", "enum": [2, 3, 3.1]}
     score = operation("RunMLService", _SCORE, scored, security=[{"Bearer": []}], parameters=[body])
     return {
         "swagger": "2.0",
         "info": _info(service),
-        "schemes": ["https"],
         "consumes": ["application/json"],
         "produces": ["application/json"],
         "securityDefinitions": {"Bearer": dict(_BEARER)},
@@ -163,7 +180,11 @@ def _swagger2(service: str, input_schema: Document, output_schema: Document) -> 
             "/score": {"post": score},
             "/swagger.json": {
                 "get": operation(
-                    "GetSwaggerSpec", "Get the Swagger specification.", spec, parameters=[version]
+                    "GetSwaggerSpec",
+                    "Get the Swagger specification.",
+                    spec,
+                    security=[],
+                    parameters=[version],
                 )
             },
         },
@@ -191,7 +212,7 @@ def _openapi3(service: str, input_schema: Document, output_schema: Document) -> 
 
     health = {"description": _HEALTHY, **content({"type": "string", "example": "Healthy"}, "text/html")}
     scored = {"description": _SCORED, **content({"$ref": "#/components/schemas/ServiceOutput"})}
-    spec = {"description": "The Swagger specification.", **content({"type": "string"})}
+    spec = {"description": "The Swagger specification.", **content({"type": "object"})}
     body: Document = {"description": _PAYLOAD, **content({"$ref": "#/components/schemas/ServiceInput"})}
     if "required" in input_schema:
         body["required"] = True
@@ -199,7 +220,7 @@ def _openapi3(service: str, input_schema: Document, output_schema: Document) -> 
         "name": "version",
         "in": "query",
         "required": False,
-        "schema": {"type": "integer", "enum": [2, 3]},
+        "schema": {"type": "number", "enum": [2, 3, 3.1]},
     }
     score = operation("RunMLService", _SCORE, scored, security=[{"Bearer": []}], requestBody=body)
     return {
@@ -211,7 +232,11 @@ def _openapi3(service: str, input_schema: Document, output_schema: Document) -> 
             "/score": {"post": score},
             "/swagger.json": {
                 "get": operation(
-                    "GetSwaggerSpec", "Get the Swagger specification.", spec, parameters=[version]
+                    "GetSwaggerSpec",
+                    "Get the Swagger specification.",
+                    spec,
+                    security=[],
+                    parameters=[version],
                 )
             },
         },

@@ -140,8 +140,10 @@ class Worker:
                 script.init()
             finally:
                 self.children.end_child()
-            service = os.environ.get("SERVICE_NAME", self.config.service)
-            self.app.swagger = Swagger(script, service, self.config.source_directory)
+            named = self.config.service != Config.service
+            service = self.config.service if named else os.environ.get("SERVICE_NAME", self.config.service)
+            folder, auth = self.config.source_directory, self.config.auth_enabled
+            self.app.swagger = Swagger(script, service, folder, auth=auth)
         except BaseException as problem:
             self._report(problem)
             return None

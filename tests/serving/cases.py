@@ -278,6 +278,12 @@ DIFFERENCES: dict[str, dict[str, set[str]]] = {
     "Scoring timeout is 504": {"text returns sleep": {"status"}},
     "Undecodable JSON is the client's error": {"schema latin": {"status", "body"}, "schema deep": {"status", "body"}},
     "Form bodies reach run()": {"text form": {"body"}, "text multipart": {"body"}},
+    "Input that does not fit the schema is the client's error": {
+        name: {"status", "body", "x-ms-run-function-failed"}
+        for name in ("array empty", "array ragged", "array shape", "array words", "array null", "array object",
+                     "table bad column", "table bad type", "standard wrong", "schema get bad", "nested wrong",
+                     "nested no object")
+    },
     "HEAD is GET without a body": {"head score": {"status"}},
     "An exception that stands for an answer is it": {
         "raw bad json": {"status", "body", "x-ms-run-function-failed"},

@@ -124,7 +124,7 @@ def test_decorated_run_takes_its_parameters(schema: Replica) -> None:
         (b"{}", "application/json", 400, "A value is not provided for the 'data' parameter."),
         (b'{"data": [[1,2]]}', "text/plain", 415, "Expects Content-Type to be application/json"),
         (b"[" * 100_000, "application/json", 400, "could not be decoded as JSON"),
-        (b'{"data": "text"}', "application/json", 500, "An unexpected error occurred in scoring script"),
+        (b'{"data": "text"}', "application/json", 400, "The input does not fit the schema of run(): "),
     ],
 )
 def test_bad_input_is_said_to_be_bad(
@@ -133,7 +133,7 @@ def test_bad_input_is_said_to_be_bad(
     answer = schema.request("/score", body, {"Content-Type": kind})
     assert answer.status == status
     assert message in answer.json["message"]
-    assert answer.headers["x-ms-run-function-failed"] == str(status == 500)
+    assert answer.headers["x-ms-run-function-failed"] == "False"
 
 
 def test_json_types_with_a_suffix_and_charsets_are_json(schema: Replica) -> None:
@@ -417,3 +417,48 @@ def test_head_runs_the_script_and_sends_no_body(text: Replica, answers: Replica)
     assert (head.status, head.body) == (200, b"")
     assert head.headers["Content-Length"] == text.request("/score?a=1").headers["Content-Length"]
     assert answers.request("/score?status=201", method="HEAD").status == 201
+
+
+TABLES = """
+    import pandas as pd
+    from inference_schema.schema_decorators import input_schema, output_schema
+    from inference_schema.parameter_types.pandas_parameter_type import PandasParameterType
+
+    SAMPLE = PandasParameterType(pd.DataFrame([{"a": 1, "b": "x"}]))
+
+    def init(): pass
+
+    @input_schema("table", SAMPLE)
+    @output_schema(SAMPLE)
+    def run(table):
+        if table["b"][0] == "fail":
+            return pd.DataFrame({"a": [1]})["no such column"]
+        return table
+"""
+
+
+def test_tables_that_do_not_fit_are_the_clients_error(replica: Callable[..., Replica]) -> None:
+    one = replica(TABLES)
+    assert one.score({"table": [{"a": 5, "b": "y"}]}).json == [{"a": 5, "b": "y"}]
+    for table in ([{"c": 1}], [{"a": "no number", "b": "y"}], 7, "text"):
+        answer = one.score({"table": table})
+        assert (answer.status, answer.headers["x-ms-run-function-failed"]) == (400, "False"), table
+        assert answer.json["message"].startswith("The input does not fit the schema of run(): ")
+    answer = one.score({"table": [{"a": 1, "b": "fail"}]})
+    assert (answer.status, answer.headers["x-ms-run-function-failed"]) == (500, "True")
+
+
+@pytest.mark.parametrize("auth", [False, True])
+@pytest.mark.parametrize("version", ["2", "3", "3.1"])
+def test_the_document_says_what_is_so(replica: Callable[..., Replica], auth: bool, version: str) -> None:
+    one = replica(TEXT_SCRIPT, auth_enabled=auth, environ={"SERVICE_NAME": "other"})
+    document = one.request(f"/swagger.json?version={version}").json
+    assert document["info"]["title"] == "churn"
+    assert "schemes" not in document  # the one by which the document was got
+    paths = document["paths"]
+    assert paths["/score"]["post"].get("security") == ([{"Bearer": []}] if auth else None)
+    assert ("Bearer" in json.dumps(document)) is auth
+    spec = paths["/swagger.json"]["get"]
+    assert not spec.get("security")
+    done = spec["responses"]["200"]
+    assert (done if version == "2" else done["content"]["application/json"])["schema"] == {"type": "object"}

@@ -106,6 +106,12 @@ def test_environment_variables_configure_containers(replica: Callable[..., Repli
     assert (status["models"], len(status["workers"]), status["accepting"]) == ({"m": "1"}, 2, True)
 
 
+def test_quotes_in_an_environment_variable_are_said_by_its_name(replica: Callable[..., Replica]) -> None:
+    one = replica(TEXT_SCRIPT, environ={"SERVING_HOST": '"127.0.0.1"'}, ready=False)
+    assert one.process.wait(20) == 2
+    assert 'SERVING_HOST: "127.0.0.1" is not allowed; write it without quotes' in one.stderr.read_text()
+
+
 def test_while_starting_it_lives_and_is_not_ready(replica: Callable[..., Replica]) -> None:
     one = replica(SLOW_START.format(1.5), ready=False)
     assert one.control("status")["state"] == "starting"
