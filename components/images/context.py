@@ -88,13 +88,23 @@ def build_context(context: Context, name: str, *, batch: bool = False, local: bo
         raise pulumi.RunError(f"images.{name}: {error}") from None
 
 
+def _azure_login(scope: str) -> str:
+    from mldeploy.provider.azure import arm
+    from mldeploy.provider.framework.resource import ProvisionError
+
+    try:
+        return arm.token(scope)
+    except ProvisionError as error:
+        raise ContentError(str(error)) from None
+
+
 def _base_image(root: Path, name: str, image: Image) -> str | None:
     """The base image's name; that of a training run is looked up."""
     if image.base_image is None or not image.base_image.startswith(training_runs.PREFIX):
         return image.base_image
     registry = image.base_image_registry.address if image.base_image_registry else None
     try:
-        return training_runs.base_image(image.base_image, root, registry)
+        return training_runs.base_image(image.base_image, root, registry, login=_azure_login)
     except ContentError as error:
         raise pulumi.RunError(f"images.{name}.base_image: {error}") from None
 

@@ -13,12 +13,11 @@ from typing import Final
 
 from packaging.specifiers import SpecifierSet
 
-from mldeploy.artifacts import conda
+from mldeploy.artifacts import conda, scoring_server
 from mldeploy.artifacts.content import Entry, SqliteHashCache, digest, entries, source_ignore
 from mldeploy.artifacts.sources import inside, locate, model_entries
 from mldeploy.home import cache_dir
 from mldeploy.imaging import dockerfile
-from mldeploy.provider.local.environments import serving_package, serving_requirements
 
 FOLDER: Final = "build/images"
 DEFAULT_PYTHONS: Final = ("3.12", "3.11", "3.13", "3.10")
@@ -94,7 +93,7 @@ def render(root: Path, spec: ContextSpec) -> BuildContext:
     recipe = _packages(root, spec, wanted)
     for entry in entries(source, source_ignore(source)):
         wanted[f"source/{entry.name}"] = entry
-    for entry in entries(serving_package()):
+    for entry in entries(scoring_server.package()):
         if not any(part.startswith(_SERVING_IGNORED) for part in entry.name.split("/")):
             wanted[f"serving/{entry.name}"] = entry
     for model in spec.models:
@@ -112,7 +111,7 @@ def render(root: Path, spec: ContextSpec) -> BuildContext:
 def _packages(root: Path, spec: ContextSpec, wanted: dict[str, Entry | str]) -> dockerfile.Recipe:
     """Add the requirement files; say how to install them."""
     wanted["serving-requirements.txt"] = "".join(
-        f"{line}\n" for line in (*serving_requirements(spec.serving_extras), *spec.extra_requirements)
+        f"{line}\n" for line in (*scoring_server.requirements(spec.serving_extras), *spec.extra_requirements)
     )
     wanted["check_base.py"] = (_SCRIPTS / "check_base.py").read_text("utf-8")
     wanted["sbom.py"] = (_SCRIPTS / "sbom.py").read_text("utf-8")

@@ -8,16 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-SITE, SERVING, SOURCE, MODELS, CONDA = (
-    "/opt/site",
-    "/opt/serving",
-    "/opt/source",
-    "/opt/azureml-models",
-    "/opt/conda",
-)
-START: Final = f"{SERVING}/serving/__main__.py"
+from mldeploy.artifacts.image_layout import SERVING, SOURCE, START, USER_ID
+
+SITE, MODELS, CONDA = "/opt/site", "/opt/azureml-models", "/opt/conda"
 PORT: Final = 5001
-USER_ID: Final = 10001
 BASE_ARGUMENT: Final = "BASE_IMAGE"
 """The build argument that names the base image by digest, where that is known."""
 MICROMAMBA: Final = "docker.io/mambaorg/micromamba:2.3-debian12-slim"

@@ -28,18 +28,18 @@ _WORKSPACE: Final = re.compile(
 _TIMEOUT: Final = 30
 _NOT_FOUND: Final = 404
 
-Lookup = Callable[[str, str], Mapping[str, str]]
-"""From (tracking URI, run id) to what is known of the run, by name."""
+Login = Callable[[str], str]
+"""From an Entra scope to an access token; raises ContentError where nobody is logged in."""
 
 
-def base_image(source: str, root: Path, registry: str | None = None, lookup: Lookup | None = None) -> str:
+def base_image(source: str, root: Path, registry: str | None = None, *, login: Login) -> str:
     """The image behind ``runs:/<run id>``.
 
     Args:
         source: ``runs:/<run id>``.
         root: the project.
         registry: the registry's address, for names without one: Azure ML builds into the workspace's own registry.
-        lookup: how to ask for a run. Default: Azure ML's run history for an ``azureml:`` tracking URI, else MLflow.
+        login: for Azure ML's run history, which is asked where the tracking URI is an ``azureml:`` one.
 
     Raises:
         ContentError: there is no such run, it has no image, or the image's registry is not known.
@@ -48,8 +48,8 @@ def base_image(source: str, root: Path, registry: str | None = None, lookup: Loo
     known = private_folder(cache_dir() / "runs") / f"{text_digest('base image', tracking, run)[:32]}.txt"
     name = known.read_text("utf-8") if known.is_file() else ""
     if not name:
-        ask = lookup or (_azure_properties if tracking.startswith("azureml:") else _mlflow_tags)
-        found = ask(tracking, run)
+        azure = tracking.startswith("azureml:")
+        found = _azure_properties(tracking, run, login) if azure else _mlflow_tags(tracking, run)
         name = next((found[key] for key in PROPERTIES if found.get(key)), "")
         if not name:
             raise ContentError(
@@ -81,10 +81,7 @@ def _mlflow_tags(tracking: str, run: str) -> Mapping[str, str]:
         raise mlflow_error(f"{PREFIX}{run}", tracking, error) from None
 
 
-def _azure_properties(tracking: str, run: str) -> Mapping[str, str]:
-    from mldeploy.provider.azure import arm
-    from mldeploy.provider.framework.resource import ProvisionError
-
+def _azure_properties(tracking: str, run: str, login: Login) -> Mapping[str, str]:
     address = urlsplit(tracking)
     workspace = _WORKSPACE.search(address.path)
     if workspace is None:
@@ -93,8 +90,8 @@ def _azure_properties(tracking: str, run: str) -> Mapping[str, str]:
         )
     url = f"{_scheme(address.hostname or '')}://{address.netloc}/history/v1.0{workspace[0]}/runs/{run}"
     try:
-        answer = httpx.get(url, headers={"Authorization": f"Bearer {arm.token(_SCOPE)}"}, timeout=_TIMEOUT)
-    except (httpx.HTTPError, ProvisionError) as error:
+        answer = httpx.get(url, headers={"Authorization": f"Bearer {login(_SCOPE)}"}, timeout=_TIMEOUT)
+    except (httpx.HTTPError, ContentError) as error:
         raise ContentError(f"{PREFIX}{run}: Azure ML cannot be asked: {error}") from None
     if answer.status_code == _NOT_FOUND:
         raise ContentError(f"{PREFIX}{run}: the workspace has no such run")

@@ -61,6 +61,8 @@ SECTIONS = (
     ("mldeploy/artifacts/sources.py", "models-and-their-versions"),
     ("mldeploy/provider/local/store.py", "models-and-their-versions"),
     ("mldeploy/provider/local/stored_model.py", "models-and-their-versions"),
+    ("mldeploy/provider/common/model_source.py", "models-and-their-versions"),
+    ("mldeploy/artifacts/scoring_server.py", "the-environment-cannot-be-built"),
     ("mldeploy/artifacts/conda.py", "the-environment-cannot-be-built"),
     ("mldeploy/provider/local/environments.py", "the-environment-cannot-be-built"),
     ("mldeploy/provider/local/environment.py", "the-environment-cannot-be-built"),

@@ -1,5 +1,6 @@
 """`base_image: runs:/<run id>`: the image of a training run, from MLflow or from Azure ML's run history."""
 
+import functools
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -7,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from mldeploy.artifacts.content import ContentError
-from mldeploy.imaging.training_runs import base_image
+from mldeploy.imaging import training_runs
 from mldeploy.provider.azure import arm
 
 WORKSPACE = (
@@ -18,6 +19,8 @@ RUNS = {
     "public": {"AzureML.DerivedImageName": "mcr.microsoft.com/azureml/minimal-py312-inference:1"},
     "none": {"azureml.git.branch": "main"},
 }
+
+base_image = functools.partial(training_runs.base_image, login=lambda scope: arm.token(scope))
 
 
 @pytest.fixture(autouse=True)
@@ -99,8 +102,11 @@ def test_an_mlflow_run(tmp_path, monkeypatch):
         base_image("runs:/0123456789abcdef0123456789abcdef", tmp_path)
 
 
-def test_any_other_source_of_runs(tmp_path):
-    asked = base_image(
-        "runs:/7", tmp_path, lookup=lambda tracking, run: {"AzureML.DerivedImageName": f"r.io/{run}"}
-    )
-    assert asked == "r.io/7"
+def test_nobody_is_logged_in(history, tmp_path, monkeypatch):
+    def nobody(_scope):
+        raise ContentError("no Azure login: run `az login`")
+
+    monkeypatch.setattr(arm, "token", nobody)
+    with pytest.raises(ContentError, match="runs:/own: Azure ML cannot be asked: no Azure login"):
+        base_image("runs:/own", tmp_path)
+    assert not history

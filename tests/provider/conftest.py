@@ -14,6 +14,7 @@ import pytest
 from google.protobuf import struct_pb2
 from pulumi.runtime.proto import provider_pb2
 
+from mldeploy.artifacts import scoring_server
 from mldeploy.provider.framework.servicer import Provider, ProviderFailure
 from mldeploy.provider.local import environments, processes
 from mldeploy.provider.local.runs import runs
@@ -37,13 +38,13 @@ def own_home(tmp_path, monkeypatch):
 @pytest.fixture
 def fake_serving(monkeypatch):
     """Replicas run the stand-in for the scoring server."""
-    monkeypatch.setattr(environments, "serving_package", lambda: FAKE)
+    monkeypatch.setattr(scoring_server, "package", lambda: FAKE)
 
 
 @pytest.fixture
 def real_serving(monkeypatch):
     """Replicas run the real scoring server, with this environment's packages: nothing is installed."""
-    monkeypatch.setattr(environments, "serving_requirements", lambda _extras=(): [])
+    monkeypatch.setattr(scoring_server, "requirements", lambda _extras=(): [])
     monkeypatch.setattr(environments.Environments, "python", lambda _self, _digest: Path(sys.executable))
 
 

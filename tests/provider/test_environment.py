@@ -10,6 +10,7 @@ import zipfile
 
 import pytest
 
+from mldeploy.artifacts import scoring_server
 from mldeploy.provider.local import environments
 from mldeploy.provider.local.environments import Environments
 
@@ -115,7 +116,7 @@ def test_the_server_is_copied_so_that_edits_do_not_reach_services(project, recor
     image = record(TOKEN)
     serving = image.create(**inputs())["serving_digest"]
     copy = Environments().serving_path(serving) / "serving" / "__main__.py"
-    assert copy.read_bytes() == (environments.serving_package() / "__main__.py").read_bytes()
+    assert copy.read_bytes() == (scoring_server.package() / "__main__.py").read_bytes()
     copy.chmod(0o600)
     copy.write_text("tampered")
     assert image.read() is None

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from mldeploy.artifacts.content import entries
+from mldeploy.artifacts.scoring_server import source_digest
 from mldeploy.imaging import ContextSpec, render
-from mldeploy.provider.local.environments import Environments, serving_digest
+from mldeploy.provider.local.environments import Environments
 from tests.serving.replica import ROOT
 
 SOURCE = ROOT / "serving"
@@ -39,7 +40,7 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_copy_that_services_run_is_whole() -> None:
-    content = serving_digest()
+    content = source_digest()
     environments = Environments()
     environments.add_serving(content, "a-test")
     assert files(environments.serving_path(content)) == wanted()

@@ -18,14 +18,13 @@ from typing import Any, Final, cast
 
 import httpx
 
-from mldeploy.imaging.dockerfile import START
+from mldeploy.artifacts.image_layout import START, USER_ID
 from mldeploy.provider.framework.resource import ProvisionError
 
 _DEFAULT: Final = "unix:///var/run/docker.sock"
 _NOT_FOUND, _CONFLICT = 404, 409
 _TIMEOUT = 60.0
 _GIB = 1024**3
-USER_ID: Final = 10001
 FOLDER: Final = "/run/mldeploy"
 """Where a container sees its run directory's shared folder."""
 COLLECTED: Final = "/run/mldeploy-collected"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from mldeploy.artifacts import conda
+from mldeploy.artifacts import conda, scoring_server
 from mldeploy.artifacts.content import ContentError, SqliteHashCache, digest, source_ignore, text_digest
 from mldeploy.artifacts.sources import inside
 from mldeploy.home import cache_dir
@@ -22,7 +22,7 @@ from mldeploy.provider.framework.resource import (
     Resource,
     known,
 )
-from mldeploy.provider.local.environments import Environments, Plan, serving_digest
+from mldeploy.provider.local.environments import Environments, Plan
 
 
 class EnvironmentFields(Declaration, token="mldeploy:image:Environment"):
@@ -74,14 +74,12 @@ class Environment(Resource[EnvironmentFields]):
                 "python": plan.python,
                 "dependencies_digest": plan.digest,
                 "source_digest": source_digest,
-                "serving_digest": serving_digest(),
+                "serving_digest": scoring_server.source_digest(),
             }
+        except scoring_server.ScoringServerError as error:
+            raise CheckError(("serving_extras", str(error))) from None
         except ContentError as error:
             raise CheckError(("source_directory", str(error))) from None
-        except ProvisionError as error:
-            if not new.serving_extras:
-                raise
-            raise CheckError(("serving_extras", str(error))) from None
 
     def diff(self, ctx: Context, change: Change[EnvironmentFields]) -> Diff:
         """Besides changed inputs: an environment that is gone or damaged is built again in its place."""

@@ -10,8 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
-import tomllib
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,15 +18,14 @@ from typing import Any
 
 from packaging.specifiers import SpecifierSet
 
-import mldeploy
+from mldeploy.artifacts import scoring_server
 from mldeploy.artifacts.conda import Entry
-from mldeploy.artifacts.content import ContentError, Ignore, digest, entries, text_digest
+from mldeploy.artifacts.content import ContentError, digest, entries, text_digest
 from mldeploy.home import environments_dir, private_folder, serving_dir
 from mldeploy.provider.framework.resource import Context, ProvisionError
 from mldeploy.provider.local.claims import Claims, write_json
 from mldeploy.provider.local.store import remove_tree
 
-_SERVING_IGNORED = Ignore(["__pycache__/", "*.pyc", "*.egg-info/", "build/", "dist/", ".*"])
 _SHOWN_LINES = 25
 _PROGRESS = re.compile(
     r"(Using|Creating|Activate|Resolved|Prepared|Downloading|Downloaded|Building|Built|Installed|Audited)\b"
@@ -62,42 +60,8 @@ class Plan:
             self.python,
             *self.dependencies,
             "serving",
-            *serving_requirements(self.serving_extras),
+            *scoring_server.requirements(self.serving_extras),
         )
-
-
-def serving_package() -> Path:
-    """The folder of the scoring server's package: beside this one in a checkout, else as installed.
-
-    Raises:
-        ProvisionError: it is nowhere.
-    """
-    beside = Path(mldeploy.__file__).resolve().parent.parent / "serving"
-    if (beside / "__main__.py").is_file():
-        return beside
-    raise ProvisionError(f"the scoring server's package is missing: there is no {beside}/__main__.py")
-
-
-def serving_requirements(extras: Iterable[str] = ()) -> list[str]:
-    """What the scoring server itself needs, with optional dependencies by name.
-
-    Raises:
-        ProvisionError: it has no such optional dependencies.
-    """
-    project: Any = tomllib.loads((serving_package() / "pyproject.toml").read_text())["project"]
-    found, optional = set(project["dependencies"]), project.get("optional-dependencies", {})
-    for extra in extras:
-        if extra not in optional:
-            raise ProvisionError(
-                f"serving extra {extra!r} is not known; there are {', '.join(sorted(optional))}"
-            )
-        found |= set(optional[extra])
-    return sorted(found)
-
-
-def serving_digest() -> str:
-    """The digest of the scoring server's source."""
-    return digest(serving_package(), _SERVING_IGNORED)
 
 
 class Environments:
@@ -161,7 +125,7 @@ class Environments:
             remove_tree(target)
             building = target.with_name(f".{target.name}.new")
             remove_tree(building)
-            for entry in entries(serving_package(), _SERVING_IGNORED):
+            for entry in entries(scoring_server.package(), scoring_server.IGNORED):
                 copy = building / "serving" / entry.name
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 copy.write_bytes(entry.path.read_bytes())
@@ -174,7 +138,7 @@ class Environments:
     def serving_fault(self, content: str) -> str | None:
         """What is wrong with a copy of the server; None when nothing is."""
         try:
-            found = digest(self.serving_path(content) / "serving", _SERVING_IGNORED)
+            found = digest(self.serving_path(content) / "serving", scoring_server.IGNORED)
         except ContentError as error:
             return str(error)
         return None if found == content else f"the copy of the scoring server {content[:12]} was changed"
@@ -278,7 +242,7 @@ class Environments:
 
 def _lines(plan: Plan, folder: Path) -> list[str]:
     lines = [str(folder / entry.line) if entry.digest else entry.line for entry in plan.entries]
-    return lines + serving_requirements(plan.serving_extras)
+    return lines + scoring_server.requirements(plan.serving_extras)
 
 
 def _packages(target: Path) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from mldeploy.imaging.dockerfile import SOURCE
+from mldeploy.artifacts.image_layout import SOURCE
 
 _MISSING = re.compile(r"(?:ModuleNotFoundError|ImportError): No module named '([^'.]+)")
 _REMEDY = "remedy: "
