@@ -1,5 +1,5 @@
 """The `mldeploy` Pulumi resource provider: what no official provider manages.
 
-:mod:`servicer` speaks Pulumi's ResourceProvider protocol, :mod:`resource` is the small framework under it,
-``resources/`` has one resource a file.
+:mod:`framework.servicer` speaks Pulumi's ResourceProvider protocol, :mod:`framework.resource` and
+:mod:`framework.declare` are the small framework under it; each target has its folder, with one resource a file.
 """
