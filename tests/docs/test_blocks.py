@@ -171,6 +171,7 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("project")
     for name in FOLDERS:
         shutil.copytree(ROOT / name, folder / name)
+    shutil.copy(ROOT / "models/diabetes/sklearn_regression_model.pkl", folder / "churn.pkl")
     return folder
 
 
@@ -180,8 +181,11 @@ def manifest(document, folder):
     if {"version", "models", "images", "targets", "services"} <= set(document):
         (folder / "manifest.yaml").write_text(yaml.safe_dump(document))
     else:
-        shutil.copy(ROOT / "manifest.yaml", folder)
-        shared = yaml.safe_load((ROOT / "manifest.yaml").read_text("utf-8"))["services"]
+        base = yaml.safe_load((ROOT / "manifest.yaml").read_text("utf-8"))
+        shared = base["services"]
+        for service in shared.values():
+            service.pop("golden", None)  # the sample's, which not every target has
+        (folder / "manifest.yaml").write_text(yaml.safe_dump(base))
         services = document.get("services") or {}
         for service in services.values():
             if isinstance(service, dict) and "target" not in service and "targets" not in document:
