@@ -21,8 +21,7 @@ from components.foundation.parts import (
     resource_group,
 )
 from components.foundation.place import EXISTING, Place
-from components.foundation.roles import PrincipalType, grant
-from components.foundation.storage import collected_data, model_storage
+from components.foundation.storage import MODELS_CONTAINER, collected_data, model_storage
 from components.foundation.workspace import datastore, workspace
 
 
@@ -41,16 +40,14 @@ class FoundationArgs:
     `app_insights`, `storage`, `key_vault`, `registry`, `workspace`."""
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
     """Tags of everything created."""
-    deployer_principal_id: str | None = None
+    deployer_principal_id: pulumi.Input[str] | None = None
     """Object id of who runs `up`, for the right to upload models. Without it, grant that yourself."""
-    deployer_type: PrincipalType = "ServicePrincipal"
+    deployer_type: pulumi.Input[str] = "ServicePrincipal"
     """What the deployer is: `ServicePrincipal` (pipelines), `User` or `Group`."""
     registry_sku: str = "Standard"
     """`Basic`, `Standard` or `Premium` (private networks, zones)."""
     log_retention_days: int = 30
     """How long logs are kept, 30 to 730 days."""
-    collected_data: bool = False
-    """Whether services collect data: they may then write to the container for it."""
     vault_secrets: bool = False
     """Whether the manifest names secrets of the vault: the deployer gets the right to read them."""
     protect: bool = False
@@ -58,9 +55,9 @@ class FoundationArgs:
 
 
 class Foundation(Component):
-    """Resource group, logs, App Insights, model storage, key vault, registry, Azure ML workspace, and the identity
-    that services run as. Names that are global on Azure carry a hash of the subscription; nothing has an admin
-    user, a public blob or a key that anything here uses.
+    """Resource group, logs, App Insights, model storage, key vault, registry, Azure ML workspace. Names that are global
+    on Azure carry a hash of the subscription; nothing has an admin user, a public blob or a key that anything here
+    uses. Its identity has no rights: vault and workspace are named after its birth.
     """
 
     group: ClassVar[str] = "azure"
@@ -81,9 +78,7 @@ class Foundation(Component):
     workspace_id: pulumi.Output[str]
     datastore_uri: pulumi.Output[str]
     collected_data_url: pulumi.Output[str]
-    identity_id: pulumi.Output[str]
-    identity_client_id: pulumi.Output[str]
-    identity_principal_id: pulumi.Output[str]
+    collected_id: pulumi.Output[str]
 
     def __init__(self, name: str, args: FoundationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         validate(args)
@@ -101,21 +96,17 @@ class Foundation(Component):
             tags=tags,
             opts=self.child(),
         )
-        account, account_id, blobs = model_storage(place)
-        collected = collected_data(place, account, identity.principal_id, used=args.collected_data)
+        account, account_id, blobs, upload = model_storage(place)
+        self.models_container = place.own_name("storage", MODELS_CONTAINER)
+        # What an upload needs besides the account's address.
+        self.upload_needs: list[pulumi.Resource] = [blobs, *([upload] if upload else [])]
+        collected = collected_data(place, account)
         vault_id, vault_uri = key_vault(place, identity.tenant_id, identity.principal_id)
         registry, registry_id = container_registry(place)
         space, space_id = workspace(
             place, insights_id, account_id, vault_id, registry_id, identity.principal_id
         )
         models = datastore(place, space, space_id, account, account_id, blobs)
-        pull = grant(
-            f"{name}-pull",
-            "AcrPull",
-            scope=registry_id,
-            principal_id=identity.principal_id,
-            opts=self.child(),
-        )
         self.publish(
             {
                 "resource_group": group_name,
@@ -133,11 +124,10 @@ class Foundation(Component):
                 "workspace": space,
                 "workspace_id": space_id,
                 "datastore_uri": models,
-                "collected_data_url": collected,
-                # Whoever uses the identity also waits for its right to pull.
-                "identity_id": pulumi.Output.all(identity.id, pull.id).apply(lambda pair: pair[0]),
-                "identity_client_id": identity.client_id,
-                "identity_principal_id": identity.principal_id,
+                "collected_data_url": pulumi.Output.all(account, collected.name).apply(
+                    lambda pair: f"https://{pair[0]}.blob.core.windows.net/{pair[1]}"
+                ),
+                "collected_id": collected.id,
             }
         )
 

@@ -112,7 +112,7 @@ def key_vault(
 def readable(place: Place, vault_id: pulumi.Output[str], vault_uri: pulumi.Output[str]) -> pulumi.Output[str]:
     """The vault's address, known once the deployer may read secrets there."""
     args = place.args
-    if not args.vault_secrets or not args.deployer_principal_id:
+    if not args.vault_secrets or args.deployer_principal_id is None:
         return vault_uri
     allowed = grant(
         f"{place.name}-secrets",

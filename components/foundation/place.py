@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pulumi
 
+from components import naming
 from components.base import Component
 from components.foundation import ids as azure_ids
 
 if TYPE_CHECKING:
     from components.foundation.foundation import FoundationArgs
 
+# A blob container has the shortest names of what is made inside shared parts.
+_LONGEST_INNER: Final = 63
 EXISTING: Final = {
     "resource_group": "",
     "log_analytics": "Microsoft.OperationalInsights/workspaces",
@@ -56,6 +59,12 @@ class Place:
         return self.group_id.apply(
             lambda text: name(args.project, args.stack, azure_ids.parse(text).subscription)
         )
+
+    def own_name(self, part: str, name: str) -> str:
+        """The name of something inside ``part``: with the stack's in it where the part is shared with others."""
+        if self.args.existing.get(part) is None:
+            return name
+        return naming.dns_label(name, self.args.project, self.args.stack, limit=_LONGEST_INNER)
 
     def kept(self, **options: Any) -> pulumi.ResourceOptions:
         """Options of a part that holds what nobody can make again."""

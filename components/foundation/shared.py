@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pulumi
 
 from components.context import Context
 from components.foundation import ids as azure_ids
+from components.foundation.deployer import deployer
 from components.foundation.foundation import Foundation, FoundationArgs
+from components.foundation.identity import ServiceIdentity, ServiceIdentityArgs
+from components.foundation.roles import Role
 from components.images.container_image import ContainerImage, ContainerImageArgs
 from components.images.context import base_registry, build_context, package_index
 from components.models.azure_model import AzureModel, AzureModelArgs
@@ -41,7 +45,6 @@ def foundation(context: Context) -> Foundation:
             (found for t in context.manifest.targets.values() if (found := getattr(t, "location", None))),
             None,
         )
-        services = context.manifest.services.values()
         return _named(
             "azure",
             lambda: Foundation(
@@ -52,13 +55,10 @@ def foundation(context: Context) -> Foundation:
                     location=location(context, azure.location or own, "azure"),
                     existing=existing(azure),
                     tags=dict(azure.tags),
-                    deployer_principal_id=azure.deployer_principal_id,
-                    deployer_type=azure.deployer_type,
+                    deployer_principal_id=deployer(context).principal_id,
+                    deployer_type=deployer(context).principal_type,
                     registry_sku=azure.registry.sku,
                     log_retention_days=azure.log_analytics.retention_days,
-                    collected_data=any(
-                        s.collect_model_data and s.collect_model_data.enabled for s in services
-                    ),
                     vault_secrets=_names_vault_secrets(context),
                     protect=azure.protect,
                 ),
@@ -120,6 +120,9 @@ def register_model(context: Context, name: str) -> AzureModel:
                     workspace=base.workspace,
                     datastore_uri=base.datastore_uri,
                     account_url=base.blob_endpoint,
+                    container=base.models_container,
+                    shared_workspace_id=context.manifest.azure.workspace.existing,
+                    needs=base.upload_needs,
                     version=model.version,
                     description=model.description or "",
                     tags=dict(model.tags),
@@ -140,7 +143,6 @@ def container_image(context: Context, name: str, *, batch: bool = False) -> Cont
     def make() -> ContainerImage:
         base, image, azure = foundation(context), context.manifest.images[name], context.manifest.azure
         made = build_context(context, name, batch=batch)
-        given = azure.registry.existing
         logical = f"{name}-batch-image" if batch else f"{name}-image"
         return _named(
             f"images.{name}",
@@ -157,8 +159,6 @@ def container_image(context: Context, name: str, *, batch: bool = False) -> Cont
                     builder=azure.builder,
                     platform=image.platform,
                     registry_id=base.registry_id,
-                    registry_name=base.registry_name,
-                    resource_group=azure_ids.parse(given).group if given else base.resource_group,
                     base_registry=base_registry(context, image),
                     build_secrets={"PIP_INDEX_URL": index}
                     if (index := package_index(context, image)) is not None
@@ -168,6 +168,40 @@ def container_image(context: Context, name: str, *, batch: bool = False) -> Cont
         )
 
     return context.shared(("azure", "image", name, str(batch)), make)
+
+
+def service_identity(
+    context: Context,
+    name: str,
+    *,
+    folder: str | None = None,
+    pulls: bool = False,
+    account_roles: Mapping[Role, str] | None = None,
+    settle_seconds: int | None = None,
+) -> ServiceIdentity:
+    """The identity of one service: it may pull where it ``pulls`` itself, and write what the service collects."""
+    base, service = foundation(context), context.manifest.services[name]
+    collect = service.collect_model_data
+    own = collect is not None and collect.enabled and collect.destination is None
+    return ServiceIdentity(
+        f"{name}-identity",
+        ServiceIdentityArgs(
+            project=context.project,
+            stack=context.stack,
+            service=name,
+            folder=folder,
+            resource_group=base.resource_group,
+            location=base.location,
+            registry_id=base.registry_id if pulls else None,
+            collected_id=base.collected_id if own else None,
+            account_roles=account_roles or {},
+            account_id=base.storage_id,
+            settle_seconds=settle_seconds,
+            tags=azure_ids.standard_tags(
+                context.project, context.stack, context.manifest.azure.tags, {"service": name}
+            ),
+        ),
+    )
 
 
 def _named(where: str, make: Any) -> Any:

@@ -12,13 +12,22 @@ from components.foundation.place import Place
 from components.foundation.roles import grant
 
 MODELS_CONTAINER: Final = "models"
+# https://learn.microsoft.com/azure/reliability/regions-list: those with availability zones.
+ZONAL_REGIONS: Final = frozenset({
+    "australiaeast", "austriaeast", "belgiumcentral", "brazilsouth", "canadacentral", "centralindia", "centralus",
+    "chilecentral", "eastasia", "eastus", "eastus2", "francecentral", "germanywestcentral", "indonesiacentral",
+    "israelcentral", "italynorth", "japaneast", "japanwest", "koreacentral", "malaysiawest", "mexicocentral",
+    "newzealandnorth", "northeurope", "norwayeast", "polandcentral", "qatarcentral", "southafricanorth",
+    "southcentralus", "southeastasia", "spaincentral", "swedencentral", "switzerlandnorth", "uaenorth", "uksouth",
+    "westeurope", "westus2", "westus3",
+})  # fmt: skip
 COLLECTED_CONTAINER: Final = "modeldata"
 
 
 def model_storage(
     place: Place,
-) -> tuple[pulumi.Output[str], pulumi.Output[str], storage.BlobContainer]:
-    """The storage account's name and id, and the models' container; the deployer may upload."""
+) -> tuple[pulumi.Output[str], pulumi.Output[str], storage.BlobContainer, pulumi.Resource | None]:
+    """The storage account's name and id, the models' container, and the deployer's right to upload."""
     args = place.args
     if (found := place.existing("storage")) is not None:
         account, account_id = found
@@ -29,12 +38,13 @@ def model_storage(
         f"{place.name}-models",
         resource_group_name=place.group_of("storage"),
         account_name=account,
-        container_name=MODELS_CONTAINER,
+        container_name=place.own_name("storage", MODELS_CONTAINER),
         public_access=storage.PublicAccess.NONE,
         opts=place.kept(),
     )
-    if args.deployer_principal_id:
-        grant(
+    upload = None
+    if args.deployer_principal_id is not None:
+        upload = grant(
             f"{place.name}-upload",
             "Storage Blob Data Contributor",
             scope=account_id,
@@ -42,39 +52,22 @@ def model_storage(
             principal_type=args.deployer_type,
             opts=place.parent.child(),
         )
-    return account, account_id, container
+    return account, account_id, container, upload
 
 
-def collected_data(
-    place: Place, account: pulumi.Output[str], principal: pulumi.Input[str], *, used: bool
-) -> pulumi.Output[str] | str:
-    """The container for collected inputs and outputs; the services' identity may write there where it is ``used``.
+def collected_data(place: Place, account: pulumi.Output[str]) -> storage.BlobContainer:
+    """The container for collected inputs and outputs.
 
     It is made in any case: were it there only while some service collects, what was collected would go with the last
     such service.
-
-    Returns:
-        Its address, known once services may write there; empty where it is not used.
     """
-    container = storage.BlobContainer(
+    return storage.BlobContainer(
         f"{place.name}-collected",
         resource_group_name=place.group_of("storage"),
         account_name=account,
-        container_name=COLLECTED_CONTAINER,
+        container_name=place.own_name("storage", COLLECTED_CONTAINER),
         public_access=storage.PublicAccess.NONE,
         opts=place.kept(),
-    )
-    if not used:
-        return ""
-    allowed = grant(
-        f"{place.name}-collect",
-        "Storage Blob Data Contributor",
-        scope=container.id,
-        principal_id=principal,
-        opts=place.parent.child(),
-    )
-    return pulumi.Output.all(account, allowed.id).apply(
-        lambda pair: f"https://{pair[0]}.blob.core.windows.net/{COLLECTED_CONTAINER}"
     )
 
 
@@ -85,7 +78,12 @@ def _account(place: Place) -> storage.StorageAccount:
         account_name=place.unique(naming.storage_account),
         location=place.args.location,
         kind=storage.Kind.STORAGE_V2,
-        sku=storage.SkuArgs(name=storage.SkuName.STANDARD_ZRS),
+        # Three copies in three zones, or on three racks where the region has no zones.
+        sku=storage.SkuArgs(
+            name=storage.SkuName.STANDARD_ZRS
+            if place.args.location in ZONAL_REGIONS
+            else storage.SkuName.STANDARD_LRS
+        ),
         access_tier=storage.AccessTier.HOT,
         allow_blob_public_access=False,
         # Azure ML's own datastores use the workspace's identity; nothing here needs account keys.

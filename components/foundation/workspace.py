@@ -10,9 +10,10 @@ from pulumi_azure_native import machinelearningservices, storage
 from components import naming
 from components.foundation import ids as azure_ids
 from components.foundation.place import Place, named_by_birth
-from components.foundation.storage import MODELS_CONTAINER
+from components.sdk.azure import Seen
 
 DATASTORE: Final = "mldeploy"
+_API: Final = "2025-12-01"
 
 
 def workspace(
@@ -60,13 +61,14 @@ def datastore(
         f"{place.name}-datastore",
         resource_group_name=place.group_of("workspace"),
         workspace_name=workspace,
-        name=DATASTORE,
+        # Of letters, digits and underscores.
+        name=place.own_name("workspace", DATASTORE).replace("-", "_"),
         skip_validation=True,
         properties=machinelearningservices.AzureBlobDatastoreArgs(
             datastore_type="AzureBlob",
             credentials=machinelearningservices.NoneDatastoreCredentialsArgs(credentials_type="None"),
             account_name=account,
-            container_name=MODELS_CONTAINER,
+            container_name=container.name,
             subscription_id=account_id.apply(lambda text: azure_ids.parse(text).subscription),
             resource_group=account_id.apply(lambda text: azure_ids.parse(text).group),
             service_data_access_auth_identity="WorkspaceSystemAssignedIdentity",
@@ -74,7 +76,16 @@ def datastore(
         ),
         opts=place.parent.child(depends_on=[container]),
     )
-    return pulumi.Output.all(workspace_id, made.name).apply(lambda pair: datastore_uri(pair[0], pair[1]))
+    # Azure ML's parts that register models learn of a new datastore later than Resource Manager.
+    seen = Seen(
+        f"{place.name}-datastore-seen",
+        resource_id=made.id,
+        api_version=_API,
+        opts=place.parent.child(),
+    )
+    return pulumi.Output.all(workspace_id, made.name, seen.urn).apply(
+        lambda found: datastore_uri(found[0], found[1])
+    )
 
 
 def datastore_uri(workspace_id: str, datastore: str) -> str:

@@ -5,19 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pulumi
 
 from components.base import Component
-from components.foundation import outputs
-from components.sdk.azure import BuildSource, ImagePresence
+from components.sdk.azure import ImageBuild, ImagePresence
 from mldeploy.imaging.dockerfile import BASE_ARGUMENT
 
 BUILDERS = ("acr", "docker")
 _REPOSITORY = re.compile(r"[a-z0-9]+([._/-][a-z0-9]+)*")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
-_TIMEOUT_SECONDS = 3600
+# What built images in states of before.
+_BEFORE = "azure-native:containerregistry:TaskRun"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,10 +40,6 @@ class ContainerImageArgs:
     """Operating system and processor."""
     registry_id: pulumi.Input[str] | None = None
     """The registry's resource id (`acr`)."""
-    registry_name: pulumi.Input[str] | None = None
-    """The registry's name (`acr`)."""
-    resource_group: pulumi.Input[str] | None = None
-    """The registry's resource group (`acr`)."""
     base_registry: Mapping[str, pulumi.Input[str]] | None = None
     """`address`, `username` and `password` of a private registry with the base image (`acr`; with `docker`, log in
     to it)."""
@@ -82,52 +78,22 @@ class ContainerImage(Component):
         self.publish({"reference": reference, "digest": digest})
 
     def _by_task(self, name: str, args: ContainerImageArgs, presence: ImagePresence) -> pulumi.Output[str]:
-        from pulumi_azure_native import containerregistry as acr
-
         assert args.registry_id is not None
-        assert args.registry_name is not None
-        assert args.resource_group is not None
-        source = BuildSource(
-            f"{name}-source",
-            registry_id=args.registry_id,
-            context=args.context,
-            epoch=presence.epoch,
-            opts=self.child(),
-        )
-        os_name, architecture = args.platform.split("/")
-        run = acr.TaskRun(
+        run = ImageBuild(
             f"{name}-build",
-            resource_group_name=args.resource_group,
-            registry_name=args.registry_name,
-            task_run_name=re.sub(r"[^a-zA-Z0-9-]", "-", f"build-{name}")[:50],
-            # Runs once for each value: when the context or what the registry holds changed.
-            force_update_tag=pulumi.Output.concat(presence.image_tag, "-", presence.epoch),
-            run_request=acr.DockerBuildRequestArgs(
-                type="DockerBuildRequest",
-                source_location=source.location,
-                docker_file_path="Dockerfile",
-                image_names=[pulumi.Output.concat(args.repository, ":", presence.image_tag)],
-                is_push_enabled=True,
-                no_cache=False,
-                timeout=_TIMEOUT_SECONDS,
-                platform=acr.PlatformPropertiesArgs(os=os_name.capitalize(), architecture=architecture),
-                arguments=[
-                    *(
-                        [acr.ArgumentArgs(name=BASE_ARGUMENT, value=presence.base, is_secret=False)]
-                        if args.base_image
-                        else []
-                    ),
-                    *(
-                        acr.ArgumentArgs(name=key, value=pulumi.Output.secret(value), is_secret=True)
-                        for key, value in sorted(args.build_secrets.items())
-                    ),
-                ]
-                or None,
-                credentials=_credentials(args.base_registry),
-            ),
-            opts=self.child(),
+            registry_id=args.registry_id,
+            repository=args.repository,
+            tag=presence.image_tag,
+            # Built once for each value: when the context or what the registry holds changed.
+            epoch=presence.epoch,
+            context=args.context,
+            platform=args.platform,
+            arguments={BASE_ARGUMENT: presence.base} if args.base_image else None,
+            secret_arguments=args.build_secrets,
+            base_login=args.base_registry,
+            opts=self.child(aliases=[pulumi.Alias(type_=_BEFORE)]),
         )
-        return run.run_result.apply(lambda result: _built(name, result))
+        return run.image_digest
 
     def _by_docker(self, name: str, args: ContainerImageArgs, presence: ImagePresence) -> pulumi.Output[str]:
         import pulumi_docker as docker
@@ -153,40 +119,6 @@ class ContainerImage(Component):
         return image.repo_digest.apply(lambda text: text.rsplit("@", 1)[-1])
 
 
-def _credentials(base: Mapping[str, pulumi.Input[str]] | None) -> Any:
-    from pulumi_azure_native import containerregistry as acr
-
-    if base is None:
-        return None
-
-    def secret(value: pulumi.Input[str]) -> acr.SecretObjectArgs:
-        return acr.SecretObjectArgs(type="Opaque", value=pulumi.Output.secret(value))
-
-    address = base["address"]
-    custom = acr.CustomRegistryCredentialsArgs(
-        user_name=secret(base["username"]), password=secret(base["password"])
-    )
-    registries = pulumi.Output.from_input(address).apply(lambda text: {str(text): custom})
-    return acr.CredentialsArgs(custom_registries=registries)
-
-
-def _built(name: str, result: Any) -> str:
-    """The digest that the task pushed.
-
-    Raises:
-        ValueError: it pushed nothing; the message says where its log is.
-    """
-    images: list[Any] = list(outputs.field(result, "output_images") or [])
-    digest = outputs.field(images[0], "digest") if images else None
-    if not digest:
-        run = outputs.field(result, "run_id")
-        raise ValueError(
-            f"image {name!r}: the build {run} ended as {outputs.field(result, 'status')} and pushed no image; its "
-            f"log: `az acr task logs --run-id {run}`"
-        )
-    return str(digest)
-
-
 def validate(name: str, args: ContainerImageArgs) -> None:
     """Everything that can be known before the first resource.
 
@@ -207,11 +139,8 @@ def validate(name: str, args: ContainerImageArgs) -> None:
         raise ValueError(f"image {name!r}: platform {args.platform!r}; allowed: linux/amd64, linux/arm64")
     if args.context.startswith(("/", "..")):
         raise ValueError(f"image {name!r}: context {args.context!r} must be a folder of the project")
-    needed = (args.registry_id, args.registry_name, args.resource_group)
-    if args.builder == "acr" and any(value is None for value in needed):
-        raise ValueError(
-            f"image {name!r}: the builder acr needs registry_id, registry_name and resource_group"
-        )
+    if args.builder == "acr" and args.registry_id is None:
+        raise ValueError(f"image {name!r}: the builder acr needs registry_id")
     if args.builder == "docker" and (args.base_registry or args.build_secrets):
         raise ValueError(
             f"image {name!r}: the builder docker takes no registry login and no build secrets: `docker login` to the "

@@ -34,6 +34,7 @@ _SETTINGS = (
 )
 _DEFAULT_CORES, _DEFAULT_MEMORY = 0.1, 0.5
 _AZURE_LABEL = "service.beta.kubernetes.io/azure-dns-label-name"
+_ADDRESS_SECONDS = 600
 _EXISTING = frozenset({"default", "kube-system", "kube-public", "kube-node-lease"})
 
 
@@ -221,6 +222,9 @@ def _route(context: Context, place: Place, name: str, service: Service) -> dict[
     gateway, tls = place.target.gateway, _tls(context, place, name, service)
     host = service.host or (tls.hostname if tls else None) or (gateway.host if gateway else None)
     found: dict[str, Any] = {"hostnames": [host] if host else []}
+    if place.balancer:
+        # A cloud's load balancer gets its address, and so does a gateway behind one.
+        found["address_seconds"] = _ADDRESS_SECONDS
     if gateway is not None:
         parts = {"name": gateway.name, "namespace": gateway.namespace, "section": gateway.listener}
         found["gateway"] = {key: value for key, value in parts.items() if value is not None}

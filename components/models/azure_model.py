@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -13,11 +13,13 @@ from pulumi_azure_native import machinelearningservices as ml
 
 from components.base import Component
 from components.foundation.storage import MODELS_CONTAINER
-from components.sdk.azure import ModelFiles
+from components.sdk.azure import ModelFiles, SharedModel
 
 MODEL_TYPES = ("custom_model", "mlflow_model", "triton_model")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
-_JOB = re.compile(r"azureml://jobs/[^/]+/outputs/.+")
+# https://learn.microsoft.com/azure/machine-learning/how-to-manage-models (job output)
+_JOB = re.compile(r"azureml://jobs/[^/]+/outputs/[^/]+/paths(/.*)?")
+_BEFORE = "azure-native:machinelearningservices:ModelVersion"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +27,7 @@ class AzureModelArgs:
     """Arguments of :class:`AzureModel`."""
 
     source: str
-    """A file or folder relative to the project, `runs:/<run id>/<path>`, or `azureml://jobs/<job>/outputs/…`."""
+    """A file or folder relative to the project, `runs:/<run id>/<path>`, or `azureml://jobs/<job>/outputs/<name>/paths/…`."""
     resource_group: pulumi.Input[str]
     """The workspace's resource group."""
     workspace: pulumi.Input[str]
@@ -34,6 +36,12 @@ class AzureModelArgs:
     """The start of URIs in the models' datastore, `azureml://…/paths`."""
     account_url: pulumi.Input[str]
     """The storage account behind it, `https://<account>.blob.core.windows.net`."""
+    container: str = MODELS_CONTAINER
+    """The container of the files in that account."""
+    shared_workspace_id: pulumi.Input[str] | None = None
+    """The workspace's resource id, where it is not the stack's own: what others registered there is theirs."""
+    needs: Sequence[pulumi.Resource] = ()
+    """What has to be there before files are uploaded: the container, and the right to write to it."""
     version: str | None = None
     """A pinned, immutable version. Default: the first 12 digits of the content's digest."""
     description: str = ""
@@ -75,14 +83,62 @@ class AzureModel(Component):
             files = ModelFiles(
                 f"{name}-files",
                 account_url=args.account_url,
-                container=MODELS_CONTAINER,
+                container=args.container,
                 name=name,
                 source=args.source,
                 version=args.version,
-                opts=self.child(),
+                opts=self.child(depends_on=list(args.needs)),
             )
             digest, version = files.digest, files.model_version
             uri = pulumi.Output.concat(args.datastore_uri, "/", files.path)
+        asset_id, there = self._shared(name, args, version, digest, uri)
+        self.publish(
+            {
+                "model_name": name,
+                # Known in a preview, and not before the version is registered.
+                "version": pulumi.Output.all(version, there).apply(lambda pair: str(pair[0])),
+                "digest": digest,
+                "asset_id": asset_id,
+                "uri": uri,
+            }
+        )
+
+    def _shared(
+        self,
+        name: str,
+        args: AzureModelArgs,
+        version: pulumi.Output[str],
+        digest: pulumi.Output[str],
+        uri: pulumi.Output[str],
+    ) -> tuple[pulumi.Output[str], pulumi.Output[str]]:
+        """The registered version's id and URN; in a workspace of others beside what is theirs."""
+        if args.shared_workspace_id is None:
+            registered = self._own(name, args, version, digest, uri)
+            return registered.id, registered.urn
+        found = SharedModel(
+            f"{name}-version",
+            workspace_id=args.shared_workspace_id,
+            name=name,
+            version=version,
+            content=digest,
+            uri=uri,
+            model_type=args.model_type,
+            description=args.description,
+            tags=args.tags,
+            properties=args.properties,
+            # States of before have azure-native's version. It is the same object on Azure, so it has to go first.
+            opts=self.child(aliases=[pulumi.Alias(type_=_BEFORE)]),
+        )
+        return found.asset_id, found.urn
+
+    def _own(
+        self,
+        name: str,
+        args: AzureModelArgs,
+        version: pulumi.Output[str],
+        digest: pulumi.Output[str],
+        uri: pulumi.Output[str],
+    ) -> ml.ModelVersion:
         container = ml.ModelContainer(
             f"{name}-container",
             resource_group_name=args.resource_group,
@@ -91,7 +147,7 @@ class AzureModel(Component):
             properties=ml.ModelContainerPropertiesArgs(description=args.description, tags=dict(args.tags)),
             opts=self.child(),
         )
-        registered = ml.ModelVersion(
+        return ml.ModelVersion(
             f"{name}-version",
             resource_group_name=args.resource_group,
             workspace_name=args.workspace,
@@ -106,16 +162,6 @@ class AzureModel(Component):
             ),
             # Two versions stand side by side until everything uses the new one.
             opts=self.child(delete_before_replace=False),
-        )
-        self.publish(
-            {
-                "model_name": container.name,
-                # Known in a preview, and not before the version is registered.
-                "version": pulumi.Output.all(version, registered.urn).apply(lambda pair: str(pair[0])),
-                "digest": digest,
-                "asset_id": registered.id,
-                "uri": uri,
-            }
         )
 
 
@@ -134,6 +180,6 @@ def validate(name: str, args: AzureModelArgs) -> None:
         raise ValueError(f"model {name!r}: type {args.model_type!r}; allowed: {', '.join(MODEL_TYPES)}")
     if args.source.startswith("azureml:") and not _JOB.fullmatch(args.source):
         raise ValueError(
-            f"model {name!r}: source {args.source!r}; allowed: azureml://jobs/<job>/outputs/<path>, "
+            f"model {name!r}: source {args.source!r}; allowed: azureml://jobs/<job>/outputs/<name>/paths/<path>, "
             "runs:/<run id>/<path>, or a path"
         )

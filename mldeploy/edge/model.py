@@ -19,7 +19,8 @@ from mldeploy.edge import twin
 
 MAX_MODULES = 50
 """IoT Hub's limit for one deployment."""
-LATEST_RUNTIME = "1.5"
+# 1.5 lost support on 2026-11-10; 1.6 is long-term supported to 2028-11-14.
+LATEST_RUNTIME = "1.6"
 """The newest long-term-supported IoT Edge runtime; its images have this tag."""
 SCHEMA_VERSION = "1.1"
 _AGENT, _HUB = "$edgeAgent", "$edgeHub"

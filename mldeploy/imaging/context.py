@@ -150,7 +150,7 @@ def _packages(root: Path, spec: ContextSpec, wanted: dict[str, Entry | str]) -> 
             wanted[f"wheels/{entry.name}"] = entry
     return dockerfile.Recipe(
         image=spec.image,
-        base_image=spec.base_image or f"docker.io/library/python:{_python(found.python)}-slim-bookworm",
+        base_image=spec.base_image or default_base(found.python),
         entry_script=spec.entry_script,
         models=names,
         model_dir=model_dir,
@@ -161,6 +161,12 @@ def _packages(root: Path, spec: ContextSpec, wanted: dict[str, Entry | str]) -> 
         pip_options=options,
         environment_variables=spec.environment_variables,
     )
+
+
+def default_base(python: str) -> str:
+    """Debian with that Python, from Microsoft's registry: Docker Hub refuses anonymous pulls beyond a small number,
+    which builds in a cloud share with everybody (https://docs.docker.com/docker-hub/usage/)."""
+    return f"mcr.microsoft.com/devcontainers/python:1-{_python(python)}-bookworm"
 
 
 def _python(specifier: str) -> str:

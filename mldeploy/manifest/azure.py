@@ -54,8 +54,8 @@ class Azure(Section):
     builder: Literal["docker", "acr"] = "docker"
     """Who builds images: the Docker engine of the machine that runs `up`, or a task of the registry."""
     deployer_principal_id: Uuid | None = None
-    """The object id of who runs `up`, to be given the right to upload models, and to read the vault's secrets that the
-    manifest names. Default: those rights are there already."""
+    """The object id of who runs `up`, to be given the rights that it needs: to upload models, to create objects in a
+    new cluster, to read the vault's secrets that the manifest names. Default: who is logged in."""
     deployer_type: Literal["ServicePrincipal", "User", "Group"] = "ServicePrincipal"
     """What the deployer is."""
     protect: bool = False

@@ -225,8 +225,8 @@ class Service(Section):
     """Keeps inputs and outputs. Default: off. `true` stands for all defaults."""
     enable_app_insights: Annotated[bool, On(ONLINE)] = False
     """Whether requests, failures and custom metrics go to Application Insights."""
-    golden: Annotated[Items[Golden], On(VERSIONED)] = ()
-    """Requests with known answers that gate every new version."""
+    golden: Annotated[Items[Golden], On(VERSIONED, "aci")] = ()
+    """Requests with known answers that gate every new version; on `aci`, `up` fails when one is answered otherwise."""
     rollout: Annotated[Rollout | None, On(VERSIONED)] = None
     """How traffic moves to a new version. Default: blue_green."""
     keep_previous: Annotated[int, Field(ge=0, le=10), On(CLUSTER)] = 0

@@ -8,6 +8,8 @@ from mldeploy.provider.azure import AZURE_FUNCTIONS, AZURE_RESOURCES
 from mldeploy.provider.common.keys import ServiceKeys
 from mldeploy.provider.edge.deployment import EdgeDeployment
 from mldeploy.provider.framework.resource import Function, Resource
+from mldeploy.provider.kubernetes.access import ClusterAccess
+from mldeploy.provider.kubernetes.drain import PoolDrain
 from mldeploy.provider.kubernetes.gate import KubernetesGate
 from mldeploy.provider.kubernetes.rollout import Rollout
 from mldeploy.provider.kubernetes.sweep import Versions
@@ -29,6 +31,8 @@ RESOURCES: dict[str, Resource[Any]] = {
         Gate(),
         Listener(),
         EdgeDeployment(),
+        ClusterAccess(),
+        PoolDrain(),
         KubernetesGate(),
         Rollout(),
         Versions(),

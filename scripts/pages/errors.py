@@ -33,6 +33,8 @@ INTERNAL = frozenset(
         "TypeError",
         "SystemExit",
         "BailError",
+        "NotYetError",
+        "RefusedError",
         "DiffUnavailableError",
         "MonitorError",
         "CancelledStepError",

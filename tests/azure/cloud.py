@@ -1,44 +1,56 @@
-"""What our own provider talks to on Azure, on 127.0.0.1 over TLS: tokens, Resource Manager, blobs, registries.
+"""What our own provider talks to on Azure, on 127.0.0.1 over TLS: tokens, Resource Manager, blobs, vaults, containers.
 
-Blobs are kept in memory with Content-MD5 checked; Resource Manager shares the stand-in's folder. A test sets the
-environment of :meth:`Cloud.environment`; nothing in the product knows that this is not Azure.
+Every door looks at who knocks, by the token's object id, and shares the stand-in's world: its time, its roles and its
+resources.
+A test sets the environment of :meth:`Cloud.environment`; nothing in the product knows that this is not Azure.
 """
 
 from __future__ import annotations
 
 import base64
 import datetime
-import hashlib
 import ipaddress
 import json
 import ssl
 import threading
 import time
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import escape
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.azure.standin.store import Store
+from tests.azure import cloud_arm, cloud_blobs, cloud_containers, cloud_vaults
+from tests.azure.answers import Answer, Ask
+from tests.azure.standin.nature import Nature
+from tests.azure.standin.outputs import TENANT
+from tests.azure.standin.world import World
+
+# Real seconds that a client is told to wait where the world's time passes by itself.
+_SOON = "0"
 
 
 class Cloud:
     """The server's state. ``fail`` is called with (method, path) and may return a status to answer with."""
 
-    def __init__(self, folder: Path) -> None:
-        self.store = Store(folder)
+    def __init__(self, folder: Path, nature: Nature | None = None) -> None:
+        self.world = World(folder, nature or Nature())
+        self.store = self.world.store
         self.blobs: dict[str, tuple[bytes, str]] = {}
         self.blocks: dict[str, dict[str, bytes]] = {}
         self.uploads: dict[str, bytes] = {}
+        self.uploaded_at: dict[str, float] = {}
         self.log: list[tuple[str, str]] = []
         self.fail: Any = lambda method, path: None
+        self.serve: Callable[[str, str, bytes], Answer] = lambda group, path, body: Answer(200)
+        """What the server in a running container group answers: (group's name, path, body)."""
+        self.user = False
+        """Whether the deployer is a person; otherwise a service principal."""
         self.lock = threading.Lock()
         self.folder = folder
         self.port = 0
@@ -52,7 +64,9 @@ class Cloud:
         ca = str(self.folder / "ca.pem")
         return {
             "AZURE_RESOURCE_MANAGER_ENDPOINT": self.url,
-            "MLDEPLOY_BLOB_ENDPOINT": f"{self.url}/blob",
+            "MLDEPLOY_BLOB_ENDPOINT": f"{self.url}/blob/{{account}}",
+            "MLDEPLOY_KEYVAULT_ENDPOINT": f"{self.url}/vault/{{vault}}",
+            "MLDEPLOY_ACI_ENDPOINT": f"{self.url}/aci/{{host}}",
             "IDENTITY_ENDPOINT": f"{self.url}/msi/token",
             "IDENTITY_HEADER": "test",
             "REQUESTS_CA_BUNDLE": ca,
@@ -89,9 +103,9 @@ def _certificate(folder: Path) -> tuple[str, str]:
 
 
 @contextmanager
-def serve(folder: Path) -> Iterator[Cloud]:
+def serve(folder: Path, nature: Nature | None = None) -> Iterator[Cloud]:
     """Run it until the block ends."""
-    cloud = Cloud(folder)
+    cloud = Cloud(folder, nature)
 
     class Handler(_Handler):
         state = cloud
@@ -129,164 +143,76 @@ class _Handler(BaseHTTPRequestHandler):
             return b"".join(parts)
         return self.rfile.read(int(self.headers.get("Content-Length") or 0))
 
-    def _answer(self, status: int, body: bytes = b"", **headers: str) -> None:
-        self.send_response(status)
-        for name, value in headers.items():
+    def _write(self, answer: Answer) -> None:
+        self.send_response(answer.status)
+        for name, value in answer.headers.items():
             self.send_header(name.replace("_", "-"), value)
         if self.command != "HEAD":
-            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Content-Length", str(len(answer.body)))
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(body)
-
-    def _json(self, value: Any, status: int = 200) -> None:
-        self._answer(status, json.dumps(value).encode(), Content_Type="application/json")
+            self.wfile.write(answer.body)
 
     def _go(self) -> None:
         url = urllib.parse.urlsplit(self.path)
-        path, query = (
-            urllib.parse.unquote(url.path),
-            dict(urllib.parse.parse_qsl(url.query, keep_blank_values=True)),
+        query = dict(urllib.parse.parse_qsl(url.query, keep_blank_values=True))
+        ask = Ask(
+            self.command, urllib.parse.unquote(url.path), query, self._body(), dict(self.headers.items())
         )
-        body = self._body()
         with self.state.lock:
-            self.state.log.append((self.command, path))
-            status = self.state.fail(self.command, path)
+            self.state.log.append((ask.method, ask.path))
+            status = self.state.fail(ask.method, ask.path)
         if status:
             code = {403: "AuthorizationPermissionMismatch"}.get(status, "ServerBusy")
-            self._answer(status, b"", x_ms_error_code=code, Retry_After="0")
-        elif path == "/msi/token":
-            self._token(query)
-        elif path.startswith("/blob/"):
-            self._blob(path.removeprefix("/blob/"), query, body)
-        elif path.startswith("/upload/"):
-            self.state.uploads[path] = body
-            self._answer(201)
-        elif path.startswith("/subscriptions/"):
-            self._arm(path, body)
-        else:
-            self._answer(404)
-
-    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _go
-
-    def _token(self, query: dict[str, str]) -> None:
-        def part(value: Any) -> str:
-            return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
-
-        expires = int(time.time()) + 3600
-        claims = {
-            "aud": query.get("resource", ""),
-            "iss": "https://sts.windows.net/tenant/",
-            "exp": expires,
-            "nbf": expires - 7200,
-            "iat": expires - 7200,
-        }
-        token = f"{part({'alg': 'none'})}.{part(claims)}.c2ln"
-        self._json({"access_token": token, "expires_on": str(expires), "token_type": "Bearer", **query})
-
-    # --- Resource Manager -----------------------------------------------------------------------------------
-
-    def _arm(self, path: str, body: bytes) -> None:
-        store = self.state.store
-        if path.endswith("/listBuildSourceUploadUrl"):
-            name = f"{len(self.state.uploads):04d}.tar.gz"
-            self._json(
-                {"uploadUrl": f"{self.state.url}/upload/{name}?sig=secret", "relativePath": f"source/{name}"}
-            )
+            self._write(Answer(status, b"", {"x_ms_error_code": code, "Retry_After": _SOON}))
             return
-        with store.locked():
-            document = store.get(path)
-            if document is None:
-                self._json({"error": {"code": "ResourceNotFound", "message": f"{path} was not found"}}, 404)
-                return
-            shown = {"id": path, "name": path.rsplit("/", 1)[-1], **document["body"]}
-            if self.command == "PUT":
-                wanted = json.loads(body)
-                name = wanted["properties"].get("defaults", {}).get("deploymentName")
-                if name and store.get(f"{path}/deployments/{name}") is None:
-                    self._json(
-                        {"error": {"code": "DeploymentNotFound", "message": f"no deployment {name}"}}, 400
-                    )
-                    return
-                document["body"]["properties"]["defaults"] = {"deploymentName": name}
-                store.put(path, {key: value for key, value in document.items() if key != "id"})
-                store.record({"method": "PUT", "type": "own", "url": path, "body": wanted, "status": 200})
-                shown |= wanted
-        self._json(shown)
+        self._write(self._answer(ask))
 
-    # --- blobs ----------------------------------------------------------------------------------------------
+    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = do_PATCH = _go
 
-    def _blob(self, path: str, query: dict[str, str], body: bytes) -> None:
+    def _answer(self, ask: Ask) -> Answer:
         state = self.state
-        if not self.headers.get("Authorization", "").startswith("Bearer "):
-            self._answer(401, x_ms_error_code="NoAuthenticationInformation")
-        elif query.get("comp") == "list":
-            self._list(path, query)
-        elif self.command == "PUT" and not self._intact(body, required=query.get("comp") == "block"):
-            self._answer(400, x_ms_error_code="Md5Mismatch")
-        elif query.get("comp") == "block":
-            with state.lock:
-                state.blocks.setdefault(path, {})[query["blockid"]] = body
-            self._answer(201)
-        elif query.get("comp") == "blocklist":
-            self._block_list(path, body)
-        elif self.command == "PUT":
-            with state.lock:
-                taken = path in state.blobs and self.headers.get("If-None-Match") == "*"
-                if not taken:
-                    state.blobs[path] = (body, self.headers.get("x-ms-blob-content-md5", ""))
-            self._answer(409 if taken else 201, **({"x_ms_error_code": "BlobAlreadyExists"} if taken else {}))
-        elif path not in state.blobs:
-            self._answer(404, x_ms_error_code="BlobNotFound")
-        elif self.command == "DELETE":
-            del state.blobs[path]
-            self._answer(202)
-        else:
-            data, checksum = state.blobs[path]
-            self._answer(
-                200, data, **({"Content_MD5": checksum} if checksum else {}), x_ms_blob_type="BlockBlob",
-                Last_Modified="Mon, 01 Jan 2024 00:00:00 GMT", ETag='"1"',
-                **({"Content_Length": str(len(data))} if self.command == "HEAD" else {}),
-            )  # fmt: skip
+        if ask.path == "/msi/token":
+            return _token(state, ask.query)
+        for prefix, front in _FRONTS.items():
+            if ask.path.startswith(prefix):
+                return front(state, ask)
+        return Answer(404)
 
-    def _intact(self, body: bytes, *, required: bool) -> bool:
-        given = self.headers.get("Content-MD5")
-        if given is None:
-            return not required
-        return base64.b64encode(hashlib.md5(body).digest()).decode() == given
 
-    def _block_list(self, path: str, body: bytes) -> None:
-        state = self.state
-        if self.command == "GET":
-            blocks = "".join(
-                f"<Block><Name>{name}</Name><Size>{len(data)}</Size></Block>"
-                for name, data in state.blocks.get(path, {}).items()
-            )
-            text = f"<BlockList><CommittedBlocks/><UncommittedBlocks>{blocks}</UncommittedBlocks></BlockList>"
-            found = path in state.blocks or path in state.blobs
-            headers = {} if found else {"x_ms_error_code": "BlobNotFound"}
-            self._answer(
-                200 if found else 404,
-                text.encode() if found else b"",
-                Content_Type="application/xml",
-                **headers,
-            )
-            return
-        names = [part.split("</")[0] for part in body.decode().split("<Latest>")[1:]]
-        with state.lock:
-            staged = state.blocks.pop(path, {})
-            state.blobs[path] = (
-                b"".join(staged[name] for name in names), self.headers.get("x-ms-blob-content-md5", ""),
-            )  # fmt: skip
-        self._answer(201)
+def _upload(state: Cloud, ask: Ask) -> Answer:
+    with state.lock:
+        state.uploads[ask.path], state.uploaded_at[ask.path] = ask.body, state.world.now()
+    return Answer(201)
 
-    def _list(self, container: str, query: dict[str, str]) -> None:
-        prefix = f"{container.rstrip('/')}/"
-        rows = "".join(
-            f"<Blob><Name>{escape(name.removeprefix(prefix))}</Name><Properties><Content-Length>{len(data)}"
-            f"</Content-Length><BlobType>BlockBlob</BlobType></Properties></Blob>"
-            for name, (data, _) in sorted(self.state.blobs.items())
-            if name.startswith(prefix + query.get("prefix", ""))
-        )
-        text = f'<?xml version="1.0"?><EnumerationResults><Blobs>{rows}</Blobs><NextMarker/></EnumerationResults>'
-        self._answer(200, text.encode(), Content_Type="application/xml")
+
+_FRONTS: dict[str, Callable[[Cloud, Ask], Answer]] = {
+    "/blob/": cloud_blobs.answer,
+    "/upload/": _upload,
+    "/subscriptions/": cloud_arm.answer,
+    "/runlog/": cloud_arm.build_log,
+    "/vault/": cloud_vaults.answer,
+    "/aci/": cloud_containers.answer,
+}
+
+
+def _token(state: Cloud, query: dict[str, str]) -> Answer:
+    """What the managed identity's endpoint gives; the claims are those that services look at."""
+
+    def part(value: Any) -> str:
+        return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+
+    expires = int(time.time()) + 3600
+    claims = {
+        "aud": query.get("resource", ""),
+        "iss": f"https://sts.windows.net/{TENANT}/",
+        "tid": TENANT,
+        "oid": state.world.deployer,
+        "idtyp": "user" if state.user else "app",
+        "exp": expires,
+        "nbf": expires - 7200,
+        "iat": expires - 7200,
+    }
+    token = f"{part({'alg': 'none'})}.{part(claims)}.c2ln"
+    found = {"access_token": token, "expires_on": str(expires), "token_type": "Bearer", **query}
+    return Answer.json(found)

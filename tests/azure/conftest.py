@@ -5,25 +5,35 @@ import shutil
 
 import pytest
 
-from mldeploy.provider.azure import arm
+from mldeploy.provider.azure import arm, http
 from tests.azure import cloud as clouds
 from tests.azure import fakes, kube_echo
 from tests.azure.deployment import DEPLOYER, Deployment
+from tests.azure.standin.nature import Nature
 
 
 @pytest.fixture
-def cloud(tmp_path, monkeypatch):
+def nature():
+    """How Azure feels today: at once, and never busy. Tests of bad days override it."""
+    return Nature()
+
+
+@pytest.fixture
+def cloud(tmp_path, monkeypatch, nature):
     folder = tmp_path / "cloud"
     folder.mkdir()
-    with clouds.serve(folder) as running:
+    with clouds.serve(folder, nature) as running:
         for name, value in running.environment().items():
             monkeypatch.setenv(name, value)
         for name in ("AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_CLIENT_SECRET", "ARM_SUBSCRIPTION_ID"):
             monkeypatch.delenv(name, raising=False)
         monkeypatch.setenv("MLDEPLOY_HOME", str(tmp_path / "home"))
         arm.credential.cache_clear()
+        http.client.cache_clear()
+        fakes.time(monkeypatch.setattr, running.world)
         yield running
         arm.credential.cache_clear()
+        http.client.cache_clear()
 
 
 @pytest.fixture

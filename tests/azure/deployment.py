@@ -14,14 +14,15 @@ import yaml
 
 from mldeploy.engine.base.options import Options, Result
 from mldeploy.engine.core.engine import Engine
+from tests.azure.answers import Answer
 from tests.azure.cloud import Cloud
 from tests.azure.standin.servicer import StandIn
-from tests.azure.standin.store import Store
+from tests.azure.standin.world import DEPLOYER
 
 ROOT = Path(__file__).resolve().parents[2]
 STANDIN = Path(__file__).parent / "standin"
 PLUGINS = Path(__file__).parent / "plugins"
-DEPLOYER = "33333333-3333-4333-8333-333333333333"
+__all__ = ["DEPLOYER", "Deployment"]
 
 
 @dataclass
@@ -55,7 +56,18 @@ class Deployment:
         (self.root / f"Pulumi.{self.stack}.yaml").write_text("config: {}\n")
         (self.folder / "state").mkdir(exist_ok=True)
         self.backend = (self.folder / "state").as_uri()
-        self.store = Store(self.cloud.folder)
+        self.store = self.cloud.store
+        self.cloud.serve = self._serve
+
+    def _serve(self, group: str, path: str, body: bytes) -> Answer:
+        """As the samples' servers would, which `make test-azure` really runs: the known answer to a golden request."""
+        if path != "/score":
+            return Answer(200)
+        for request in (self.root / "golden").iterdir():
+            expected = request.with_suffix(".expected.json")
+            if request != expected and expected.exists() and request.read_bytes() == body:
+                return Answer(200, expected.read_bytes(), {"Content_Type": "application/json"})
+        return Answer(400, b"not a request that is known here")
 
     def manifest(self, **changes: Any) -> None:
         """Merge into manifest.<stack>.yaml; None removes a key."""
@@ -71,7 +83,7 @@ class Deployment:
             self.stack,
             backend_url=self.backend,
             passphrase="test",
-            providers={"azure-native": lambda: StandIn(self.cloud.folder), **self.extra},
+            providers={"azure-native": lambda: StandIn(self.cloud.folder, self.cloud.world), **self.extra},
         )
         return getattr(engine, operation)(Options(**options))
 

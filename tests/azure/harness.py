@@ -102,6 +102,9 @@ class _Monitor(MockMonitor):
         return resource_pb2.RegisterResourceResponse(urn=urn, id=ident, object=encode(outputs))
 
     def Invoke(self, request: Any) -> Any:
+        if request.tok == "mldeploy:azure:getCaller":
+            known = {"principal_id": self._service.world.deployer, "principal_type": "ServicePrincipal"}
+            return resource_pb2.ResourceInvokeResponse(**{"return": encode(known)})
         found = invokes.call(self._service, request.tok, reveal(decode(request.args)))
         return resource_pb2.ResourceInvokeResponse(**{"return": encode(found)})
 

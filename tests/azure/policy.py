@@ -18,6 +18,8 @@ def check(bodies: list[dict[str, Any]]) -> None:
     seen = set()
     for body in bodies:
         kind = body["_type"]
+        if set(body) == {"_type"}:
+            continue  # a deletion
         seen.add(kind)
         for suffix in TAGGED:
             if kind.endswith(suffix) and body.get("location"):

@@ -30,7 +30,7 @@ LINKS = (GROUP, WORKSPACE, STORAGE, REGISTRY, IDENTITY, LOGS, SUBNET)
 def foundation(**changes: Any) -> Foundation:
     args: dict[str, Any] = {
         "project": "mldeploy", "stack": "dev", "location": "westeurope", "tags": {"team": "health"},
-        "deployer_principal_id": PRINCIPAL, "collected_data": True,
+        "deployer_principal_id": PRINCIPAL,
     }  # fmt: skip
     return Foundation("azure", FoundationArgs(**args | changes))
 
@@ -38,7 +38,8 @@ def foundation(**changes: Any) -> Foundation:
 def aci(**changes: Any) -> AciEndpoint:
     args: dict[str, Any] = {
         "image": f"crexample.azurecr.io/mldeploy/diabetes@{DIGEST}", "registry_server": "crexample.azurecr.io",
-        "identity_id": IDENTITY, "identity_client_id": CLIENT, "resource_group": "rg", "location": "westeurope",
+        "identity_id": IDENTITY, "identity_client_id": CLIENT, "identity_principal_id": PRINCIPAL,
+        "resource_group": "rg", "resource_group_id": GROUP, "location": "westeurope",
         "dns_label": "mldeploy-dev-diabetes", "auth_enabled": True, "cpu_cores": 1.0, "memory_gb": 1.5,
         "ssl": {"cert": pulumi.Output.secret("CERT"), "key": pulumi.Output.secret("KEY")},
         "settings": {"scoring_timeout_ms": 60000}, "environment_variables": {"MODE": "test"},
@@ -65,8 +66,8 @@ def batch(**changes: Any) -> BatchEndpoint:
         "image": f"crexample.azurecr.io/mldeploy/diabetes-batch@{DIGEST}", "image_version": DIGEST,
         "model_id": f"{WORKSPACE}/models/diabetes/versions/1", "model_name": "diabetes", "model_version": "1",
         "resource_group": "rg", "workspace": "ws-one", "location": "westeurope",
-        "account_url": "https://stexample.blob.core.windows.net", "storage_id": STORAGE, "identity_id": IDENTITY,
-        "identity_client_id": CLIENT, "identity_principal_id": PRINCIPAL, "adapter": "entry_scripts/diabetes",
+        "account_url": "https://stexample.blob.core.windows.net", "identity_id": IDENTITY,
+        "identity_client_id": CLIENT, "adapter": "entry_scripts/diabetes",
         "endpoint_name": "diabetes-dev", "compute_name": "nightly", "tags": {"team": "health"},
         "schedule": "0 3 * * *", "schedule_input": "azureml://datastores/workspaceblobstore/paths/incoming/",
     }  # fmt: skip
@@ -86,7 +87,7 @@ def model(name: str = "diabetes", **changes: Any) -> AzureModel:
 def image(**changes: Any) -> ContainerImage:
     args: dict[str, Any] = {
         "context": "entry_scripts/diabetes", "tag": "ab" * 16, "repository": "mldeploy/diabetes",
-        "server": "crexample.azurecr.io", "registry_id": REGISTRY, "registry_name": "crexample", "resource_group": "rg",
+        "server": "crexample.azurecr.io", "registry_id": REGISTRY,
         "base_registry": {"address": "base.example.org", "username": "puller", "password": pulumi.Output.secret("pw")},
         "build_secrets": {"PIP_INDEX_URL": pulumi.Output.secret("https://user:pw@index.example.org/simple")},
     }  # fmt: skip

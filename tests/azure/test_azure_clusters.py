@@ -4,7 +4,7 @@ import pytest
 import yaml
 from pulumi_azure_native import operationalinsights, resources
 
-from components.targets.aks.cluster import Attach
+from components.targets.aks.attached import Attach
 from mldeploy.manifest import ManifestErrors, load
 from tests.azure import harness, programs
 from tests.azure.standin.store import Store
@@ -112,6 +112,7 @@ def shared(tmp_path):
         found = {
             "name": "shared", "fqdn": "shared.example.org", "nodeResourceGroup": "MC_x", "location": "westeurope",
             "agentPoolProfiles": pools, "oidcIssuerProfile": {"issuerURL": "https://issuer.example.org/"},
+            "identityProfile": {"kubeletidentity": {"objectId": programs.PRINCIPAL}},
             "type": "x", "provisioningState": "Succeeded",
         }  # fmt: skip
         Store(tmp_path).put(

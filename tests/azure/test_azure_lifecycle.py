@@ -57,7 +57,7 @@ def test_dev_from_nothing_to_nothing(deploy, engine):
     stack.engine = engine
     first = stack.run("up")
     assert first.ok, first.error
-    assert first.changes == {"create": 40}
+    assert first.changes == {"create": 48}
     services = first.outputs["services"]
     assert re.fullmatch(
         r"http://mldeploy-dev-digits\.[0-9a-f]{16}\.westeurope\.azurecontainer\.io:5001/score",
@@ -79,9 +79,10 @@ def test_dev_from_nothing_to_nothing(deploy, engine):
         "diabetes-files": REPLACED,
         "diabetes-version": REPLACED,
         "diabetes-image-presence": {"update"},
-        "diabetes-image-source": {"update"},
         "diabetes-image-build": {"update"},
         "diabetes-group": {"update"},
+        "diabetes-pull-proof": {"update"},
+        "diabetes-gate": {"update"},
     }
     group = next(
         e for e in reversed(stack.requests()) if e["url"].split("?")[0].endswith("/containerGroups/diabetes")
@@ -90,23 +91,30 @@ def test_dev_from_nothing_to_nothing(deploy, engine):
 
     stack.manifest(services={"diabetes": {"cpu_cores": 2}})
     preview = stack.run("preview")
-    assert preview.changes.get("replace") == 1
+    assert preview.changes.get("replace") == 2, "the group, and its gate after it"
     before = len(stack.requests())
-    assert changed(stack.run("up")) == {"diabetes-shape": {"update"}, "diabetes-group": REPLACED}
+    assert changed(stack.run("up")) == {
+        "diabetes-shape": {"update"},
+        "diabetes-group": REPLACED,
+        "diabetes-gate": REPLACED,
+    }
     methods = [entry["method"] for entry in stack.requests()[before:]]
     assert methods == ["DELETE", "PUT"], "a group is deleted first: its name and DNS label are taken"
 
     keys = {"primary": 2}
     volumes = _volumes(stack)
     stack.manifest(services={"diabetes": {"key_generation": keys}})
-    assert changed(stack.run("up")) == {"diabetes-keys": {"update"}, "diabetes-group": {"update"}}
+    assert changed(stack.run("up")) == dict.fromkeys(
+        ("diabetes-keys", "diabetes-group", "diabetes-gate"), frozenset({"update"})
+    )
     assert _volumes(stack) != volumes
 
     remove_service(stack, "diabetes")
     assert changed(stack.run("up")) == dict.fromkeys(
         (
-            "diabetes", "diabetes-group", "diabetes-image", "diabetes-image-build", "diabetes-image-presence",
-            "diabetes-image-source", "diabetes-keys", "diabetes-shape",
+            "diabetes", "diabetes-gate", "diabetes-group", "diabetes-identity", "diabetes-identity-of-service",
+            "diabetes-identity-pull", "diabetes-image", "diabetes-image-build", "diabetes-image-presence",
+            "diabetes-keys", "diabetes-pull-proof", "diabetes-shape",
         ),
         frozenset({"delete"}),
     )  # fmt: skip
@@ -224,7 +232,7 @@ def test_a_plan_needs_no_plugin_and_no_login(deploy, monkeypatch):
     monkeypatch.setenv("PATH", os.path.dirname(shutil.which("sh")))
     result = Engine(stack.root, "dev", backend_url=stack.backend, passphrase="test").preview(Options())
     assert result.ok, result.error
-    assert result.changes == {"create": 39}
+    assert result.changes == {"create": 48}
     assert stack.requests() == []
 
 
@@ -255,7 +263,9 @@ def _check_secrets(stack):
     state = stack.state_text()
     requests = (stack.cloud.folder / "requests.jsonl").read_text()
     for entry in stack.requests():
-        if entry["type"].endswith("/containerGroups"):
+        if entry["type"].endswith("/containerGroups") and entry["body"].get("properties", {}).get(
+            "ipAddress"
+        ):
             assert "$secret" in json.dumps(entry["body"]["properties"]["volumes"])
     for text in (state, requests):
         assert "InstrumentationKey=" not in text

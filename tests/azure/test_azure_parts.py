@@ -8,14 +8,14 @@ import pytest
 
 from components import naming
 from components.foundation import ids as azure_ids
-from components.foundation.roles import assignment_name, role_definition
-from components.targets.aks.cluster import Attach
+from components.targets.aks.attached import Attach
 from components.targets.aks.vm_sizes import check_vcpus, vcpus
 from mldeploy.imaging import ContextModel, ContextSpec, render
 from mldeploy.imaging.context import ImageError
+from mldeploy.provider.azure import role_grant, roles
 from mldeploy.provider.azure.build_source import pack
 from mldeploy.provider.azure.registry import find_manifest
-from mldeploy.provider.framework.resource import ProvisionError
+from mldeploy.provider.framework.resource import Context, ProvisionError
 from tests.azure import harness, programs
 from tests.azure.standin.rules import RULES
 from tests.azure.standin.store import Store
@@ -66,10 +66,15 @@ def test_tags_that_differ_by_case_are_one():
 
 
 def test_role_assignments_are_named_by_what_they_say():
-    name = assignment_name(programs.REGISTRY, programs.PRINCIPAL, "AcrPull")
-    assert name == assignment_name(programs.REGISTRY.upper(), programs.PRINCIPAL, "AcrPull")
-    assert name != assignment_name(programs.REGISTRY, programs.CLIENT, "AcrPull")
-    assert role_definition(programs.REGISTRY, "AcrPull").startswith("/subscriptions/11111111-")
+    def name(stack="dev", scope=programs.REGISTRY, principal=programs.PRINCIPAL):
+        ctx = Context(root=Path(), urn=f"urn:pulumi:{stack}::mldeploy::type::name")
+        said = {"scope": scope, "principal_id": principal, "role": "AcrPull"}
+        return role_grant._ident(ctx, said).rsplit("/", 1)[-1]
+
+    assert name() == name(scope=programs.REGISTRY.upper())
+    assert name() != name(principal=programs.CLIENT)
+    assert name() != name(stack="prod"), "one stack would delete the other's"
+    assert roles.definition(programs.REGISTRY, "AcrPull").startswith("/subscriptions/11111111-")
 
 
 @pytest.mark.parametrize(
@@ -107,6 +112,7 @@ def cluster(tmp_path):
         outputs = {
             "name": "shared", "fqdn": "shared.example.org", "nodeResourceGroup": "MC_x", "location": "westeurope",
             "agentPoolProfiles": pools, "oidcIssuerProfile": {"issuerURL": "https://issuer.example.org/"},
+            "identityProfile": {"kubeletidentity": {"objectId": programs.PRINCIPAL}},
             "type": "x", "provisioningState": "Succeeded",
         }  # fmt: skip
         Store(tmp_path).put(
@@ -128,7 +134,10 @@ def test_attach_changes_nothing(cluster):
 
     recorded = harness.run(program, folder, preview=False)
     assert recorded.error is None
-    assert [item.type for item in recorded.resources] == ["mldeploy:azure:AksCluster"]
+    assert [item.type for item in recorded.resources] == [
+        "mldeploy:azure:AksCluster",
+        "mldeploy:azure:RoleGrant",
+    ], "its nodes may pull from the stack's registry, and nothing else"
     assert found["kubeconfig"]["users"][0]["user"]["exec"]["command"] == "kubelogin"
     assert found["issuer"] == "https://issuer.example.org/"
     assert Store(folder).requests() == []
@@ -186,7 +195,7 @@ def test_equal_sources_are_equal_contexts(project):
     assert not (folder / "source/notes.secret").exists()
     text = (folder / "Dockerfile").read_text()
     assert (
-        "ARG BASE_IMAGE=docker.io/library/python:3.11-slim-bookworm\nFROM ${BASE_IMAGE} AS environment"
+        "ARG BASE_IMAGE=mcr.microsoft.com/devcontainers/python:1-3.11-bookworm\nFROM ${BASE_IMAGE} AS environment"
         in text
     )
     assert "USER 10001:10001" in text

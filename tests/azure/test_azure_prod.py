@@ -10,7 +10,7 @@ def test_prod_from_nothing_to_nothing(prod, engine):
     prod.engine = engine
     first = prod.run("up")
     assert first.ok, first.error
-    assert first.changes == {"create": 72}
+    assert first.changes == {"create": 78}
     requests = prod.requests()
     _check_golden("prod", [e for e in requests if any(part in e["url"] for part in CLUSTER)])
     policy.check([entry["body"] | {"_type": entry["type"]} for entry in requests])
@@ -20,7 +20,7 @@ def test_prod_from_nothing_to_nothing(prod, engine):
     prod.manifest(targets={"prod-cluster": {"create": {"max_count": 12}}})
     assert changed(prod.run("up")) == {"prod-cluster-cluster-pool-services": {"update"}}
 
-    (pool,) = [i for i in prod.store.ids() if i.endswith("/agentPools/services")]
+    (pool,) = [i for i in prod.store.ids() if "/agentPools/" in i]
     document = prod.store.get(pool)
     document["inputs"]["count"] = 7
     prod.store.put(pool, {key: value for key, value in document.items() if key != "id"})
@@ -31,14 +31,13 @@ def test_prod_from_nothing_to_nothing(prod, engine):
     before = len(prod.requests())
     assert "replace" in changed(prod.run("up"))["prod-cluster-cluster-pool-services"]
     methods = [e["method"] for e in prod.requests()[before:] if "/agentPools/" in e["url"]]
-    assert methods == ["DELETE", "PUT"]
+    assert methods == ["PUT", "DELETE"], "the services' nodes went before the new ones were there"
 
     new_model(prod)
     assert changed(prod.run("up")) == {
         "diabetes-files": REPLACED,
         "diabetes-version": REPLACED,
         "diabetes-image-presence": {"update"},
-        "diabetes-image-source": {"update"},
         "diabetes-image-build": {"update"},
         # A new version beside the old one; the gate passes it, then the route moves.
         "diabetes-deployment": REPLACED,
@@ -59,11 +58,10 @@ def test_prod_from_nothing_to_nothing(prod, engine):
     assert changed(prod.run("up")) == dict.fromkeys(
         (
             "diabetes", "diabetes-account", "diabetes-autoscaler", "diabetes-budget", "diabetes-deployment",
-            "diabetes-environment-secret", "diabetes-federation", "diabetes-gate", "diabetes-image",
-            "diabetes-image-build", "diabetes-image-presence", "diabetes-image-source", "diabetes-keys",
+            "diabetes-environment-secret", "diabetes-federation", "diabetes-gate", "diabetes-identity",
+            "diabetes-identity-collect", "diabetes-identity-of-service", "diabetes-image",
+            "diabetes-image-build", "diabetes-image-presence", "diabetes-keys",
             "diabetes-keys-secret", "diabetes-network", "diabetes-rollout", "diabetes-service", "diabetes-versions",
-            # No service writes collected data any more; what was collected stays.
-            "azure-collect",
         ),
         frozenset({"delete"}),
     )  # fmt: skip

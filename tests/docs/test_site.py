@@ -190,6 +190,7 @@ def test_every_exception_is_shown_or_internal():
         "_BreachError",
         "_TooMuch",
         "HubError",
+        "ArmError",
     }
     assert defined - kinds - errors.INTERNAL - made_elsewhere - {"CheckError"} == set()
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import pulumi
 from pulumi_azure_native import containerinstance as aci
 
+from components import naming
 from components.base import Component
 from components.foundation import outputs
 from components.images import serving_settings
-from components.sdk.azure import GroupShape
+from components.sdk.azure import GroupGate, GroupShape, PullProof
 from components.sdk.local import ServiceKeys
 from components.targets.aci.rules import validate
 
@@ -43,8 +44,12 @@ class AciEndpointArgs:
     """The user-assigned identity that pulls the image and that the script runs as."""
     identity_client_id: pulumi.Input[str]
     """Its client id, for `DefaultAzureCredential` in the script."""
+    identity_principal_id: pulumi.Input[str]
+    """Its object id."""
     resource_group: pulumi.Input[str]
     """Where the group is created."""
+    resource_group_id: pulumi.Input[str]
+    """The id of that resource group."""
     location: pulumi.Input[str]
     """The Azure region."""
     group_name: str | None = None
@@ -89,6 +94,10 @@ class AciEndpointArgs:
     """A subnet delegated to Container Instances: the service then has a private address only."""
     zone: str | None = None
     """An availability zone."""
+    golden: Sequence[Mapping[str, Any]] = ()
+    """Requests that the service must answer before `up` is done."""
+    needs: Sequence[pulumi.Resource] = ()
+    """What the identity has to be given first."""
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
     """Tags of the group."""
 
@@ -120,6 +129,19 @@ class AciEndpoint(Component):
             zone=args.zone or "",
             opts=self.child(),
         )
+        proof = PullProof(
+            f"{name}-pull-proof",
+            resource_group_id=args.resource_group_id,
+            location=args.location,
+            name=naming.dns_label(args.group_name or name, "pull", limit=63),
+            image=args.image,
+            server=args.registry_server,
+            identity_id=args.identity_id,
+            principal_id=args.identity_principal_id,
+            subnet_id=args.subnet_id,
+            tags=args.tags,
+            opts=self.child(depends_on=list(args.needs)),
+        )
         group = aci.ContainerGroup(
             f"{name}-group",
             resource_group_name=args.resource_group,
@@ -141,9 +163,12 @@ class AciEndpoint(Component):
             volumes=self._volumes(args, keys) or None,
             diagnostics=self._diagnostics(args),
             tags=dict(args.tags),
-            opts=self.child(replace_on_changes=list(_RECREATED_FOR), delete_before_replace=True),
+            opts=self.child(
+                replace_on_changes=list(_RECREATED_FOR), delete_before_replace=True, depends_on=[proof]
+            ),
         )
         base = outputs.answered(group, group.ip_address).apply(lambda address: _base(args, address))
+        self._gate(name, args, group, keys)
         self.publish(
             {
                 "scoring_uri": base.apply(lambda text: f"{text}/score"),
@@ -163,6 +188,28 @@ class AciEndpoint(Component):
             secondary=args.secondary_key,
             generation_primary=primary,
             generation_secondary=secondary,
+            opts=self.child(),
+        )
+
+    def _gate(
+        self, name: str, args: AciEndpointArgs, group: aci.ContainerGroup, keys: ServiceKeys | None
+    ) -> None:
+        """A group is there as soon as Azure has taken the order: whether it serves is asked of itself."""
+        own = outputs.answered(group, group.ip_address).apply(
+            lambda address: _base(args, address, own_name=True)
+        )
+        GroupGate(
+            f"{name}-gate",
+            group_id=group.id,
+            container=args.group_name or name,
+            service=name,
+            base_uri=own,
+            private=args.subnet_id is not None,
+            certificate=args.ssl["cert"] if args.ssl is not None else None,
+            key=keys.primary if keys is not None else None,
+            # What starts the container anew: its image, and every plain variable.
+            revision=pulumi.Output.all(args.image, group.containers).apply(_revision),
+            golden=args.golden,
             opts=self.child(),
         )
 
@@ -272,9 +319,27 @@ def _probe(args: AciEndpointArgs, path: str, *, failures: int) -> aci.ContainerP
     )
 
 
-def _base(args: AciEndpointArgs, address: Any) -> str:
+def _revision(found: Sequence[Any]) -> str:
+    image, containers = found
+    container = (containers or [None])[0]
+    variables = cast("Sequence[Any]", outputs.field(container, "environment_variables") or [])
+    plain = {
+        str(outputs.field(one, "name")): str(outputs.field(one, "value"))
+        for one in variables
+        if outputs.field(one, "value") is not None
+    }
+    return naming.short_hash(str(image), json.dumps(plain, sort_keys=True), length=16)
+
+
+def _base(args: AciEndpointArgs, address: Any, *, own_name: bool = False) -> str:
+    """Scheme, host and port; ``own_name``: by the group's own name, whatever the certificate's is."""
     scheme = "https" if args.ssl is not None else "http"
-    host = args.ssl_host or outputs.field(address, "fqdn") or outputs.field(address, "ip") or ""
+    host = (
+        (None if own_name else args.ssl_host)
+        or outputs.field(address, "fqdn")
+        or outputs.field(address, "ip")
+        or ""
+    )
     return f"{scheme}://{host}:{args.port}"
 
 

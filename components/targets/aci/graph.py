@@ -55,7 +55,9 @@ def _plain(context: Context, name: str, target: AciTarget, service: Service, whe
         registry_server="",
         identity_id="",
         identity_client_id="",
+        identity_principal_id="",
         resource_group="",
+        resource_group_id="",
         location=where,
         group_name=naming.dns_label(name, limit=63),
         cpu_cores=service.cpu_cores or 1.0,
@@ -83,15 +85,20 @@ def _endpoint(context: Context, name: str, target: AciTarget, service: Service, 
     for model in context.manifest.images[service.image].models:
         register_model(context, model)
     base, image = azure_parts.foundation(context), azure_parts.container_image(context, service.image)
+    identity = azure_parts.service_identity(context, name, pulls=True)
     plain = _plain(context, name, target, service, where)
     collect = service.collect_model_data
     values = {field: getattr(plain, field) for field in plain.__dataclass_fields__}
     values |= {
         "image": image.reference,
         "registry_server": base.registry_server,
-        "identity_id": base.identity_id,
-        "identity_client_id": base.identity_client_id,
+        "identity_id": identity.identity_id,
+        "identity_client_id": identity.client_id,
+        "identity_principal_id": identity.principal_id,
+        "needs": identity.grants,
         "resource_group": base.resource_group,
+        "resource_group_id": base.resource_group_id,
+        "golden": [request.model_dump(exclude_none=True, mode="json") for request in service.golden],
         "primary_key": secrets.optional(context, service.primary_key),
         "secondary_key": secrets.optional(context, service.secondary_key),
         "ssl": secrets.tls_files(context, service.ssl),

@@ -8,34 +8,24 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import pulumi
-from pulumi_azure_native import Provider
+from pulumi_azure_native import Provider, managedidentity
 from pulumi_azure_native import containerservice as aks
 
+from components import naming
 from components.base import Component
-from components.foundation import outputs
-from components.foundation.roles import PrincipalType, grant
+from components.foundation.roles import grant
+from components.kubernetes.kubeconfig import with_kubelogin
+from components.sdk.azure import ClusterShape, Seen
+from components.sdk.kubernetes import ClusterAccess
+from components.targets.aks.attached import Attach, check, issuer_of, kubelet, kubelet_of
 from components.targets.aks.logs import collect_logs
 from components.targets.aks.metrics import ClusterMetrics, ClusterMetricsArgs
 from components.targets.aks.pools import NodePool, create_maintenance, create_pools, system_pool
-from components.targets.aks.rules import check_attached, validate
+from components.targets.aks.rules import validate
 
+_API = "2025-09-01"
+_SETTLE_SECONDS = 600
 _POD_RANGE, _SERVICE_RANGE, _DNS = "10.244.0.0/16", "10.0.0.0/16", "10.0.0.10"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Attach:
-    """An existing cluster, which this stack never changes."""
-
-    resource_group: str
-    """Its resource group."""
-    cluster_name: str
-    """Its name."""
-    cluster_purpose: str = "fast_prod"
-    """`fast_prod`, `dense_prod` or `dev_test`; 12 vCPUs are checked unless it is `dev_test`."""
-    vcpus: int | None = None
-    """vCPUs of one node, for a VM size whose name does not say."""
-    subscription_id: str | None = None
-    """Its subscription. Default: that of the stack."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,9 +82,9 @@ class AksClusterArgs:
     """The weekday of planned upgrades."""
     maintenance_start: str = "02:00"
     """Their start, UTC."""
-    deployer_principal_id: str | None = None
+    deployer_principal_id: pulumi.Input[str] | None = None
     """Object id of who runs `up`, for the right to create objects. Without it, grant that yourself."""
-    deployer_type: PrincipalType = "ServicePrincipal"
+    deployer_type: pulumi.Input[str] = "ServicePrincipal"
     """What the deployer is: `ServicePrincipal`, `User` or `Group`."""
     registry_id: pulumi.Input[str] | None = None
     """The registry that the nodes may pull from."""
@@ -123,14 +113,26 @@ class AksCluster(Component):
         validate(args)
         super().__init__(name, opts)
         self._name, self._args = name, args
+        self._identity: managedidentity.UserAssignedIdentity | None = None
         if args.attach is not None:
             self._attach(args.attach)
             return
         assert args.resource_group is not None
         group = pulumi.Output.from_input(args.resource_group)
-        cluster = self._cluster(group)
-        workers = create_pools(self, name, args, group, cluster.name)
-        create_maintenance(self, name, args, group, cluster.name)
+        shape = ClusterShape(
+            f"{name}-shape",
+            cluster=args.cluster_name,
+            pod_cidr=args.pod_cidr,
+            service_cidr=args.service_cidr,
+            dns_service_ip=args.dns_service_ip,
+            subnet_id=args.subnet_id or "",
+            system_vm_size=args.system_vm_size,
+            private=args.private,
+            opts=self.child(),
+        )
+        cluster = self._cluster(group, [shape, *self._subnet_right(group)])
+        pools = create_pools(self, name, args, group, cluster.name)
+        create_maintenance(self, name, args, group, cluster.name, pools.last)
         if args.managed_prometheus:
             self._metrics(group, cluster)
         if args.log_analytics_id is not None:
@@ -140,27 +142,62 @@ class AksCluster(Component):
                 f"{name}-pull",
                 "AcrPull",
                 scope=args.registry_id,
-                principal_id=cluster.identity_profile.apply(_kubelet),
+                principal_id=cluster.identity_profile.apply(kubelet),
                 opts=self.child(),
             )
         # Services need the user pool and the right to be created: whoever uses the kubeconfig waits for both.
-        needed = [cluster.name, workers.id, *self._deployer(cluster)]
-        ready = pulumi.Output.all(*needed).apply(lambda found: found[0])
+        kubeconfig = self._kubeconfig(group, cluster.name, pulumi.InvokeOptions(parent=self))
+        access = ClusterAccess(
+            f"{name}-access",
+            kubeconfig=kubeconfig.apply(with_kubelogin),
+            cluster_id=cluster.id,
+            principal_id=args.deployer_principal_id,
+            opts=self.child(depends_on=[pools.workers, *self._deployer(cluster)]),
+        )
+        # By its URN, which a preview knows.
+        usable = pulumi.Output.all(kubeconfig, access.urn).apply(lambda found: str(found[0]))
+        for drain in pools.drains:
+            drain(usable.apply(with_kubelogin))
         self.publish(
             {
                 "cluster_name": cluster.name,
                 "cluster_id": cluster.id,
                 "resource_group": group,
                 "node_resource_group": cluster.node_resource_group.apply(lambda text: text or ""),
-                "kubeconfig": self._kubeconfig(group, ready, pulumi.InvokeOptions(parent=self)),
-                "oidc_issuer_url": outputs.answered(cluster, cluster.oidc_issuer_profile).apply(_issuer),
+                "kubeconfig": pulumi.Output.secret(usable),
+                "oidc_issuer_url": self._issuer(cluster),
                 "fqdn": pulumi.Output.all(cluster.fqdn, cluster.private_fqdn).apply(
                     lambda pair: str(pair[0] or pair[1] or "")
                 ),
             }
         )
 
-    def _cluster(self, group: pulumi.Output[str]) -> aks.ManagedCluster:
+    def _subnet_right(self, group: pulumi.Output[str]) -> list[pulumi.Resource]:
+        """Nodes and load balancers in a subnet of one's own need a right there before the cluster is made: so the
+        cluster has an identity that exists before it."""
+        args = self._args
+        if args.subnet_id is None:
+            return []
+        self._identity = managedidentity.UserAssignedIdentity(
+            f"{self._name}-identity",
+            resource_group_name=group,
+            resource_name_=naming.dns_label("id", args.cluster_name, limit=120),
+            location=args.location,
+            tags=dict(args.tags),
+            opts=self.child(),
+        )
+        right = grant(
+            f"{self._name}-subnet",
+            "Network Contributor",
+            scope=args.subnet_id,
+            principal_id=self._identity.principal_id,
+            # Nobody but the cluster can see that it works, and a cluster that is refused is not asked for again.
+            settle_seconds=_SETTLE_SECONDS,
+            opts=self.child(),
+        )
+        return [right]
+
+    def _cluster(self, group: pulumi.Output[str], needs: list[pulumi.Resource]) -> aks.ManagedCluster:
         args = self._args
         return aks.ManagedCluster(
             f"{self._name}-cluster",
@@ -172,7 +209,11 @@ class AksCluster(Component):
             sku=aks.ManagedClusterSKUArgs(
                 name="Base", tier="Free" if args.cluster_purpose == "dev_test" else "Standard"
             ),
-            identity=aks.ManagedClusterIdentityArgs(type=aks.ResourceIdentityType.SYSTEM_ASSIGNED),
+            identity=aks.ManagedClusterIdentityArgs(type=aks.ResourceIdentityType.SYSTEM_ASSIGNED)
+            if self._identity is None
+            else aks.ManagedClusterIdentityArgs(
+                type=aks.ResourceIdentityType.USER_ASSIGNED, user_assigned_identities=[self._identity.id]
+            ),
             agent_pool_profiles=[system_pool(args)],
             enable_rbac=True,
             disable_local_accounts=True,
@@ -209,8 +250,20 @@ class AksCluster(Component):
                 metrics=aks.ManagedClusterAzureMonitorProfileMetricsArgs(enabled=args.managed_prometheus)
             ),
             tags=dict(args.tags),
-            opts=self.child(protect=True) if args.protect else self.child(),
+            opts=self.child(protect=True if args.protect else None, depends_on=needs),
         )
+
+    def _issuer(self, cluster: aks.ManagedCluster) -> pulumi.Output[str]:
+        """The issuer's address, which may come after the cluster, and which no update of it changes."""
+        return Seen(
+            f"{self._name}-issuer",
+            resource_id=cluster.id,
+            api_version=_API,
+            property_path="properties.oidcIssuerProfile.issuerURL",
+            # A cluster that is made anew under the same name has another one.
+            born=cluster.identity_profile.apply(kubelet),
+            opts=self.child(),
+        ).value
 
     def _metrics(self, group: pulumi.Output[str], cluster: aks.ManagedCluster) -> None:
         args = self._args
@@ -244,12 +297,12 @@ class AksCluster(Component):
             tags=args.tags,
         )
 
-    def _deployer(self, cluster: aks.ManagedCluster) -> list[pulumi.Output[str]]:
+    def _deployer(self, cluster: aks.ManagedCluster) -> list[pulumi.Resource]:
         """Local accounts are off, so even who creates the cluster needs a role on it."""
         args = self._args
         if args.deployer_principal_id is None:
             return []
-        granted = grant(
+        made = grant(
             f"{self._name}-deployer",
             "Azure Kubernetes Service RBAC Cluster Admin",
             scope=cluster.id,
@@ -257,7 +310,7 @@ class AksCluster(Component):
             principal_type=args.deployer_type,
             opts=self.child(),
         )
-        return [granted.id]
+        return [made]
 
     def _addons(self) -> dict[str, aks.ManagedClusterAddonProfileArgs]:
         args = self._args
@@ -292,8 +345,21 @@ class AksCluster(Component):
         found = aks.get_managed_cluster_output(
             resource_group_name=attach.resource_group, resource_name=attach.cluster_name, opts=options
         )
-        checked = found.agent_pool_profiles.apply(lambda pools: check_attached(attach, pools or []))
+        checked = pulumi.Output.all(
+            found.agent_pool_profiles, found.oidc_issuer_profile, found.security_profile
+        ).apply(lambda parts: check(attach, *parts))
         name = pulumi.Output.all(found.name, checked).apply(lambda pair: pair[0])
+        if self._args.registry_id is not None:
+            # The nodes of somebody's cluster pull from our registry: that is a right on the registry.
+            grant(
+                f"{self._name}-pull",
+                "AcrPull",
+                scope=self._args.registry_id,
+                principal_id=pulumi.Output.all(found.identity_profile, checked).apply(
+                    lambda pair: kubelet_of(attach, pair[0])
+                ),
+                opts=self.child(),
+            )
         self.publish(
             {
                 "cluster_name": name,
@@ -301,19 +367,12 @@ class AksCluster(Component):
                 "resource_group": attach.resource_group,
                 "node_resource_group": found.node_resource_group.apply(lambda text: text or ""),
                 "kubeconfig": self._kubeconfig(attach.resource_group, name, options),
-                "oidc_issuer_url": found.oidc_issuer_profile.apply(_issuer),
+                "oidc_issuer_url": pulumi.Output.all(found.oidc_issuer_profile, checked).apply(
+                    lambda pair: issuer_of(pair[0])
+                ),
                 "fqdn": found.fqdn.apply(lambda text: text or ""),
             }
         )
-
-
-def _kubelet(profile: Mapping[str, Any] | None) -> str:
-    return str(outputs.field((profile or {})["kubeletidentity"], "object_id"))
-
-
-def _issuer(profile: Any) -> str:
-    # The API writes issuerURL, which the SDK turns into issuer_url.
-    return str(outputs.field(profile, "issuer_url") or outputs.field(profile, "issuerURL") or "")
 
 
 def _decode(configs: Sequence[Any] | None) -> str:

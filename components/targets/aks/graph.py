@@ -12,11 +12,13 @@ from components import naming
 from components.context import Context, Endpoint
 from components.foundation import ids as azure_ids
 from components.foundation import shared as azure_parts
+from components.foundation.deployer import deployer
 from components.foundation.shared import register_model
 from components.kubernetes import objects
 from components.kubernetes.kubeconfig import with_kubelogin
 from components.kubernetes.services import Place, deploy_on
-from components.targets.aks.cluster import AksCluster, AksClusterArgs, Attach
+from components.targets.aks.attached import Attach
+from components.targets.aks.cluster import AksCluster, AksClusterArgs
 from components.targets.aks.pools import NodePool
 from mldeploy.manifest import Service
 from mldeploy.manifest.kinds.aks import AksTarget
@@ -85,10 +87,13 @@ def _cluster(context: Context, name: str, target: AksTarget) -> AksCluster:
             vcpus=given.vcpus,
             subscription_id=given.subscription_id,
         )
-        return AksCluster(f"{name}-cluster", AksClusterArgs(attach=attach))
+        # Whose images the services run: those of the stack's registry.
+        registry = azure_parts.foundation(context).registry_id
+        return AksCluster(f"{name}-cluster", AksClusterArgs(attach=attach, registry_id=registry))
     create, base = target.create, azure_parts.foundation(context)
     if create is None:
         raise pulumi.RunError(f"targets.{name}: needs create or attach")
+    who = deployer(context)
     tags = azure_ids.standard_tags(
         context.project, context.stack, context.manifest.azure.tags, target.tags, dict(create.tags)
     )
@@ -105,8 +110,8 @@ def _cluster(context: Context, name: str, target: AksTarget) -> AksCluster:
         maintenance_start=create.maintenance.start,
         log_analytics_id=base.log_analytics_id,
         registry_id=base.registry_id,
-        deployer_principal_id=context.manifest.azure.deployer_principal_id,
-        deployer_type=context.manifest.azure.deployer_type,
+        deployer_principal_id=who.principal_id,
+        deployer_type=who.principal_type,
         tags=tags,
     )
     return AksCluster(f"{name}-cluster", args)
@@ -117,11 +122,12 @@ def _extras(
 ) -> dict[str, Any]:
     base, image = azure_parts.foundation(context), context.manifest.images[service.image]
     models = {model: register_model(context, model).version for model in image.models}
-    # The pods speak to storage and to Application Insights as the stack's identity, without any key.
+    # The pods speak to storage and to Application Insights as the service's own identity, without any key.
+    identity = azure_parts.service_identity(context, name, folder=objects.object_name(name))
     credential = FederatedIdentityCredential(
         f"{name}-federation",
         resource_group_name=base.resource_group,
-        resource_name_=base.identity_id.apply(lambda ident: ident.rsplit("/", 1)[-1]),
+        resource_name_=identity.identity_name,
         federated_identity_credential_resource_name=naming.dns_label(
             context.project, context.stack, name, limit=100
         ),
@@ -129,7 +135,9 @@ def _extras(
         subject=f"system:serviceaccount:{namespace}:{objects.object_name(name)}",
         audiences=[_AUDIENCE],
     )
-    client = pulumi.Output.all(base.identity_client_id, credential.id).apply(lambda pair: str(pair[0]))
+    # Whoever works as the identity needs the credential and the grants first.
+    needed = pulumi.Output.all(identity.client_id, credential.id, *[grant.urn for grant in identity.grants])
+    client = needed.apply(lambda found: str(found[0]))
     found: dict[str, Any] = {
         "image": azure_parts.container_image(context, service.image).reference,
         "models": models,

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import pulumi
 from pulumi_azure_native import containerservice as aks
 
+from components import naming
 from components.base import Component
+from components.sdk.kubernetes import PoolDrain
 
 if TYPE_CHECKING:
     from components.targets.aks.cluster import AksClusterArgs
 
-_REPLACED: Final = ["vmSize", "scaleSetPriority", "availabilityZones", "vnetSubnetID", "maxPods"]
+_NAME: Final = 12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +35,28 @@ class NodePool:
     """Whether Azure may take the nodes away; only pods that tolerate it run there."""
     gpu: bool = False
     """Whether only pods that ask for a GPU run there."""
+
+
+@dataclass(frozen=True)
+class Pools:
+    """What was made."""
+
+    workers: aks.AgentPool
+    """The pool of services."""
+    last: pulumi.Resource
+    """The pool that was made last."""
+    drains: Sequence[Callable[[pulumi.Input[str]], PoolDrain]]
+    """Makes, with a kubeconfig, what drains each of them before it goes."""
+
+
+def _physical(args: AksClusterArgs, pool: NodePool) -> pulumi.Output[str]:
+    """1-12 lowercase letters and digits: the pool's name, and a hash of what cannot change in place."""
+    zones, spot = ",".join(args.zones), str(pool.spot)
+    return pulumi.Output.from_input(args.subnet_id or "").apply(
+        lambda subnet: naming.alphanumeric(
+            pool.name, scope="|".join((pool.vm_size, zones, spot, subnet)), limit=_NAME
+        )
+    )
 
 
 def system_pool(args: AksClusterArgs) -> aks.ManagedClusterAgentPoolProfileArgs:
@@ -60,19 +85,30 @@ def create_pools(
     args: AksClusterArgs,
     group: pulumi.Input[str],
     cluster: pulumi.Output[str],
-) -> aks.AgentPool:
-    """The pool of services, which is returned, and the extra ones."""
+) -> Pools:
+    """The pool of services and the extra ones: one after the other, for a cluster takes one operation at a
+    time."""
+    made: list[pulumi.Resource] = []
+    drains: list[Callable[[pulumi.Input[str]], PoolDrain]] = []
 
     def create(pool: NodePool, count: int) -> aks.AgentPool:
-        return aks.AgentPool(
+        found = aks.AgentPool(
             f"{name}-pool-{pool.name}",
             **_settings(args, pool, group, cluster, count),
-            # The autoscaler owns the number of nodes: what it did is no drift. What cannot change in place makes a
-            # new pool, and a pool's name is taken until the old one is gone.
-            opts=parent.child(
-                ignore_changes=["count"], replace_on_changes=_REPLACED, delete_before_replace=True
-            ),
+            # The autoscaler owns the number of nodes: what it did is no drift. What cannot change in place is in the
+            # name: a new pool comes beside the old one, which is drained before it goes.
+            opts=parent.child(ignore_changes=["count"], delete_before_replace=False, depends_on=made[-1:]),
         )
+        made.append(found)
+        drains.append(
+            lambda kubeconfig: PoolDrain(
+                f"{name}-drain-{pool.name}",
+                kubeconfig=kubeconfig,
+                pool=found.name.apply(lambda text: text or ""),
+                opts=parent.child(depends_on=[found]),
+            )
+        )
+        return found
 
     workers = create(
         NodePool(
@@ -85,7 +121,7 @@ def create_pools(
     )
     for pool in args.pools:
         create(pool, pool.min_count)
-    return workers
+    return Pools(workers, made[-1], drains)
 
 
 def _settings(
@@ -96,7 +132,7 @@ def _settings(
     return {
         "resource_group_name": group,
         "resource_name_": cluster,
-        "agent_pool_name": pool.name,
+        "agent_pool_name": _physical(args, pool),
         "mode": "User",
         "type": "VirtualMachineScaleSets",
         "count": count,
@@ -125,13 +161,14 @@ def create_maintenance(
     args: AksClusterArgs,
     group: pulumi.Input[str],
     cluster: pulumi.Output[str],
-) -> None:
-    """When upgrades of the cluster and of its nodes' systems happen."""
+    after: pulumi.Resource,
+) -> pulumi.Resource:
+    """When upgrades of the cluster and of its nodes' systems happen. Returns the last."""
     for role, config in (
         ("upgrades", "aksManagedAutoUpgradeSchedule"),
         ("os", "aksManagedNodeOSUpgradeSchedule"),
     ):
-        aks.MaintenanceConfiguration(
+        after = aks.MaintenanceConfiguration(
             f"{name}-maintenance-{role}",
             resource_group_name=group,
             resource_name_=cluster,
@@ -146,5 +183,6 @@ def create_maintenance(
                     )
                 ),
             ),
-            opts=parent.child(),
+            opts=parent.child(depends_on=[after]),
         )
+    return after

@@ -5,12 +5,12 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from components.targets.aks.vm_sizes import check_vcpus, vcpus
+from components.targets.aks.vm_sizes import check_vcpus
 
 if TYPE_CHECKING:
-    from components.targets.aks.cluster import AksClusterArgs, Attach
+    from components.targets.aks.cluster import AksClusterArgs
     from components.targets.aks.pools import NodePool
 
 PURPOSES = ("fast_prod", "dense_prod", "dev_test")
@@ -74,24 +74,3 @@ def _validate_network(args: AksClusterArgs) -> None:
         raise ValueError(f"pod_cidr {pods} overlaps service_cidr {services}")
     if dns not in services:
         raise ValueError(f"dns_service_ip {dns} is not in service_cidr {services}")
-
-
-def check_attached(attach: Attach, pools: Sequence[Any]) -> int:
-    """v1's rule on what the cluster really has.
-
-    Raises:
-        ValueError: fewer than 12 vCPUs; the message lists the pools.
-    """
-    shown = [
-        (str(pool.name), int(pool.count or 0), str(pool.vm_size)) for pool in pools if pool.mode != "System"
-    ]
-    shown = shown or [(str(pool.name), int(pool.count or 0), str(pool.vm_size)) for pool in pools]
-    total = sum(count * (attach.vcpus or vcpus(size)) for _, count, size in shown)
-    listed = ", ".join(f"{name}: {count} x {size}" for name, count, size in shown)
-    try:
-        return check_vcpus(1, attach.cluster_name, attach.cluster_purpose, known=total or -1)
-    except ValueError:
-        raise ValueError(
-            f"cluster {attach.cluster_name!r} has {total} vCPUs ({listed}); a production cluster needs at least 12: "
-            "scale it, or attach it with cluster_purpose dev_test"
-        ) from None

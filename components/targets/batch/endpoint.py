@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -13,7 +14,6 @@ from pulumi_azure_native import machinelearningservices as ml
 from components import naming
 from components.base import Component
 from components.foundation import outputs
-from components.foundation.roles import grant
 from components.foundation.storage import MODELS_CONTAINER
 from components.sdk.azure import EndpointDefaults, ModelFiles
 
@@ -44,18 +44,22 @@ class BatchEndpointArgs:
     """The workspace's region: its endpoints are nowhere else."""
     account_url: pulumi.Input[str]
     """The storage account for the adapter script, `https://<account>.blob.core.windows.net`."""
-    storage_id: pulumi.Input[str]
-    """Its resource id."""
     identity_id: pulumi.Input[str]
     """The user-assigned identity of the nodes."""
     identity_client_id: pulumi.Input[str]
     """Its client id, for `DefaultAzureCredential` in the script."""
-    identity_principal_id: pulumi.Input[str]
-    """Its principal id, for the roles."""
+    container: str = MODELS_CONTAINER
+    """The container for it in that account."""
+    prefix: str = "mldeploy"
+    """How the names of environment, code and schedule begin: with the stack's in a shared workspace."""
+    needs: Sequence[pulumi.Resource] = ()
+    """What that identity has to be given before nodes work as it."""
+    upload_needs: Sequence[pulumi.Resource] = ()
+    """What an upload to the storage account needs."""
     adapter: str
     """The folder with `batch_adapter.py`, relative to the project (see `mldeploy.imaging.batch`)."""
-    endpoint_name: str
-    """The endpoint's name: 3-32 letters, digits and hyphens; one a region."""
+    endpoint_name: pulumi.Input[str]
+    """The endpoint's name: 3-32 letters, digits and hyphens; one a region, over all customers."""
     compute_name: str
     """The cluster's name."""
     compute_location: pulumi.Input[str] | None = None
@@ -126,7 +130,7 @@ class BatchEndpoint(Component):
             "resource_group_name": args.resource_group,
             "workspace_name": args.workspace,
         }
-        roles = self._roles()
+        roles = list(args.needs)
         compute_id = pulumi.Output.from_input(args.compute_id) if args.compute_id else self._compute().id
         environment = self._environment()
         code = self._code()
@@ -143,7 +147,15 @@ class BatchEndpoint(Component):
         )
         deployment = self._deployment(endpoint, compute_id, environment, code, roles)
         defaults = EndpointDefaults(
-            f"{name}-default", endpoint_id=endpoint.id, deployment=deployment.name, opts=self.child()
+            f"{name}-default",
+            endpoint_id=endpoint.id,
+            deployment=deployment.name,
+            # Each write of the endpoint leaves the default out, and so clears it.
+            revision=naming.short_hash(
+                args.description, json.dumps(dict(args.tags), sort_keys=True), length=16
+            ),
+            # Also after an update of the endpoint, whose id stays the same.
+            opts=self.child(depends_on=[endpoint]),
         )
         if args.schedule:
             self._schedule(endpoint, defaults)
@@ -157,20 +169,6 @@ class BatchEndpoint(Component):
                 "compute_id": compute_id,
             }
         )
-
-    def _roles(self) -> list[pulumi.Resource]:
-        """Nodes pull the image, read models and data, and write results; nothing else."""
-        args = self._args
-        who = args.identity_principal_id
-        return [
-            grant(
-                f"{self._name}-data",
-                "Storage Blob Data Contributor",
-                scope=args.storage_id,
-                principal_id=who,
-                opts=self.child(),
-            )
-        ]
 
     def _compute(self) -> ml.Compute:
         args = self._args
@@ -204,6 +202,7 @@ class BatchEndpoint(Component):
             opts=self.child(
                 replace_on_changes=["properties.properties.vmSize", "properties.properties.subnet"],
                 delete_before_replace=True,
+                depends_on=list(args.needs),
             ),
         )
 
@@ -212,7 +211,7 @@ class BatchEndpoint(Component):
         container = ml.EnvironmentContainer(
             f"{self._name}-environment",
             **self._where,
-            name=naming.dns_label("mldeploy", self._name, limit=120),
+            name=naming.dns_label(self._args.prefix, self._name, limit=120),
             properties=ml.EnvironmentContainerPropertiesArgs(description=f"Scoring image of {self._name}"),
             opts=self.child(),
         )
@@ -231,15 +230,15 @@ class BatchEndpoint(Component):
         files = ModelFiles(
             f"{self._name}-adapter",
             account_url=args.account_url,
-            container=MODELS_CONTAINER,
+            container=args.container,
             name=f"code-{self._name}",
             source=args.adapter,
-            opts=self.child(),
+            opts=self.child(depends_on=list(args.upload_needs)),
         )
         container = ml.CodeContainer(
             f"{self._name}-code",
             **self._where,
-            name=naming.dns_label("mldeploy", self._name, limit=120),
+            name=naming.dns_label(self._args.prefix, self._name, limit=120),
             properties=ml.CodeContainerPropertiesArgs(description=f"Batch adapter of {self._name}"),
             opts=self.child(),
         )
@@ -249,7 +248,7 @@ class BatchEndpoint(Component):
             name=container.name,
             version=files.model_version,
             properties=ml.CodeVersionPropertiesArgs(
-                code_uri=pulumi.Output.concat(args.account_url, "/", MODELS_CONTAINER, "/", files.path)
+                code_uri=pulumi.Output.concat(args.account_url, "/", args.container, "/", files.path)
             ),
             opts=self.child(delete_before_replace=False),
         )
@@ -303,7 +302,7 @@ class BatchEndpoint(Component):
         ml.Schedule(
             f"{self._name}-schedule",
             **self._where,
-            name=naming.dns_label("mldeploy", self._name, limit=120),
+            name=naming.dns_label(self._args.prefix, self._name, limit=120),
             properties=ml.SchedulePropertiesArgs(
                 display_name=self._name,
                 is_enabled=True,
@@ -338,7 +337,7 @@ def validate(name: str, args: BatchEndpointArgs) -> None:
     Raises:
         ValueError: what is wrong, and what is allowed.
     """
-    if not _NAME.fullmatch(args.endpoint_name):
+    if isinstance(args.endpoint_name, str) and not _NAME.fullmatch(args.endpoint_name):
         raise ValueError(
             f"service {name!r}: endpoint name {args.endpoint_name!r}; allowed: 3-32 letters, digits, single hyphens, "
             "starting with a letter"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 import pulumi
 
@@ -11,6 +12,7 @@ from components import naming
 from components.context import Context, Endpoint
 from components.foundation import ids as azure_ids
 from components.foundation import shared as azure_parts
+from components.foundation.roles import Role
 from components.foundation.shared import register_model
 from components.targets.batch.endpoint import BatchEndpoint, BatchEndpointArgs
 from mldeploy.imaging.batch import write_adapter
@@ -19,6 +21,16 @@ from mldeploy.manifest.batch import Batch
 from mldeploy.manifest.kinds.batch import BatchTarget
 
 __all__ = ["deploy", "register_model"]
+# Nodes read models and data and write results; Parallel Run Step hands out its mini batches by queues and tables, and
+# without account keys the nodes' identity needs those rights too:
+# https://learn.microsoft.com/azure/machine-learning/how-to-disable-local-auth-storage
+_ROLES: Final[dict[Role, str]] = {
+    "Storage Blob Data Contributor": "data",
+    "Storage Queue Data Contributor": "queues",
+    "Storage Table Data Contributor": "tables",
+}
+# A compute is given its identity by an id, which the directory's replicas may not have yet; jobs come later.
+_SETTLE_SECONDS: Final = 120
 
 
 def deploy(
@@ -30,8 +42,17 @@ def deploy(
         pulumi.RunError: the manifest asks for something that batch endpoints do not have.
     """
     where = azure_parts.location(context, target.location, f"targets.{name}")
-    names = {key: naming.dns_label(name, key, limit=32) for key in services}
+    # In a workspace of the stack's own, nobody else has such names.
+    shared = context.manifest.azure.workspace.existing is not None
+    whose = (context.project, context.stack) if shared else ()
+    names = {key: naming.dns_label(name, key, *whose, limit=32) for key in services}
     return {key: _endpoint(context, key, target, where, names[key]) for key in services}
+
+
+def _endpoint_name(context: Context, name: str, subscription: str) -> str:
+    """Unique in a region over all customers, who may all run this sample."""
+    own = naming.short_hash(context.project, subscription, length=8)
+    return naming.dns_label(name, context.stack, own, limit=32)
 
 
 def _endpoint(context: Context, name: str, target: BatchTarget, where: str, compute: str) -> Endpoint:
@@ -39,8 +60,13 @@ def _endpoint(context: Context, name: str, target: BatchTarget, where: str, comp
     (name_of_model,) = context.manifest.images[service.image].models
     model, base = register_model(context, name_of_model), azure_parts.foundation(context)
     image = azure_parts.container_image(context, service.image, batch=True)
+    identity = azure_parts.service_identity(
+        context, name, pulls=True, account_roles=_ROLES, settle_seconds=_SETTLE_SECONDS
+    )
     batch = service.batch or Batch()
     schedule = batch.schedule if batch.schedule and batch.schedule.enabled else None
+    shared = context.manifest.azure.workspace.existing is not None
+    whose = (context.project, context.stack) if shared else ()
     try:
         endpoint = BatchEndpoint(
             name,
@@ -55,13 +81,15 @@ def _endpoint(context: Context, name: str, target: BatchTarget, where: str, comp
                 location=azure_parts.workspace_location(context),
                 compute_location=where,
                 account_url=base.blob_endpoint,
-                storage_id=base.storage_id,
-                identity_id=base.identity_id,
-                identity_client_id=base.identity_client_id,
-                identity_principal_id=base.identity_principal_id,
+                identity_id=identity.identity_id,
+                identity_client_id=identity.client_id,
+                needs=identity.grants,
+                container=base.models_container,
+                prefix="-".join(("mldeploy", *whose)),
+                upload_needs=base.upload_needs,
                 adapter=write_adapter(Path.cwd()),
-                endpoint_name=naming.dns_label(
-                    name, context.stack, naming.short_hash(context.project), limit=32
+                endpoint_name=base.resource_group_id.apply(
+                    lambda group: _endpoint_name(context, name, azure_ids.parse(group).subscription)
                 ),
                 compute_name=compute,
                 compute_id=target.existing,

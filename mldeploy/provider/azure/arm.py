@@ -9,7 +9,8 @@ from typing import Any, Final, cast
 
 import httpx
 
-from mldeploy.provider.azure.http import reason, send
+from mldeploy.provider.azure import pipeline_login
+from mldeploy.provider.azure.http import code_and_message, send
 from mldeploy.provider.framework.resource import Context, ProvisionError
 
 # Other clouds have their own: https://learn.microsoft.com/azure/azure-government/compare-azure-government-global-azure
@@ -17,9 +18,18 @@ _DEFAULT_ENDPOINT: Final = "https://management.azure.com"
 _NOT_FOUND: Final = 404
 
 
+class ArmError(ProvisionError):
+    """Resource Manager refused: with the HTTP status, the service's code and its message."""
+
+    def __init__(self, what: str, status: int, code: str, message: str) -> None:
+        super().__init__(f"{what}: {status} {code}: {message}" if code else f"{what}: {status} {message}")
+        self.status, self.code, self.message = status, code, message
+
+
 @functools.cache
 def credential() -> Any:
-    """Who asks: workload identity, managed identity, `az login`, in the order of DefaultAzureCredential.
+    """Who asks: as azure-native does it, whom the `ARM_*` variables name; else workload identity, managed identity,
+    `az login`, in the order of DefaultAzureCredential.
 
     Raises:
         ProvisionError: azure-identity is not installed.
@@ -30,6 +40,9 @@ def credential() -> Any:
         raise ProvisionError("Azure needs its packages: pip install 'mldeploy[azure]'") from None
     # What it warns of is in the error that `token` raises.
     logging.getLogger("azure.identity").setLevel(logging.ERROR)
+    named = pipeline_login.from_environment(os.environ)
+    if named is not None:
+        return named
     # A key vault says whose tokens it takes, which may be another tenant's than the one that is logged in to.
     return DefaultAzureCredential(
         exclude_interactive_browser_credential=True, additionally_allowed_tenants=["*"]
@@ -74,7 +87,8 @@ def call(
         The answer's JSON; ``None`` for a missing resource when that is fine.
 
     Raises:
-        ProvisionError: refused, or still busy after five attempts: with the service's own code and message.
+        ArmError: refused, or still busy after five attempts: with the service's own code and message.
+        ProvisionError: there was no answer.
     """
     address = endpoint()
     headers = {"Authorization": f"Bearer {token(f'{address}/.default')}"}
@@ -86,5 +100,5 @@ def call(
     if answer.status_code == _NOT_FOUND and missing_ok:
         return None
     if answer.is_error:
-        raise ProvisionError(f"{method} {ident}: {answer.status_code} {reason(answer)}")
+        raise ArmError(f"{method} {ident}", answer.status_code, *code_and_message(answer))
     return cast("dict[str, Any]", answer.json()) if answer.content else {}

@@ -11,10 +11,12 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Final, cast
+from urllib.parse import urlsplit
 
 from mldeploy.artifacts.content import Entry, SqliteHashCache, file_hash, open_regular
 from mldeploy.home import cache_dir
 from mldeploy.provider.azure import arm
+from mldeploy.provider.framework import waiting
 from mldeploy.provider.framework.resource import Context, ProvisionError
 
 # Few requests matter more than small ones: blocks are read from the disk while they are sent, so their size is not
@@ -24,10 +26,21 @@ PARALLEL: Final = 8
 # Small files are cheap to send whole, from memory; their number is what costs.
 _WHOLE: Final = 8 << 20
 _CHUNK: Final = 256 << 10
+ROLE: Final = "Storage Blob Data Contributor"
+_FORBIDDEN: Final = 403
+# A container that is being made, or made again: https://learn.microsoft.com/rest/api/storageservices/create-container
+_NOT_THERE: Final = frozenset({"ContainerNotFound", "ContainerBeingDeleted"})
 _HINTS: Final = {
-    "403": "; the one who runs `up` needs the role Storage Blob Data Contributor (deployer_principal_id)",
     "Md5Mismatch": "; a file changed while it was sent, or the network damages data: run the update again",
 }
+
+
+class RefusedError(ProvisionError):
+    """The account does not let us, or has no such container: both may be a matter of minutes."""
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 @dataclass(frozen=True)
@@ -50,8 +63,7 @@ def client(account_url: str, container: str) -> Any:
     except ImportError:
         raise ProvisionError("uploading to Azure needs its packages: pip install 'mldeploy[azure]'") from None
     return ContainerClient(
-        # An emulator, or an address inside a private network.
-        os.environ.get("MLDEPLOY_BLOB_ENDPOINT", account_url),
+        _address(account_url),
         container,
         credential=arm.credential(),
         max_block_size=BLOCK,
@@ -62,12 +74,39 @@ def client(account_url: str, container: str) -> Any:
     )
 
 
+def _address(account_url: str) -> str:
+    """Where the account is asked: at its own address, or at an emulator's or one inside a private network."""
+    account = urlsplit(account_url).hostname or account_url
+    return os.environ.get("MLDEPLOY_BLOB_ENDPOINT", account_url).replace(
+        "{account}", account.split(".", 1)[0]
+    )
+
+
 def upload(ctx: Context, place: Place, entries: Sequence[Entry]) -> None:
     """Make every entry a blob. What is there already with the same size is left alone: the prefix says the content.
+    A right that was just given and a container that was just made are waited for.
 
     Raises:
         ProvisionError: a blob could not be written, or is not what was sent.
     """
+    where = f"{place.account_url}/{place.container}"
+
+    def attempt() -> None:
+        try:
+            _upload(ctx, place, entries)
+        except RefusedError as error:
+            raise waiting.NotYetError(error.code) from None
+
+    waiting.patiently(
+        ctx,
+        attempt,
+        what=f"the right to write to {where}",
+        limit=waiting.ROLE_SECONDS,
+        advice=f"who runs this needs the role {ROLE!r} on the storage account",
+    )
+
+
+def _upload(ctx: Context, place: Place, entries: Sequence[Entry]) -> None:
     total, sent = sum(entry.size for entry in entries), 0
     container = client(place.account_url, place.container)
 
@@ -312,5 +351,7 @@ class _told:  # noqa: N801 -- reads as a verb where it is used
             first = (str(error) or type(error).__name__).splitlines()[0]
             code = cast("Any", error).__dict__.get("error_code")
             code = str(getattr(code, "value", code) or type(error).__name__)
-            hint = _HINTS.get(code) or _HINTS.get(str(getattr(error, "status_code", None)), "")
-            raise ProvisionError(f"{where}: {code}: {first}{hint}") from None
+            if getattr(error, "status_code", None) == _FORBIDDEN or code in _NOT_THERE:
+                needed = f"; who runs this needs the role {ROLE!r} on the storage account"
+                raise RefusedError(f"{where}: {code}: {first}{needed}", code) from None
+            raise ProvisionError(f"{where}: {code}: {first}{_HINTS.get(code, '')}") from None

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from mldeploy.provider.azure import arm
-from mldeploy.provider.framework.declare import Declaration, In, field
+from mldeploy.provider.framework.declare import Declaration, In, Opt, field
 from mldeploy.provider.framework.resource import Change, CheckError, Context, Live, Resource, known
 
 _API = "2025-12-01"
@@ -17,6 +17,11 @@ class EndpointDefaultsFields(Declaration, token="mldeploy:azure:EndpointDefaults
 
     endpoint_id: In[str] = field("The endpoint's resource id.")
     deployment: In[str] = field("The deployment's name, which must exist.", replaces=False)
+    revision: Opt[str] = field(
+        "Another value: the endpoint was written anew, which clears what was left out.",
+        default=None,
+        replaces=False,
+    )
 
 
 class EndpointDefaults(Resource[EndpointDefaultsFields]):

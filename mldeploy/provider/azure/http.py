@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-import time
+import functools
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
 import httpx
 
+from mldeploy.provider.framework import waiting
 from mldeploy.provider.framework.resource import Context
 
 _RETRIED: Final = frozenset({408, 429, 500, 502, 503, 504})
+_CONFLICT: Final = 409
+# https://learn.microsoft.com/azure/azure-resource-manager/management/common-deployment-errors
+_UNDER_WAY: Final = frozenset({"AnotherOperationInProgress", "ConflictingServerOperation"})
 _ATTEMPTS: Final = 5
 _LONGEST_WAIT: Final = 60.0
 _TIMEOUT: Final = httpx.Timeout(60.0, connect=10.0)
+
+
+@functools.cache
+def client() -> httpx.Client:
+    """One for all requests: connections are kept, and the trusted certificates are read once."""
+    return httpx.Client(timeout=_TIMEOUT)
 
 
 def send(
@@ -32,26 +42,37 @@ def send(
         ctx.check_cancelled()
         last = attempt == _ATTEMPTS - 1
         try:
-            answer = httpx.request(method, url, json=body, headers=dict(headers or {}), timeout=_TIMEOUT)
+            answer = client().request(method, url, json=body, headers=dict(headers or {}))
         except httpx.HTTPError as error:
             # A host that has no address does not get one within seconds.
             if last or _no_such_host(error):
                 raise
-            _wait(ctx, 2.0**attempt)
+            waiting.pause(ctx, 2.0**attempt)
             continue
-        if last or answer.status_code not in _RETRIED:
+        if last or not _comes_again(answer):
             return answer
-        _wait(ctx, _retry_after(answer, 2.0**attempt))
+        waiting.pause(ctx, _retry_after(answer, 2.0**attempt))
     raise AssertionError("the loop returns or raises")
+
+
+def code_and_message(answer: httpx.Response) -> tuple[str, str]:
+    """The service's own code and message; an empty code where it gave none."""
+    try:
+        error = cast("dict[str, Any]", answer.json())["error"]
+        return str(error["code"]), str(error["message"])
+    except (ValueError, KeyError, TypeError):
+        return "", answer.reason_phrase
 
 
 def reason(answer: httpx.Response) -> str:
     """The service's own code and message: `Forbidden: …`."""
-    try:
-        error = cast("dict[str, Any]", answer.json())["error"]
-        return f"{error['code']}: {error['message']}"
-    except (ValueError, KeyError, TypeError):
-        return answer.reason_phrase
+    return ": ".join(filter(None, code_and_message(answer)))
+
+
+def _comes_again(answer: httpx.Response) -> bool:
+    """Busy, or another operation is under way on the same resource."""
+    conflict = answer.status_code == _CONFLICT and code_and_message(answer)[0] in _UNDER_WAY
+    return conflict or answer.status_code in _RETRIED
 
 
 def _no_such_host(error: httpx.HTTPError) -> bool:
@@ -65,10 +86,3 @@ def _retry_after(answer: httpx.Response, otherwise: float) -> float:
         return min(float(answer.headers.get("Retry-After", otherwise)), _LONGEST_WAIT)
     except ValueError:
         return otherwise
-
-
-def _wait(ctx: Context, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while (left := deadline - time.monotonic()) > 0:
-        ctx.check_cancelled()
-        time.sleep(min(left, 0.2))

@@ -168,12 +168,22 @@ def image(facts: Facts) -> Cause | None:
     return None
 
 
+def _patience(code: str, image: str) -> float:
+    """A right to pull works minutes after it was given: on Azure up to ten
+    (https://learn.microsoft.com/azure/role-based-access-control/troubleshooting), elsewhere one or two
+    (https://github.com/kubernetes/kubernetes/issues/92326)."""
+    if code != "image-unauthorized":
+        return Cause.patience
+    server = image.partition("/")[0]
+    return 600.0 if server.endswith((".azurecr.io", ".azurecr.cn", ".azurecr.us")) else 120.0
+
+
 def _pull_cause(container: Container, messages: list[str]) -> Cause:
     for message in messages:
         for pattern, code, summary, advice in _IMAGE_PROBLEMS:
             if re.search(pattern, message.replace(container.image, "")):
                 shown = f"{summary.format(image=container.image)}: {message[-300:]}"
-                return Cause(code, shown, advice)
+                return Cause(code, shown, advice, patience=_patience(code, container.image))
     return Cause("image-pull", f"the image {container.image} cannot be pulled", "see the events")
 
 

@@ -16,12 +16,14 @@ _SHOWN = 300
 
 @dataclass(frozen=True)
 class Cause:
-    """Why, and what to do about it. ``final``: waiting does not help."""
+    """Why, and what to do about it. ``final``: waiting does not help, once ``patience`` seconds have passed."""
 
     code: str
     summary: str
     advice: str
     final: bool = True
+    patience: float = 20.0
+    """What cannot get better by waiting is given this long, for a registry or a quota to recover."""
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,17 @@ from mldeploy.provider.kubernetes.client import cluster, server_of
 from mldeploy.provider.kubernetes.versions import Service
 
 
-class PlaceFields(Declaration):
-    """Where a service is."""
+class ClusterFields(Declaration):
+    """Which cluster."""
 
     kubeconfig: In[str] = field(
         "The cluster: a kubeconfig's YAML text with one context.", secret=True, replaces=False
     )
+
+
+class PlaceFields(ClusterFields):
+    """Where a service is."""
+
     namespace: In[str] = field("The service's namespace.")
     service: In[str] = field("The service's name in the cluster.")
 
@@ -36,7 +41,7 @@ class KeyedPlaceFields(PlaceFields):
     )
 
 
-def without_credentials(found: Diff, change: Change[PlaceFields]) -> Diff:
+def without_credentials(found: Diff, change: Change[ClusterFields]) -> Diff:
     """``found`` without what says nothing about the resource: a renewed token, a rotated key.
 
     Another API server is another cluster: that replaces.

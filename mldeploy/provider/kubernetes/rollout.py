@@ -64,6 +64,12 @@ class RolloutFields(KeyedPlaceFields, token="mldeploy:kubernetes:Rollout"):
         "Without a Gateway.", default="ClusterIP", replaces=False
     )
     service_annotations: Texts = field("Annotations of the stable Service.", default=_NOTHING, replaces=False)
+    address_seconds: Or[int] = field(
+        "How long to wait for the address of gateway or load balancer (default: not at all).",
+        default=0,
+        minimum=0,
+        replaces=False,
+    )
     timeout_seconds: Or[int] = field("Of a request at the route.", default=61, minimum=1, replaces=False)
     strategy: In[Literal["blue_green", "canary"]] = field("How traffic moves.", replaces=False)
     steps: Or[Sequence[Annotated[int, Between(1, 100)]]] = field(
@@ -143,13 +149,16 @@ class Rollout(Resource[RolloutFields]):
         return inputs.ident, _roll(ctx, inputs)
 
     def read(self, ctx: Context, ident: str, state: RolloutFields, inputs: RolloutFields) -> Live | None:
-        """The live weights, and which kept versions are still there."""
-        weights = inputs.route.weights()
+        """The live weights, which kept versions are still there, and the address, which may have come meanwhile."""
+        route = inputs.route
+        weights = route.weights()
         if not weights:
             return None
         there = versions(inputs.place)
         kept = [name for name in state.kept if name in there]
-        return Live({"weights": weights, "serving": most(weights), "kept": kept})
+        base, outside = route.base_uri()
+        found = {"weights": weights, "serving": most(weights), "kept": kept}
+        return Live({**found, **(_uris(route, base) if outside else {})})
 
     def update(self, ctx: Context, change: Change[RolloutFields]) -> dict[str, Any]:
         """Move the traffic."""
@@ -197,19 +206,13 @@ def _roll(ctx: Context, inputs: RolloutFields, former: Route | None = None) -> d
     kept = prune(service, {target, inputs.version}, inputs.keep_previous)
     if kept:
         ctx.info(f"kept to go back to, by `rollout: {{promote: <version>}}`: {', '.join(kept)}")
-    base, outside = route.base_uri()
-    if not outside and route.gateway is not None:
-        ctx.info(
-            "the gateway has no address yet: scoring_uri is the one inside the cluster until the next refresh"
-        )
+    base = route.wait_for_address(ctx, inputs.address_seconds)
+    return {"serving": target, "weights": {target: 100}, "kept": kept, **_uris(route, base)}
+
+
+def _uris(route: Route, base: str) -> dict[str, str]:
     uri = base + route.path
-    return {
-        "serving": target,
-        "weights": {target: 100},
-        "kept": kept,
-        "scoring_uri": f"{uri}/score",
-        "swagger_uri": f"{uri}/swagger.json",
-    }
+    return {"scoring_uri": f"{uri}/score", "swagger_uri": f"{uri}/swagger.json"}
 
 
 def _proven(there: Mapping[str, Version]) -> str | None:

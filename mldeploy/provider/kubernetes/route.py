@@ -7,13 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mldeploy.provider.framework import waiting
 from mldeploy.provider.framework.declare import Declaration, In, Opt, field
+from mldeploy.provider.framework.resource import Context
 from mldeploy.provider.kubernetes.client import ClusterError
 from mldeploy.provider.kubernetes.tree import items, number, text
 from mldeploy.provider.kubernetes.versions import SERVICE_LABEL, VERSION_LABEL, Service
 
 _LABELS = {"app.kubernetes.io/managed-by": "mldeploy"}
-_PORT = 80
+_PORT, _TLS_PORT = 80, 443
+_ADDRESS_PAUSE = 5.0
 
 
 class GatewayReference(Declaration):
@@ -94,7 +97,10 @@ class Route:
         return {"metadata": self._metadata({}), "spec": spec}
 
     def _stable_service(self, version: str) -> dict[str, Any]:
-        port = {"name": "http", "port": _PORT, "targetPort": "scoring", "protocol": "TCP"}
+        # Without a gateway the pods speak TLS themselves, and clients come by https.
+        secure = self.tls and self.gateway is None
+        name, number = ("https", _TLS_PORT) if secure else ("http", _PORT)
+        port = {"name": name, "port": number, "targetPort": "scoring", "protocol": "TCP"}
         return {
             "metadata": self._metadata(self.service_annotations),
             "spec": {
@@ -126,12 +132,35 @@ class Route:
 
         The address of a Gateway or load balancer may come later than its object: then it is the one inside the cluster.
         """
-        inside = f"http://{self.service.name}.{self.service.namespace}.svc.cluster.local"
         scheme = "https" if self.tls else "http"
+        own = scheme if self.gateway is None else "http"
+        inside = f"{own}://{self.service.name}.{self.service.namespace}.svc.cluster.local"
         if self.hostnames:
             return f"{scheme}://{self.hostnames[0]}", True
         address = self._gateway_address() if self.gateway is not None else self._balancer_address()
         return (f"{scheme}://{address}", True) if address else (inside, False)
+
+    def wait_for_address(self, ctx: Context, seconds: float) -> str:
+        """:meth:`base_uri` once it is outside the cluster, or as it is when the time is up, which is said.
+
+        A cloud gives the address of a gateway or a load balancer minutes after it made the object.
+        """
+        what = "gateway" if self.gateway is not None else "load balancer"
+        expected, started = what == "gateway" or self.service_type == "LoadBalancer", waiting.now()
+        while True:
+            base, outside = self.base_uri()
+            passed = waiting.now() - started
+            if outside or not expected:
+                return base
+            if passed >= seconds:
+                break
+            limit = waiting.span(seconds)
+            ctx.status(f"waiting for the address of the {what} ({waiting.span(passed)} of at most {limit})")
+            waiting.pause(ctx, min(_ADDRESS_PAUSE, seconds - passed))
+        text = f"service {self.service.name}: the {what} has no address yet"
+        say = ctx.warn if seconds else ctx.info
+        say(f"{text}: scoring_uri is the one inside the cluster until the next refresh")
+        return base
 
     def _gateway_address(self) -> str | None:
         assert self.gateway is not None

@@ -20,8 +20,6 @@ MODELS_ANNOTATION = "mldeploy.dev/models"
 VERSIONED_KINDS = ("HorizontalPodAutoscaler", "PodDisruptionBudget", "Service", "Deployment")
 _POLL_SECONDS = 1.0
 _DEFAULT_PATIENCE = 600.0
-# What cannot get better by waiting is given this long, for a registry or a quota to recover.
-_HOPELESS_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
@@ -204,7 +202,7 @@ class _Waiting:
             self._hopeless_since = None
             return
         self._hopeless_since = self._hopeless_since or now
-        if (now - self._hopeless_since).total_seconds() >= _HOPELESS_SECONDS:
+        if (now - self._hopeless_since).total_seconds() >= cause.patience:
             raise ProvisionError(self.failure("it will not get ready by waiting"))
 
     @property

@@ -1,29 +1,20 @@
-"""The fake service: checks a request as Azure would, keeps the result, and injects faults."""
+"""The fake service: checks a request as Azure would, keeps the result, takes its time, and injects faults."""
 
 from __future__ import annotations
 
 import json
 import os
-import re
-import time
 from pathlib import Path
 from typing import Any
 
 from mldeploy.values.property_value import UNKNOWN, Secret, contains_unknowns, reveal
-from tests.azure.standin import outputs, rules
+from tests.azure.standin import outputs, rules, semantics
+from tests.azure.standin.semantics import ServiceError
 from tests.azure.standin.store import Store, is_mask, masked
 from tests.azure.standin.tokens import Token, pick
+from tests.azure.standin.world import BusyError, World
 
 SUBSCRIPTION = "11111111-1111-4111-8111-111111111111"
-_LINK = re.compile(
-    r"^/subscriptions/[^/]+/resourceGroups/[^/]+(/providers/[^/]+(/[^/]+/[^/]+)+)?$", re.IGNORECASE
-)
-_GLOBAL = {
-    "Microsoft.Storage/storageAccounts": "StorageAccountAlreadyTaken",
-    "Microsoft.ContainerRegistry/registries": "AlreadyInUse",
-    "Microsoft.KeyVault/vaults": "VaultAlreadyExists",
-    "Microsoft.Devices/IotHubs": "IotHubNameNotAvailable",
-}
 # Made anew, it is another principal.
 _IDENTITIES = "Microsoft.ManagedIdentity/userAssignedIdentities"
 # Deleting these only hides them: the name stays taken until they are purged.
@@ -32,20 +23,20 @@ _SOFT_DELETED = ("Microsoft.KeyVault/vaults", "Microsoft.MachineLearningServices
 # azure-native's HTTP pipeline asks three times more after 408, 429, 500, 502, 503, 504 and broken connections
 # (pulumi-azure-native, provider/pkg/azure/client_azcore.go; azcore's RetryOptions.MaxRetries): only the log shows it.
 _RETRIES = 3
+# Between them, in seconds (the same file: RetryDelay and MaxRetryDelay).
+_PAUSES = (20, 60, 120)
 _RETRIES_AFTER = {"reset": 1, "lost": _RETRIES}
 _REFUSALS = {
     "429": ("TooManyRequests", "The request is being throttled. Retry-After: 17"),
     "500": ("InternalServerError", "Encountered internal server error."),
 }
-_LEFT_IN = {"lro": "Failed", "timeout": "Creating"}
-
-
-class ServiceError(Exception):
-    """The service said no: ``Code="..." Message="..."`` as azure-native shows it."""
-
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(f'Status={status} Code="{code}" Message="{message}"')
-        self.status = status
+_LEFT_IN = {"lro": "Failed", "timeout": "Updating"}
+# Which effect of a new resource comes later than its answer.
+_SEEN_LATER = {
+    "Microsoft.Storage/storageAccounts/blobServices/containers": "container",
+    "Microsoft.MachineLearningServices/workspaces/datastores": "datastore",
+    _IDENTITIES: "identity",
+}
 
 
 class PartialError(Exception):
@@ -53,38 +44,82 @@ class PartialError(Exception):
 
 
 class Service:
-    """Azure Resource Manager over a :class:`Store`."""
+    """Azure Resource Manager over a :class:`World`."""
 
-    def __init__(self, folder: Path) -> None:
-        self.store = Store(folder)
+    def __init__(self, folder: Path, world: World | None = None) -> None:
+        self.world = world or World(folder)
+        self.store: Store = self.world.store
         self.subscription = os.environ.get("ARM_SUBSCRIPTION_ID", SUBSCRIPTION)
         self._delay = float(os.environ.get("STANDIN_DELAY", "0"))
 
     # --- requests -----------------------------------------------------------------------------------------
 
     def put(self, token: Token, ident: str, inputs: dict[str, Any], *, create: bool) -> dict[str, Any]:
-        """Create or update; returns azure-native's outputs.
+        """Create or update, as the plugin does it; returns azure-native's outputs.
 
         Raises:
             ServiceError: refused, nothing changed.
             PartialError: it exists now, but not as asked for.
         """
         body = token.body(inputs)
-        time.sleep(self._delay)
+        self.world.sleep(self._delay)
+        self._get_over_busy("PUT", token, ident, body)
+        return self.write(token, ident, inputs, body, create=create, who=self.world.deployer)
+
+    def write(
+        self,
+        token: Token,
+        ident: str,
+        inputs: dict[str, Any],
+        body: dict[str, Any],
+        *,
+        create: bool,
+        who: str,
+    ) -> dict[str, Any]:
+        """One PUT, whoever sends it.
+
+        Raises:
+            ServiceError: refused, nothing changed.
+            PartialError: it exists now, but not as asked for.
+        """
+        resource, code, message = semantics.lock_of(token, ident)
+        try:
+            with self.world.alone(resource, f"{ident.rsplit('/', 1)[-1]} - Updating"):
+                return self._write(token, ident, inputs, body, create=create, who=who)
+        except BusyError as error:
+            self._record("PUT", token, ident, body, 409)
+            raise ServiceError(409, code, message.format(error)) from None
+
+    def _write(
+        self,
+        token: Token,
+        ident: str,
+        inputs: dict[str, Any],
+        body: dict[str, Any],
+        *,
+        create: bool,
+        who: str,
+    ) -> dict[str, Any]:
+        seconds = self.world.nature.operation(token.arm, ident)
         with self.store.locked():
             kind = self._fault("PUT", token, ident, body)
             try:
-                self._refuse(token, ident, body, create=create)
+                self._refuse(token, ident, body, create=create, who=who)
             except ServiceError as error:
                 self._record("PUT", token, ident, body, error.status)
                 raise
             made = self._document(token, ident, inputs, body)
-            made["state"] = _LEFT_IN.get(kind, "Succeeded")
-            if kind != "lro-gone":
-                self.store.put(ident, made)
             self._record("PUT", token, ident, body, 201 if create else 200)
             for _ in range(_RETRIES_AFTER.get(kind, 0)):
                 self._record("PUT", token, ident, body, 200)
+            if kind != "lro-gone":
+                self.store.put(ident, {**made, "state": "Creating" if create else "Updating"})
+        self.world.sleep(seconds)
+        with self.store.locked():
+            if kind != "lro-gone":
+                made["state"] = _LEFT_IN.get(kind, "Succeeded")
+                self._settle(token, ident, made)
+                self.store.put(ident, made)
         if kind == "lost":
             raise ServiceError(0, "ConnectionReset", "read: connection reset by peer")
         if kind == "lro-gone":
@@ -93,20 +128,61 @@ class Service:
             raise PartialError(f"{ident}: the long-running operation failed: InternalServerError")
         if kind == "timeout":
             raise PartialError(f"{ident}: context deadline exceeded while waiting for the operation")
-        return made["outputs"]
+        return self.shown(made)
 
-    def delete(self, token: Token, ident: str) -> None:
+    def _settle(self, token: Token, ident: str, made: dict[str, Any]) -> None:
+        """From when on others see it, and a role works."""
+        before, now, nature = self.store.get(ident) or {}, self.world.now(), self.world.nature
+        for name in ("seen_at", "works_at", "issuer_at"):
+            if name in before:
+                made[name] = before[name]
+        if token.arm in _SEEN_LATER:
+            made.setdefault("seen_at", now + nature.delay(_SEEN_LATER[token.arm], ident))
+        elif token.arm.endswith("/roleAssignments"):
+            on_cluster = "/managedclusters/" in ident.lower()
+            made.setdefault(
+                "works_at", now + nature.delay("role on a cluster" if on_cluster else "role", ident)
+            )
+            made.setdefault("seen_at", now + nature.delay("list", ident))
+        elif token.arm == "Microsoft.ContainerService/managedClusters":
+            made.setdefault("issuer_at", now + nature.delay("issuer", ident))
+        elif token.arm == "Microsoft.ContainerInstance/containerGroups":
+            made["starts_at"] = now + nature.delay("container starts", ident)
+
+    def shown(self, document: dict[str, Any]) -> dict[str, Any]:
+        """The outputs as of now."""
+        found = document["outputs"]
+        if document.get("issuer_at", 0.0) > self.world.now():
+            found = {key: value for key, value in found.items() if key != "oidcIssuerProfile"}
+            found["oidcIssuerProfile"] = {"enabled": True}
+        return found
+
+    def delete(self, token: Token, ident: str, who: str | None = None) -> None:
         """Delete; one that is gone is no error, as ARM's 204.
 
         Raises:
             ServiceError: refused.
         """
-        time.sleep(self._delay)
+        self.world.sleep(self._delay)
+        self._get_over_busy("DELETE", token, ident, {})
+        if not self.world.may_manage(who or self.world.deployer, token.arm, ident, "DELETE"):
+            raise semantics.forbidden(who or self.world.deployer, f"{token.arm}/delete", ident)
+        resource, code, message = semantics.lock_of(token, ident)
+        try:
+            with self.world.alone(resource, f"{ident.rsplit('/', 1)[-1]} - Deleting"):
+                self._delete(token, ident)
+        except BusyError as error:
+            self._record("DELETE", token, ident, {}, 409)
+            raise ServiceError(409, code, message.format(error)) from None
+
+    def _delete(self, token: Token, ident: str) -> None:
         with self.store.locked():
             kind = self._fault("DELETE", token, ident, {})
             if kind in ("lro", "lro-gone"):
                 self._record("DELETE", token, ident, {}, 202)
                 raise ServiceError(200, "InternalServerError", "the long-running operation failed")
+        self.world.sleep(self.world.nature.operation(token.arm, ident))
+        with self.store.locked():
             document = self.store.get(ident)
             if not token.no_delete:
                 self._hide(ident)
@@ -116,6 +192,15 @@ class Service:
                 self._record("DELETE", token, ident, {}, 204)
         if kind in ("timeout", "lost"):
             raise ServiceError(0, "Timeout", "context deadline exceeded while waiting for the deletion")
+
+    def _get_over_busy(self, method: str, token: Token, ident: str, body: dict[str, Any]) -> None:
+        """azure-native's client comes again after 429, and after a 409 that says AnotherOperationInProgress."""
+        for pause in _PAUSES:
+            answer = self.world.nature.busy(ident)
+            if not answer:
+                return
+            self._record(method, token, ident, body, int(answer))
+            self.world.sleep(pause)
 
     def _document(
         self, token: Token, ident: str, inputs: dict[str, Any], body: dict[str, Any]
@@ -138,21 +223,16 @@ class Service:
 
     # --- what the service refuses ---------------------------------------------------------------------------
 
-    def _refuse(self, token: Token, ident: str, body: dict[str, Any], *, create: bool) -> None:
+    def _refuse(self, token: Token, ident: str, body: dict[str, Any], *, create: bool, who: str) -> None:
         faults = faults_of(token, ident.rsplit("/", 1)[-1], body, ident)
         if faults:
             raise ServiceError(
                 400, "InvalidRequestContent", "; ".join(f"{path} {reason}" for path, reason in faults)
             )
         before = self.store.get(ident)
-        if create and before is None:
-            self._refuse_taken(token, ident, body)
-        if not create and before is None:
-            raise ServiceError(404, "ResourceNotFound", f"{ident} was not found")
-        self._refuse_orphan(token, ident)
-        for link in sorted(_links(reveal(body))):
-            if self.store.get(link) is None:
-                raise ServiceError(400, "LinkedResourceNotFound", f"{link} does not exist")
+        if create and before is None and token.arm in _SOFT_DELETED and ident.lower() in self._hidden():
+            raise ServiceError(409, "ConflictError", f"{ident} exists in deleted state: recover or purge it")
+        semantics.refuse(self.world, token, ident, body, create=create, who=who)
         if before is not None:
             new = masked(body)
             for path in (*token.create_only, *token.frozen):
@@ -161,63 +241,6 @@ class Service:
                     raise ServiceError(
                         409, "PropertyChangeNotAllowed", f"{path} of {ident} cannot be changed"
                     )
-        self._refuse_semantics(token, ident, reveal(body))
-
-    def _refuse_taken(self, token: Token, ident: str, body: dict[str, Any]) -> None:
-        name = ident.rsplit("/", 1)[-1].lower()
-        if token.arm in _GLOBAL:
-            for other in self.store.all():
-                if other["type"] == token.arm and other["id"].rsplit("/", 1)[-1].lower() == name:
-                    raise ServiceError(409, _GLOBAL[token.arm], f"the name {name} is taken")
-        if token.arm in _SOFT_DELETED and ident.lower() in self._hidden():
-            message = f"{ident} exists in deleted state: recover or purge it"
-            raise ServiceError(409, "ConflictError", message)
-        if token.arm == "Microsoft.Authorization/roleAssignments":
-            for other in self.store.all():
-                same = (
-                    other["type"] == token.arm
-                    and other["id"].rsplit("/", 1)[0].lower() == ident.rsplit("/", 1)[0].lower()
-                )
-                keys = ("properties.principalId", "properties.roleDefinitionId")
-                if same and all(pick(other["body"], key) == pick(reveal(body), key) for key in keys):
-                    raise ServiceError(409, "RoleAssignmentExists", "The role assignment already exists.")
-
-    def _refuse_orphan(self, token: Token, ident: str) -> None:
-        parts = ident.strip("/").split("/")
-        parent = "/" + "/".join(parts[:-2]) if len(parts) > 8 else "/" + "/".join(parts[:4])
-        if token.scoped:
-            parent = ident.rsplit("/providers/", maxsplit=1)[0]
-        if token.arm == "Microsoft.Resources/resourceGroups" or parent.endswith("/blobServices/default"):
-            parent = parent.removesuffix("/blobServices/default")
-        if (
-            len(parent.strip("/").split("/")) > 3
-            and parent.lower() != ident.lower()
-            and self.store.get(parent) is None
-        ):
-            code = (
-                "ResourceGroupNotFound"
-                if len(parent.strip("/").split("/")) == 4
-                else "ParentResourceNotFound"
-            )
-            raise ServiceError(404, code, f"{parent} was not found")
-
-    def _refuse_semantics(self, token: Token, ident: str, body: dict[str, Any]) -> None:
-        default = pick(body, "properties.defaults.deploymentName")
-        named = default[0] if token.arm.endswith("/batchEndpoints") and default else None
-        if named and self.store.get(f"{ident}/deployments/{named}") is None:
-            raise ServiceError(400, "DeploymentNotFound", f"the endpoint has no deployment {default[0]!r}")
-        if token.arm == "Microsoft.ContainerInstance/containerGroups":
-            label = pick(body, "properties.ipAddress.dnsNameLabel")
-            for other in self.store.all() if label else []:
-                another = other["type"] == token.arm and other["id"].lower() != ident.lower()
-                if another and pick(other["body"], "properties.ipAddress.dnsNameLabel") == label:
-                    raise ServiceError(400, "DnsNameLabelNotAvailable", f"{label[0]} is taken")
-        if token.arm == "Microsoft.MachineLearningServices/workspaces/models/versions":
-            asset = pick(body, "properties.modelUri")
-            for store in re.findall(r"/datastores/([^/]+)/paths/", str(asset)):
-                workspace = ident.split("/models/", maxsplit=1)[0]
-                if self.store.get(f"{workspace}/datastores/{store}") is None:
-                    raise ServiceError(400, "UserError", f"the workspace has no datastore {store!r}")
 
     # --- soft delete ------------------------------------------------------------------------------------------
 
@@ -293,15 +316,6 @@ def path_faults(token: Token, inputs: dict[str, Any]) -> list[tuple[str, str]]:
                 if path == "name"
             ]
     return found
-
-
-def _links(value: Any) -> set[str]:
-    if isinstance(value, dict):
-        return set().union(*(_links(key) | _links(item) for key, item in value.items()))
-    if isinstance(value, list):
-        return set().union(*(_links(item) for item in value))
-    is_link = isinstance(value, str) and _LINK.match(value) and "/roleDefinitions/" not in value
-    return {value} if is_link else set()
 
 
 def echoed(value: Any) -> Any:

@@ -19,7 +19,7 @@ def call(service: Service, token: str, args: dict[str, Any]) -> dict[str, Any]:
     module, function = token.removeprefix("azure-native:").split(":")
     if (module, function) == ("authorization", "getClientConfig"):
         return {
-            "clientId": outputs.guid("client"), "objectId": outputs.guid("deployer"),
+            "clientId": outputs.guid("client"), "objectId": service.world.deployer,
             "subscriptionId": service.subscription, "tenantId": outputs.TENANT,
         }  # fmt: skip
     if (module, function) == ("containerservice", "listManagedClusterUserCredentials"):
@@ -33,7 +33,7 @@ def call(service: Service, token: str, args: dict[str, Any]) -> dict[str, Any]:
         return {"keyName": args["keyName"], "primaryKey": "cHJpbWFyeQ==", "rights": hub["id"]}
     if function.startswith("get"):
         document = _existing(service, f"{module}:{_resource(module, function)}", args)
-        return {"id": document["id"], **document["outputs"]}
+        return {"id": document["id"], **service.shown(document)}
     raise KeyError(f"the stand-in knows no invoke {token}")
 
 

@@ -24,6 +24,7 @@ from tests.azure.standin.arm import (
     restored,
 )
 from tests.azure.standin.tokens import Token, of, pick
+from tests.azure.standin.world import World
 from tests.standin import Plugin, diff_response, top_level
 
 
@@ -54,8 +55,8 @@ class StandIn(Plugin):
 
     name, version = "azure-native", "3.29.0"
 
-    def __init__(self, folder: Path) -> None:
-        self.service = Service(folder)
+    def __init__(self, folder: Path, world: World | None = None) -> None:
+        self.service = Service(folder, world)
 
     # --- configuration ----------------------------------------------------------------------------------------
 
@@ -134,7 +135,7 @@ class StandIn(Plugin):
         inputs = restored(document["inputs"], decode(request.inputs))
         return (
             provider_pb2.ReadResponse(
-                id=request.id, properties=_encoded(document["outputs"]), inputs=encode(inputs)
+                id=request.id, properties=_encoded(self.service.shown(document)), inputs=encode(inputs)
             )
             if token
             else None

@@ -63,6 +63,10 @@ class Store:
         found = [json.loads(path.read_text("utf-8")) for path in self._arm.glob("*.json")]
         return sorted(found, key=lambda document: document["id"].lower())
 
+    def of(self, arm: str) -> list[dict[str, Any]]:
+        """Every document of an ARM type."""
+        return [document for document in self.all() if document["type"] == arm]
+
     def ids(self) -> list[str]:
         """Every id."""
         return [document["id"] for document in self.all()]

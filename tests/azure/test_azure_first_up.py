@@ -1,0 +1,155 @@
+"""What goes wrong in a first `up` on Azure, and what the user reads then."""
+
+import pytest
+import yaml
+
+from tests.azure.standin import rights
+from tests.azure.standin.nature import Nature
+from tests.azure.test_azure_lifecycle import changed, remove_service
+
+SUBSCRIPTION = "/subscriptions/11111111-1111-4111-8111-111111111111"
+
+
+def natured(**scale):
+    """An Azure on which these delays are so many times their longest."""
+    return pytest.mark.parametrize("nature", [Nature(scale=scale)])
+
+
+@natured(role=1.0, container=1.0)
+def test_a_right_that_comes_late_is_waited_for(deploy, nature):
+    stack = deploy()
+    assert stack.run("up").ok
+    assert stack.cloud.world.now() >= 600
+
+
+@natured(role=10.0)
+def test_a_right_that_never_comes_is_named(deploy, nature):
+    result = deploy().run("up")
+    assert not result.ok
+    assert "Storage Blob Data Contributor" in result.error
+    assert "20:00" in result.error
+
+
+def test_without_the_right_to_grant_the_commands_are_said(deploy):
+    stack = deploy()
+    world = stack.cloud.world
+    world.people[world.deployer] = {"/subscriptions": rights.CONTRIBUTOR}
+    result = stack.run("up")
+    assert not result.ok
+    line = next(line for line in result.error.splitlines() if "az role assignment create" in line)
+    assert f"--assignee-object-id {world.deployer} --assignee-principal-type ServicePrincipal" in line
+    assert '--role "Storage Blob Data Contributor"' in line
+    assert f'--scope "{SUBSCRIPTION}/resourceGroups/rg-mldeploy-dev/' in line
+    # Somebody who may does it; the `up` goes on, and never takes back what it did not give.
+    world.people[world.deployer] |= {"/subscriptions/": rights.RBAC_ADMIN}
+    assert stack.run("up").ok
+
+
+def test_a_failed_build_shows_its_log_and_is_built_again(deploy):
+    stack = deploy()
+    stack.cloud.world.build_fails["mldeploy/diabetes"] = "ERROR: No matching distribution found for sklern"
+    failed = stack.run("up")
+    assert not failed.ok
+    assert "No matching distribution found for sklern" in failed.error
+    assert "az acr task logs" in failed.error
+    assert stack.run("up").ok, "a failed build is never run again"
+
+
+def test_a_free_subscription_is_told_the_way_out(deploy):
+    stack = deploy()
+    stack.cloud.world.free = True
+    result = stack.run("up")
+    assert not result.ok
+    assert "TasksOperationsNotAllowed" in result.error
+    assert "builder: docker" in result.error
+
+
+def test_a_container_that_crashes_fails_the_up_with_its_own_words(deploy):
+    stack = deploy()
+    stack.cloud.world.crashing["diabetes"] = "Traceback\nRuntimeError: the model is for another version\n"
+    result = stack.run("up")
+    assert not result.ok
+    assert "the model is for another version" in result.error
+    assert "BackOff" in result.error
+    del stack.cloud.world.crashing["diabetes"]
+    assert stack.run("up").ok
+
+
+def _batch(stack, *names):
+    """The named services on a batch target of their own."""
+    path = stack.root / "manifest.yaml"
+    shared = yaml.safe_load(path.read_text())
+    for name in names:
+        for key in ("auth_enabled", "golden"):
+            shared["services"][name].pop(key, None)
+    path.write_text(yaml.safe_dump(shared))
+    settings = {"target": "nightly", "cpu_cores": None, "memory_gb": None, "auth_enabled": None}
+    stack.manifest(
+        targets={"nightly": {"type": "batch", "location": "westeurope"}},
+        services=dict.fromkeys(names, settings),
+    )
+
+
+def test_two_batch_services_share_no_right(deploy):
+    stack = deploy()
+    _batch(stack, "diabetes", "digits")
+    stack.manifest(targets={"devtest": None})
+    first = stack.run("up")
+    assert first.ok, first.error
+    (endpoint,) = [i for i in stack.store.ids() if "/batchEndpoints/" in i and "diabetes" in i.split("/")[-1]]
+    default = stack.store.get(endpoint)["body"]["properties"]["defaults"]
+
+    stack.manifest(services={"diabetes": {"tags": {"team": "health"}}})
+    assert changed(stack.run("up"))["diabetes-default"] == {"update"}
+    assert stack.store.get(endpoint)["body"]["properties"]["defaults"] == default, "a tag cleared the default"
+
+    remove_service(stack, "digits")
+    assert stack.run("up").ok
+    (identity,) = [
+        i for i in stack.store.ids() if "/userAssignedIdentities/" in i and i.endswith("-diabetes")
+    ]
+    who = stack.store.get(identity)["outputs"]["principalId"]
+    (account,) = [i for i in stack.store.ids() if i.split("/")[-2] == "storageAccounts"]
+    for action in ("blob.write", "queue", "table"):
+        assert stack.cloud.world.may(who, action, account), f"{action}: Parallel Run Step needs it"
+
+
+def test_an_endpoints_name_is_not_every_customers(deploy):
+    stack = deploy()
+    _batch(stack, "diabetes", "digits")
+    assert stack.run("preview").ok
+    from components import naming
+
+    # What the sample's name would be without the subscription in it.
+    kind = "Microsoft.MachineLearningServices/workspaces/batchEndpoints"
+    taken = naming.dns_label("diabetes", "dev", naming.short_hash("mldeploy"), limit=32)
+    stack.cloud.world.others.add((kind, taken))
+    stack.manifest(targets={"devtest": None})
+    assert stack.run("up").ok
+
+
+def test_two_stacks_share_a_workspace_and_an_account(deploy, tmp_path):
+    from tests.azure.deployment import Deployment
+
+    base = deploy()
+    assert base.run("up").ok
+    ids = base.store.ids()
+    (workspace,) = [i for i in ids if i.split("/")[-2] == "workspaces" and "MachineLearning" in i]
+    (account,) = [i for i in ids if i.split("/")[-2] == "storageAccounts"]
+    shared = {"workspace": {"existing": workspace}, "storage": {"existing": account}}
+    others = []
+    for name in ("one", "two"):
+        other = Deployment(tmp_path / name, base.cloud, "dev", base.cloud.environment())
+        text = (other.root / "Pulumi.yaml").read_text()
+        (other.root / "Pulumi.yaml").write_text(text.replace("name: mldeploy\n", f"name: {name}\n", 1))
+        other.manifest(azure=shared)
+        result = other.run("up")
+        assert result.ok, result.error
+        others.append(other)
+    one, two = others
+    assert one.run("destroy").ok
+    assert changed(two.run("refresh")) == {}, "what the other stack had, went with the first"
+    assert changed(two.run("up")) in ({}, {"azure-upload": {"update"}})
+    assert two.run("destroy").ok
+    assert changed(base.run("refresh")) == {}
+    assert changed(base.run("up")) == {}
