@@ -52,6 +52,13 @@ class EmbeddedRunner:
             refresh=options.refresh,
             expect_no_changes=options.expect_no_changes,
             policy_packs=list(options.policy_packs),
+            policy_pack_configs=list(options.policy_pack_configs),
+            target_dependents=options.target_dependents,
+            excludes=list(options.excludes),
+            exclude_dependents=options.exclude_dependents,
+            exclude_protected=options.exclude_protected,
+            replace=list(options.replace),
+            continue_on_error=options.continue_on_error,
         )
         if options.parallel:
             settings.parallel = options.parallel

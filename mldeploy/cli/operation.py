@@ -39,6 +39,13 @@ class RunOptions:
     json: bool = False
     events: Callable[[dict[str, Any]], None] | None = None
     """Takes the engine's events, in place of the terminal."""
+    target_dependents: bool = False
+    excludes: tuple[str, ...] = ()
+    exclude_dependents: bool = False
+    exclude_protected: bool = False
+    replace: tuple[str, ...] = ()
+    continue_on_error: bool = False
+    policy_pack_configs: tuple[Path, ...] = ()
     ask: bool = False
     """Show the plan and ask the person at the terminal before anything changes."""
 

@@ -92,10 +92,19 @@ class PulumiRunner:
             yield "--expect-no-changes"
         if options.parallel:
             yield from ("--parallel", str(options.parallel))
-        for target in options.targets:
-            yield from ("--target", target)
-        for pack in options.policy_packs:
-            yield from ("--policy-pack", str(pack))
+        for flag in ("target-dependents", "exclude-dependents", "exclude-protected", "continue-on-error"):
+            if getattr(options, flag.replace("-", "_")):
+                yield f"--{flag}"
+        repeated: tuple[tuple[str, tuple[str | Path, ...]], ...] = (
+            ("--target", options.targets),
+            ("--exclude", options.excludes),
+            ("--replace", options.replace),
+            ("--policy-pack", options.policy_packs),
+            ("--policy-pack-config", options.policy_pack_configs),
+        )
+        for flag, values in repeated:
+            for value in values:
+                yield from (flag, str(value))
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from mldeploy.cli import guards
 from scripts.pages.commands import commands
 from tests.lifecycle.conftest import processes_of
 
+URN = "urn:pulumi:loacl::p::t:m:R::n"
 # Every command that takes --stack, with what else it needs.
 ARGUMENTS = {
     "up": ["--yes"],
@@ -30,6 +31,12 @@ ARGUMENTS = {
     "stack export": [],
     "stack import": ["--file", "golden/echo.json"],
     "cancel": [],
+    "state delete": [URN],
+    "state rename": [URN, "other"],
+    "state protect": [URN],
+    "state unprotect": [URN],
+    "state taint": [URN],
+    "state untaint": [URN],
 }
 OTHERWISE = {"stack rm": ["loacl", "--yes"], "promote": ["--from", "local", "--to", "loacl", "--yes"]}
 

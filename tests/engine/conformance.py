@@ -4,6 +4,7 @@ A program file is a list of steps. A step begins with a line `#: <command> -> <e
 it is the whole program from then on (no code: the program stays as it is).
 
 Commands: `preview|up|refresh|destroy [flags]` (the CLI's flags; `{a}` is the URN of the tp Res named a),
+`state delete {a}` and so on edit the record,
 `drop ID` and `edit ID key=json` change an object behind the engine's back, `config KEY VALUE [secret]`,
 `write PATH TEXT` puts a file into the project, `append PATH TEXT` adds lines to one.
 Expectations: `create=2` and so on, the whole change summary; `fail`; `"text"` that a message contains.
@@ -21,7 +22,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mldeploy.engine import Engine, Options
+from mldeploy.engine import Engine, EngineError, Options
+from mldeploy.engine.state import edit
 from mldeploy.engine.state.stack import Secrets
 from mldeploy.values.property_value import SECRET_SIG, SIG_KEY
 from tests.engine.testprovider import TestProvider
@@ -243,6 +245,16 @@ def _shown(op: str, urn: str) -> bool:
     return op != "same" or "::pulumi:pulumi:Stack::" in urn
 
 
+EDITS = {
+    "delete": lambda a: edit.delete(a[0], force="--force" in a, target_dependents="--target-dependents" in a),
+    "rename": lambda a: edit.rename(a[0], a[1]),
+    "protect": lambda a: edit.mark(a, "protect", value=True),
+    "unprotect": lambda a: edit.mark(a, "protect", value=False),
+    "taint": lambda a: edit.mark(a, "taint", value=True),
+    "untaint": lambda a: edit.mark(a, "taint", value=False),
+}
+
+
 class EmbeddedRunner:
     """The engine of this package, the provider inside it."""
 
@@ -250,7 +262,18 @@ class EmbeddedRunner:
         self.workspace = workspace
         self._plugin = plugin
 
+    def _edit(self, args: list[str]) -> Outcome:
+        stack = edit.EditedStack(self.workspace.folder, "dev", self.workspace.state_url, PASSPHRASE)
+        ok, message = True, ""
+        try:
+            stack.apply(EDITS[args[0]](args[1:]))
+        except EngineError as error:
+            ok, message = False, str(error)
+        return Outcome(ok, {}, Counter(), message, self.workspace.state(), self.workspace.objects())
+
     def run(self, command: str, args: list[str]) -> Outcome:
+        if command == "state":
+            return self._edit(self.workspace.expand(args))
         events: list[dict] = []
         providers = {} if self._plugin else {"tp": lambda: TestProvider(self.workspace.objects_dir)}
         engine = Engine(
@@ -334,6 +357,10 @@ class CliRunner:
                 made = self._pulumi("stack", "init", "dev")
                 assert made.returncode == 0, made.stderr
             self._made = True
+        if command == "state":
+            done = self._pulumi("state", *self.workspace.expand(args), "--stack", "dev", "--yes")
+            state = self.workspace.state()
+            return Outcome(done.returncode == 0, {}, Counter(), done.stderr, state, self.workspace.objects())
         flags = ["--stack", "dev", "--json", *self.workspace.expand(args)]
         if command == "preview":
             return self._preview(flags)

@@ -5,14 +5,15 @@
 A program is a list of resources as JSON, made by `programs/generated.py`. Programs that cannot fail share a stack
 (`--together`): their resources do not know each other, so one run of each engine compares them all. `--failing`
 makes programs with providers that fail, each in a stack of its own; `--alternate` lets the engines take turns on one
-stack and ends with a preview of the other one that may find no changes. `--record` writes what the CLI did, for
-machines without it.
+stack and ends with a preview of the other one that may find no changes. `--record FILE` writes digests of what the
+CLI did, for machines without it.
 """
 
 from __future__ import annotations
 
 import argparse
 import copy
+import hashlib
 import json
 import random
 import shutil
@@ -209,6 +210,7 @@ class Compared:
 
     words: list[str] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
+    digests: list[str] = field(default_factory=list)
     names: set[str] = field(default_factory=set)
 
 
@@ -235,6 +237,13 @@ def compare(mine: Outcome, other: Outcome) -> Compared:
     return found
 
 
+def digest(outcome: Outcome) -> str:
+    """One line for all that is compared."""
+    steps = sorted([op, urn, count] for (op, urn), count in outcome.steps.items())
+    text = json.dumps([outcome.ok, steps, outcome.state, outcome.objects], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
 def _by_urn(state: list[dict]) -> dict[str, list[dict]]:
     found: dict[str, list[dict]] = {}
     for item in state:
@@ -255,11 +264,15 @@ def run_both(sequence: list[Spec], args: list[str]) -> tuple[int, Compared]:
         ours, theirs = workspace(Path(folder) / "embedded"), workspace(Path(folder) / "cli")
         embedded, cli = EmbeddedRunner(ours), CliRunner(theirs, Path(folder) / "home")
         ended: list[str] = []
+        digests: list[str] = []
         for number, spec in enumerate(sequence):
             ours.set_program(source(spec))
             theirs.set_program(source(spec))
             mine = embedded.run("up", args)
-            found = compare(mine, cli.run("up", args))
+            other = cli.run("up", args)
+            found = compare(mine, other)
+            digests.append(digest(other))
+            found.digests = digests
             ended.append(f"{'ok' if mine.ok else 'failed'} {sum(mine.changes.values())}")
             found.ended = ended
             if ours.form() != theirs.form():
@@ -327,6 +340,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--failing", action="store_true")
     parser.add_argument("--alternate", action="store_true")
+    parser.add_argument("--record", type=Path, help="where digests of the CLI's results are written")
     parser.add_argument("--out", type=Path, help="where differences are written")
     options = parser.parse_args()
     rng = random.Random(options.seed)
@@ -334,6 +348,7 @@ def main() -> int:
     made = sequences(rng, options.programs, options.edits, failing=options.failing)
     size = 1 if options.failing else options.together
     differing = 0
+    recorded: list[list[str]] = []
     for start in range(0, len(made), size):
         group = made[start : start + size]
         if options.alternate:
@@ -349,6 +364,7 @@ def main() -> int:
         for line in found.words[:12]:
             print("  " + line[:600], flush=True)
         differing += bool(found.words)
+        recorded.append(found.digests)
         if found.words and options.out:
             wanted = {
                 f"p{n}"
@@ -358,6 +374,10 @@ def main() -> int:
             kept = [steps for n, steps in enumerate(group, start) if f"p{n}" in wanted] or group
             options.out.mkdir(parents=True, exist_ok=True)
             (options.out / f"{options.seed}-{start}.json").write_text(json.dumps(kept))
+    if options.record:
+        named = ("programs", "edits", "together", "seed")
+        settings = {name: getattr(options, name) for name in named}
+        options.record.write_text(json.dumps({**settings, "digests": recorded}, indent=1) + "\n")
     return int(differing > 0)
 
 

@@ -11,6 +11,7 @@ Its objects are JSON files in the folder $TP_ROOT, so tests can count what exist
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -171,7 +172,9 @@ class TestProvider(provider_pb2_grpc.ResourceProviderServicer):
         return outputs
 
     def _new_id(self, name):
-        with _lock:
+        # A stack may have several processes of this provider.
+        with _lock, (self.root / "counters.lock").open("w") as turn:
+            fcntl.flock(turn, fcntl.LOCK_EX)
             counter = self.root / "counters.txt"
             counts = json.loads(counter.read_text()) if counter.exists() else {}
             counts[name] = counts.get(name, 0) + 1

@@ -41,6 +41,26 @@ ParallelOption = Annotated[
     int, typer.Option("--parallel", "-p", min=0, help="Steps at a time; 0: the engine's own.")
 ]
 TargetOption = Annotated[list[str] | None, typer.Option("--target", "-t", help="Only this resource's URN.")]
+ExcludeOption = Annotated[list[str] | None, typer.Option("--exclude", help="All but this resource's URN.")]
+TargetDependentsOption = Annotated[
+    bool, typer.Option("--target-dependents", help="With --target: and what needs it.")
+]
+ExcludeDependentsOption = Annotated[
+    bool, typer.Option("--exclude-dependents", help="With --exclude: and what needs it.")
+]
+ReplaceOption = Annotated[list[str] | None, typer.Option("--replace", help="Replace this resource's URN.")]
+ContinueOption = Annotated[
+    bool, typer.Option("--continue-on-error", help="Go on with what does not need what failed.")
+]
+ExcludeProtectedOption = Annotated[
+    bool, typer.Option("--exclude-protected", help="Leave protected resources alone, and what they need.")
+]
+PackConfigOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--policy-pack-config", exists=True, dir_okay=False, help="Settings of a policy pack (JSON)."
+    ),
+]
 MarkdownOption = Annotated[
     Path | None,
     typer.Option(
@@ -81,7 +101,13 @@ def up(
     expect_no_changes: ExpectOption = False,
     parallel: ParallelOption = 0,
     target: TargetOption = None,
+    target_dependents: TargetDependentsOption = False,
+    exclude: ExcludeOption = None,
+    exclude_dependents: ExcludeDependentsOption = False,
+    replace_urn: ReplaceOption = None,
+    continue_on_error: ContinueOption = False,
     policy_pack: PackOption = None,
+    policy_pack_config: PackConfigOption = None,
     strict: StrictOption = False,  # noqa: ARG001 (its callback)
     create: CreateOption = False,
     allow_empty: AllowEmptyOption = False,
@@ -95,6 +121,15 @@ def up(
     not_emptied(session, services, allowed=allow_empty, ask=ask)
     options = RunOptions(
         diff, refresh, expect_no_changes, parallel, *_tuples(target, policy_pack), json=as_json
+    )
+    options = replace(
+        options,
+        target_dependents=target_dependents,
+        excludes=tuple(exclude or ()),
+        exclude_dependents=exclude_dependents,
+        replace=tuple(replace_urn or ()),
+        continue_on_error=continue_on_error,
+        policy_pack_configs=tuple(policy_pack_config or ()),
     )
     outcome = runner.run(Operation.UP, replace(options, ask=ask and sys.stdin.isatty()))
     if outcome.ok and not as_json:
@@ -111,8 +146,14 @@ def preview(
     diff: DiffOption = False,
     refresh: RefreshOption = False,
     expect_no_changes: ExpectOption = False,
+    parallel: ParallelOption = 0,
     target: TargetOption = None,
+    target_dependents: TargetDependentsOption = False,
+    exclude: ExcludeOption = None,
+    exclude_dependents: ExcludeDependentsOption = False,
+    replace_urn: ReplaceOption = None,
     policy_pack: PackOption = None,
+    policy_pack_config: PackConfigOption = None,
     strict: StrictOption = False,  # noqa: ARG001 (its callback)
     markdown: MarkdownOption = None,
     create: CreateOption = False,
@@ -120,7 +161,17 @@ def preview(
 ) -> None:
     """Show what `up` would change. Changes nothing."""
     session = open_session(project, stack, create=create)
-    options = RunOptions(diff, refresh, expect_no_changes, 0, *_tuples(target, policy_pack), json=as_json)
+    options = RunOptions(
+        diff, refresh, expect_no_changes, parallel, *_tuples(target, policy_pack), json=as_json
+    )
+    options = replace(
+        options,
+        target_dependents=target_dependents,
+        excludes=tuple(exclude or ()),
+        exclude_dependents=exclude_dependents,
+        replace=tuple(replace_urn or ()),
+        policy_pack_configs=tuple(policy_pack_config or ()),
+    )
     if markdown is not None:
         _finish(_as_markdown(session, engine, options, markdown), as_json=False)
         return
@@ -136,11 +187,20 @@ def refresh(
     expect_no_changes: ExpectOption = False,
     parallel: ParallelOption = 0,
     target: TargetOption = None,
+    target_dependents: TargetDependentsOption = False,
+    exclude: ExcludeOption = None,
+    exclude_dependents: ExcludeDependentsOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Bring the state up to what is really there; shows every drift."""
     session = open_session(project, stack)
     options = RunOptions(diff, False, expect_no_changes, parallel, *_tuples(target, None), json=as_json)
+    options = replace(
+        options,
+        target_dependents=target_dependents,
+        excludes=tuple(exclude or ()),
+        exclude_dependents=exclude_dependents,
+    )
     _finish(_carry_out(Operation.REFRESH, session, engine, options, yes=yes), as_json)
 
 
@@ -149,13 +209,29 @@ def destroy(
     stack: StackOption = DEFAULT_STACK,
     engine: EngineOption = EngineChoice.AUTO,
     yes: YesOption = False,
+    refresh: RefreshOption = False,
     parallel: ParallelOption = 0,
     target: TargetOption = None,
+    target_dependents: TargetDependentsOption = False,
+    exclude: ExcludeOption = None,
+    exclude_dependents: ExcludeDependentsOption = False,
+    exclude_protected: ExcludeProtectedOption = False,
+    continue_on_error: ContinueOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Delete everything of the stack, and nothing else."""
     session = open_session(project, stack)
-    options = RunOptions(parallel=parallel, targets=_tuples(target, None)[0], json=as_json)
+    options = RunOptions(
+        refresh=refresh,
+        parallel=parallel,
+        targets=tuple(target or ()),
+        target_dependents=target_dependents,
+        excludes=tuple(exclude or ()),
+        exclude_dependents=exclude_dependents,
+        exclude_protected=exclude_protected,
+        continue_on_error=continue_on_error,
+        json=as_json,
+    )
     _finish(_carry_out(Operation.DESTROY, session, engine, options, yes=yes), as_json)
 
 

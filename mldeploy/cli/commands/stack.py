@@ -128,6 +128,20 @@ def import_(
     print(f"imported {count} resources into stack {stack!r}")
 
 
+@stack_app.command("init")
+def init(
+    name: Annotated[str, typer.Argument(help="The stack to make.")],
+    project: ProjectOption = None,
+) -> None:
+    """Make an empty stack."""
+    from mldeploy.engine.state.stack import init_stack
+
+    session = open_session(project, name, create=True)
+    guards.passphrase(session, pulumi=False)
+    init_stack(session.project, name, backend_url=session.backend_url, passphrase=session.passphrase())
+    print(f"made stack {name!r}")
+
+
 @stack_app.command("rm")
 def remove(
     name: Annotated[str, typer.Argument(help="The stack to forget.")],

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mldeploy.cli import guards
 from mldeploy.cli.options import DEFAULT_STACK, ProjectOption, StackOption
 from mldeploy.cli.options import session as open_session
 
@@ -25,6 +26,7 @@ def _apply(project: ProjectOption, stack: str, edit: Edit, done: str) -> None:
     from mldeploy.engine.state.edit import EditedStack
 
     session = open_session(project, stack)
+    guards.passphrase(session, pulumi=False)
     EditedStack(session.project, stack, session.backend_url, session.passphrase()).apply(edit)
     print(done)
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 from mldeploy.engine.base.errors import EngineError
 from mldeploy.engine.program.event_loop import ProgramLoop
@@ -66,9 +66,8 @@ def _unsupported(type_: str, options: Any, *, custom: bool) -> str:
         return "dynamic providers are not supported by the embedded engine; run it with the pulumi CLI"
     if custom and getattr(options, "env_var_mappings", None):
         return "environment variable mappings need the pulumi CLI"
-    hooks: Any = getattr(options, "hooks", None)
-    bound: dict[str, Any] = vars(hooks) if hooks is not None else {}
-    if any(bound.values()):
+    hooks = cast("object", getattr(options, "hooks", None))
+    if hooks is not None and any(vars(hooks).values()):
         return "resource hooks need the pulumi CLI"
     return ""
 

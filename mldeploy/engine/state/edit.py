@@ -91,7 +91,8 @@ def rename(urn: str, name: str) -> Edit:
             raise EngineError(f"there is a resource {new} already")
         state.urn = new
         for other in snapshot.resources:
-            _rewrite(other, urn, new)
+            if other is not state:
+                _rewrite(other, urn, new)
 
     return edit
 
@@ -104,7 +105,8 @@ def _rewrite(state: ResourceState, old: str, new: str) -> None:
     state.deleted_with = new if state.deleted_with == old else state.deleted_with
     state.dependencies = fixed(state.dependencies)
     state.replace_with = fixed(state.replace_with)
-    state.property_dependencies = {k: fixed(v) for k, v in state.property_dependencies.items()}
+    # As the CLI leaves them: properties that need nothing are not mentioned any more.
+    state.property_dependencies = {k: fixed(v) for k, v in state.property_dependencies.items() if v}
     if state.provider and parse_provider_reference(state.provider).urn == old:
         state.provider = f"{new}::{parse_provider_reference(state.provider).id}"
 
