@@ -49,6 +49,8 @@ def sites(path: Path, shown: str | None = None) -> list[Site]:
         for line, text in cell.skipped:
             found += [Site(cell.where(line), match[0].rstrip("( ")) for match in _WRITTEN.finditer(text)]
         for command in cell.commands:
+            if command.text.lstrip().startswith(("#", "echo ")):
+                continue
             found += [Site(cell.where(command.line), match[0]) for match in _COMMAND.finditer(command.text)]
     return list(dict.fromkeys(found))
 

@@ -137,22 +137,25 @@ def version_of(text: str) -> tuple[int, ...]:
 
 def _imports(script: Path) -> list[Advice]:
     try:
-        tree = ast.parse(script.read_text("utf-8"))
+        return advise_script(script.read_text("utf-8"), script.name)
     except (OSError, UnicodeDecodeError) as error:
         raise MigrateError(f"{script}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def advise_script(text: str, name: str) -> list[Advice]:
+    """What to change in an entry script, by its imports."""
+    try:
+        tree = ast.parse(text)
     except SyntaxError as error:
-        return [
-            Advice(f"{script.name}:{error.lineno}", (error.text or "").strip(), f"no Python 3: {error.msg}")
-        ]
+        return [Advice(f"{name}:{error.lineno}", (error.text or "").strip(), f"no Python 3: {error.msg}")]
     found: list[Advice] = []
     for node in ast.walk(tree):
-        names = _imported(node)
-        for name in names:
+        for module in _imported(node):
             advice = next(
-                (text for module, text in _MODULES.items() if f"{name}.".startswith(f"{module}.")), None
+                (text for gone, text in _MODULES.items() if f"{module}.".startswith(f"{gone}.")), None
             )
             if advice:
-                found.append(Advice(f"{script.name}:{getattr(node, 'lineno', 0)}", f"import {name}", advice))
+                found.append(Advice(f"{name}:{getattr(node, 'lineno', 0)}", f"import {module}", advice))
     return sorted(set(found), key=lambda advice: (advice.where, advice.what))
 
 

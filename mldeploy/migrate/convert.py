@@ -11,6 +11,7 @@ from mldeploy.manifest.vm_sizes import is_fpga
 from mldeploy.migrate import json_files
 from mldeploy.migrate.account import sites
 from mldeploy.migrate.accounting import account_for, reachable
+from mldeploy.migrate.conda import Advice
 from mldeploy.migrate.draft import Draft
 from mldeploy.migrate.findings import Finding, MigrateError, Outcome
 from mldeploy.migrate.images import Images
@@ -18,6 +19,7 @@ from mldeploy.migrate.models import Models
 from mldeploy.migrate.plan import Plan, Planned, listed, stack_of
 from mldeploy.migrate.reading import State
 from mldeploy.migrate.rows_services import FPGA
+from mldeploy.migrate.running import advise_imported
 from mldeploy.migrate.scripts import cells_of, read_script
 from mldeploy.migrate.services import Services, service_name
 from mldeploy.migrate.table import by_name
@@ -61,6 +63,8 @@ class Migration:
     """Keys of the configuration to set, and what they are."""
     documents: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     """The manifest files as plain data."""
+    advice: tuple[Advice, ...] = ()
+    """What keeps the scripts and models from running as they are."""
 
     @property
     def stacks(self) -> list[str]:
@@ -105,6 +109,7 @@ def migrate(paths: Sequence[Path], options: Options) -> Migration:
         findings=tuple(draft.findings),
         secrets=draft.secrets,
         documents=ordered,
+        advice=advise_imported(ordered, draft.written, options.root),
     )
 
 

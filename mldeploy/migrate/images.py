@@ -12,7 +12,7 @@ from mldeploy.migrate.draft import BASE, Draft
 from mldeploy.migrate.findings import Outcome
 from mldeploy.migrate.packages import Packages, in_folder, inside
 from mldeploy.migrate.reading import State
-from mldeploy.migrate.values import Call, Unknown, Variable, each
+from mldeploy.migrate.values import Call, Unknown, Variable, each, only_outside
 
 _HANDLED = frozenset(
     {
@@ -50,7 +50,7 @@ class Images(Packages):
         self._made[key] = name
         self._kept.append(config)
         self._draft.put(BASE, ("images", name, "models"), models)
-        if not isinstance(config, Call):
+        if not isinstance(config, Call) or config.owner == "Image":
             self._without_script(config, name, models, Call(owner, where))
             return name
         self._draft.settle(config, f"images.{name}")
@@ -89,10 +89,14 @@ class Images(Packages):
             kind = f"{framework} models" if framework else "models of a known framework"
             why = f"v1 scored {kind} without an entry script: write one with init() and run(), and name its folder"
             self._draft.decide(call, "inference_config", BASE, path, why)
+        elif isinstance(config, Call):
+            why = f"{config.get('name')} of v1's registry: name the folder and script that it was built from"
+            self._draft.decide(call, "image", BASE, path, why)
         else:
             text = f": `{config.text}`" if isinstance(config, Unknown) else ""
             why = f"only running the script tells which configuration{text}: name its folder and script"
-            self._draft.decide(call, "inference_config", BASE, path, why, Outcome.UNREAD)
+            outcome = Outcome.DECIDE if only_outside(config) else Outcome.UNREAD
+            self._draft.decide(call, "inference_config", BASE, path, why, outcome)
 
     # --- script ------------------------------------------------------------------------------------------
 

@@ -70,7 +70,9 @@ class Objects(Expressions):
             if isinstance(default, str | int | float) and not isinstance(default, bool):
                 self.state.assumed[f"{self.where(node)}\0--{key}"] = str(default)
             target.values[key] = (
-                Unknown(f"--{key.replace('_', '-')}", self.where(node)) if default is None else default
+                Unknown(f"--{key.replace('_', '-')}", self.where(node), outside=True)
+                if default is None
+                else default
             )
             return None
         if method in ("parse_args", "parse_known_args"):

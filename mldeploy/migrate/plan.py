@@ -107,7 +107,7 @@ class Plan:
             return models, inference
         name = built.get("name") if built is not None else image
         text = f"the image {name!r}" if isinstance(name, str) else "an image"
-        return None, Unknown(f"{text} of v1's registry", call.where)
+        return None, Call("Image", call.where, {"name": text})
 
     def _configuration(self, given: Any, reader: Callable[[dict[str, Any], str, list[Finding]], Call]) -> Any:
         """A JSON file of the CLI as the object that it describes."""

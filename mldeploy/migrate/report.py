@@ -25,6 +25,7 @@ def as_json(migration: Migration) -> dict[str, Any]:
         "secrets": migration.secrets,
         "stacks": migration.stacks,
         "findings": [finding.to_json() for finding in migration.findings],
+        "advice": [one.to_json() for one in migration.advice],
     }
 
 
@@ -38,6 +39,9 @@ def as_text(migration: Migration) -> str:
         lines.append(f"{title}: {len(found)}")
         if outcome is not Outcome.MAPPED:
             lines += [f"  {_line(finding)}" for finding in found]
+    if migration.advice:
+        lines.append(f"To run it: {len(migration.advice)}")
+        lines += [f"  {one.where}: {one.what}: {one.advice}" for one in migration.advice]
     if migration.secrets:
         lines.append("Secrets to set (`pulumi config set --secret KEY --stack STACK`):")
         lines += [f"  {key}: {what}" for key, what in migration.secrets.items()]
@@ -55,6 +59,10 @@ def as_markdown(migration: Migration) -> str:
             lines += [f"## {title}", "", "| where | v1 | manifest | why |", "|---|---|---|---|"]
             lines += [f"| {f.where} | `{f.what}` | {_code(f.to)} | {_cell(f.why)} |" for f in found]
             lines.append("")
+    if migration.advice:
+        lines += ["## To run it", "", "| where | what | advice |", "|---|---|---|"]
+        lines += [f"| {one.where} | `{_cell(one.what)}` | {_cell(one.advice)} |" for one in migration.advice]
+        lines.append("")
     if migration.secrets:
         lines += ["## Secrets to set", "", "| key | what |", "|---|---|"]
         lines += [f"| `{key}` | {_cell(what)} |" for key, what in migration.secrets.items()]

@@ -96,7 +96,7 @@ class Interpreter(Calls):
             found = self.scope.get(name) if name.isidentifier() else cell.writes[0]
             if isinstance(found, str):
                 self.state.written[str(Path(found))] = cell.writes[1]
-        for call in read_commands(cell, self.scope.get, self.state.base):
+        for call in read_commands(cell, self.scope.get, self.state.base, self.state.root):
             self.state.made.append(call)
             self.state.stated.append(call)
         self.block(cell.tree.body)
@@ -302,7 +302,7 @@ class Interpreter(Calls):
         values = [function.bound, *arguments] if function.bound is not None and not static else arguments
         bound = self.scope.names
         for name in (*names, *(argument.arg for argument in given.kwonlyargs)):
-            bound[name] = Unknown(name, self.where(function.node))
+            bound[name] = Unknown(name, self.where(function.node), outside=True)
         for name, default in _defaults(given):
             bound[name] = self.value(default)
         bound |= dict(zip(names, values, strict=False))

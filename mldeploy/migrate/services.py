@@ -11,7 +11,7 @@ from mldeploy.migrate.findings import Outcome
 from mldeploy.migrate.plan import Planned, stack_of
 from mldeploy.migrate.targets import LOCAL, PROD, STACKS, Targets
 from mldeploy.migrate.v1 import SIGNATURES
-from mldeploy.migrate.values import Call, Choice, Unknown, Variable
+from mldeploy.migrate.values import Call, Choice, Unknown, Variable, only_outside
 
 _FIRST_PORT = 8890
 _OWN = frozenset(
@@ -76,9 +76,9 @@ class Services:
             if given is not None:
                 text = f": `{given.text}`" if isinstance(given, Unknown) else ""
                 why = f"only running the script tells{text}; the defaults of {made.owner} are taken"
-                self._draft.note(
-                    Outcome.UNREAD, where, f"{planned.call.owner}.deployment_config", "services.*", why
-                )
+                outcome = Outcome.DECIDE if only_outside(given) else Outcome.UNREAD
+                what = f"{planned.call.owner}.deployment_config"
+                self._draft.note(outcome, where, what, "services.*", why)
         known = SIGNATURES[made.owner]
         made.values |= {key: value for key, value in planned.extra.items() if key in known}
         self._draft.settle(made, "services.*")

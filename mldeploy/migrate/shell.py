@@ -29,20 +29,20 @@ _SECOND_VERSION: Final = (
 )
 
 
-def read_commands(cell: Cell, lookup: Callable[[str], Any], base: Path) -> Iterator[Call]:
+def read_commands(cell: Cell, lookup: Callable[[str], Any], *folders: Path) -> Iterator[Call]:
     """The v1 calls that a cell's commands are.
 
     Args:
         cell: where the commands are.
         lookup: a Python variable's value, for `{name}` and `$name` of a notebook.
-        base: the folder that paths of files are relative to.
+        folders: the folders that paths of files can be relative to.
     """
     variables: dict[str, str] = {}
     for command in _whole(cell.commands):
         for words in _words(command.text, variables, lookup):
             found = _az(words)
             if found:
-                yield from _calls(found, cell.where(command.line), base)
+                yield from _calls(found, cell.where(command.line), folders)
 
 
 def _whole(commands: tuple[Command, ...]) -> Iterator[Command]:
@@ -99,7 +99,7 @@ def _az(words: list[str]) -> list[str]:
     return []
 
 
-def _calls(words: list[str], where: str, base: Path) -> Iterator[Call]:
+def _calls(words: list[str], where: str, folders: tuple[Path, ...]) -> Iterator[Call]:
     found = next((key for size in (3, 2) if (key := tuple(words[:size])) in COMMANDS), None)
     if found is None:
         group = words[0] if words else ""
@@ -119,7 +119,7 @@ def _calls(words: list[str], where: str, base: Path) -> Iterator[Call]:
         return
     owner, options = COMMANDS[found]
     values = _options(words[len(found) :], {**WORKSPACE, **COMMON, **options}, where)
-    yield _call(owner, values, where, base)
+    yield _call(owner, values, where, folders)
 
 
 def _options(words: list[str], options: dict[str, str], where: str) -> dict[str, Any]:
@@ -161,10 +161,10 @@ def _add(values: dict[str, Any], name: str, given: list[Any]) -> None:
 def _known(text: str, where: str) -> Any:
     if _UNKNOWN not in text:
         return text
-    return Unknown(text.replace(_UNKNOWN, "…"), where, text.replace(_UNKNOWN, ""))
+    return Unknown(text.replace(_UNKNOWN, "…"), where, text.replace(_UNKNOWN, ""), outside=True)
 
 
-def _call(owner: str, values: dict[str, Any], where: str, base: Path) -> Call:
+def _call(owner: str, values: dict[str, Any], where: str, folders: tuple[Path, ...]) -> Call:
     values = {name: value for name, value in values.items() if name not in ("workspace", "show_output")}
     if owner.startswith(("AksCompute", "AmlCompute")):
         name = values.pop("name", None)
@@ -173,7 +173,7 @@ def _call(owner: str, values: dict[str, Any], where: str, base: Path) -> Call:
     if owner == "Model.register":
         return _registered(values, where)
     if owner in ("Model.deploy", "Service.update"):
-        _configurations(values, where, base)
+        _configurations(values, where, folders)
     return Call(owner, where, values)
 
 
@@ -192,18 +192,18 @@ def _registered(values: dict[str, Any], where: str) -> Call:
     return Call("Model.register", where, values)
 
 
-def _configurations(values: dict[str, Any], where: str, base: Path) -> None:
+def _configurations(values: dict[str, Any], where: str, folders: tuple[Path, ...]) -> None:
     """The JSON files that a deployment names, and the options that are written out instead."""
     inference = {name: values.pop(name) for name in dict.fromkeys(INFERENCE.values()) if name in values}
     for name in ("inference_config", "deployment_config"):
         file = values.get(name)
         if isinstance(file, str):
             try:
-                values[name] = Call(
-                    f"{name} file", where, {"file": file, "document": read_document(base / file, file)}
-                )
+                there = [folder / file for folder in folders if (folder / file).is_file()]
+                document = read_document((there or [folders[0] / file])[0], file)
+                values[name] = Call(f"{name} file", where, {"file": file, "document": document})
             except MigrateError as error:
-                values[name] = Unknown(str(error).replace(str(base) + "/", ""), where)
+                values[name] = Unknown(str(error), where)
     if inference and "inference_config" not in values:
         values["inference_config"] = Call("InferenceConfig", where, inference)
     if "model_file" in values and "models" not in values:

@@ -26,6 +26,8 @@ class Unknown:
     where: str
     known: str = ""
     """The pieces of a text that are known: `churn-` of `f"churn-{run_id}"`."""
+    outside: bool = False
+    """It comes from whoever runs the script: an argument, a variable of the shell."""
 
 
 @dataclass(frozen=True)
@@ -166,6 +168,11 @@ def apply_all(function: Callable[..., Any], *values: Any) -> Any:
 def known(values: Iterable[Any]) -> bool:
     """Whether all of them are plain values."""
     return all(isinstance(one, str | int | float | None) for one in values)
+
+
+def only_outside(value: Any) -> bool:
+    """Whether nobody who reads the script could say it, either."""
+    return isinstance(value, Variable) or (isinstance(value, Unknown) and value.outside)
 
 
 def storable(value: Any, otherwise: Unknown) -> Any:

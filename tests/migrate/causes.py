@@ -128,7 +128,7 @@ OLD_IMAGES = {
     "image-of-the-registry": (
         HEAD + ACI + 'Webservice.deploy_from_image(ws, "svc", Image(ws, "img"), aci)\n',
         ["dev services.svc.cpu_cores = 2"],
-        ["not understood *: the image 'img' of v1's registry"],
+        ["to decide *: the image 'img' of v1's registry"],
     ),
     "package": (
         HEAD + MODEL + CONFIG + "Model.package(ws, [model], ic)\n",

@@ -31,7 +31,7 @@ def import_v1(
     files: Annotated[
         list[Path] | None,
         typer.Argument(
-            help="Deployment scripts (.py, .ipynb), or inferenceconfig.json and deploymentconfig.json.",
+            help="Deployment scripts (.py, .ipynb, .sh), or inferenceconfig.json and deploymentconfig.json.",
             show_default=False,
         ),
     ] = None,
@@ -98,7 +98,8 @@ def import_v1(
         _write(found, missing, output, force=force)
     if as_json_output:
         document = as_json(found) if found is not None else {}
-        print_json({**document, "advice": [one.to_json() for one in advice]})
+        own = found.advice if found is not None else ()
+        print_json({**document, "advice": [one.to_json() for one in (*own, *advice)]})
         return
     if found is not None:
         _print(found, missing, output, dry_run=dry_run)
