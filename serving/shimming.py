@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.abc
 import importlib.machinery
+import importlib.util
 import os
 import pkgutil
 import sys
@@ -28,6 +29,8 @@ _SHIMS = {
 }
 _REPLACED = ("azureml.ai.monitoring", "azureml.monitoring")
 """The real ones of these would lose everything that they are given."""
+_MOVED = {"sklearn.externals.joblib": "joblib", "sklearn.externals.six": "six"}
+"""Modules that scikit-learn had until 0.23, and the packages that they were copies of."""
 
 
 def add_shims() -> list[str]:
@@ -61,12 +64,31 @@ class _Finder(importlib.abc.MetaPathFinder):
         if fullname.startswith(_REPLACED):
             folder = (_FOLDER / "monitoring").joinpath(*fullname.split(".")[:-1])
             return importlib.machinery.PathFinder.find_spec(fullname, [str(folder)])
+        if fullname in _MOVED and importlib.util.find_spec(_MOVED[fullname]) is not None:
+            return importlib.machinery.ModuleSpec(fullname, _MovedLoader(_MOVED[fullname]))
         if fullname == "azureml.core.model":
             spec = importlib.machinery.PathFinder.find_spec(fullname, path)
             if spec is not None and isinstance(spec.loader, importlib.machinery.SourceFileLoader):
                 spec.loader = _ModelLoader(spec.loader.name, spec.loader.path)
             return spec
         return None
+
+
+class _MovedLoader(importlib.abc.Loader):
+    """Gives a package under the name that it had inside another."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType:  # noqa: ARG002 (the protocol's)
+        """The package itself."""
+        module = importlib.import_module(self._name)
+        self._own = module.__spec__
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Nothing to run; the import system has given it the other name's spec."""
+        module.__spec__ = self._own
 
 
 class _ModelLoader(importlib.machinery.SourceFileLoader):

@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 
-from mldeploy.artifacts.conda_names import CONDA_ONLY, INTERPRETER_PARTS, SERVED, WHEEL_NAMES
+from mldeploy.artifacts.conda_names import CONDA_ONLY, INTERPRETER_PARTS, OLDEST, SERVED, WHEEL_NAMES
 
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 DEFAULT_PYTHON = f">={PYTHONS[0]},<3.14"
@@ -159,7 +159,10 @@ class _Reader:
     def _python(self, text: str, specifier: str, where: str) -> None:
         allowed = SpecifierSet(specifier)
         if not any(allowed.contains(f"{minor}.{micro}") for minor in PYTHONS for micro in range(40)):
-            self._fault(where, f"{text!r}: allowed are Python {PYTHONS[0]} to {PYTHONS[-1]}")
+            self._fault(
+                where,
+                f"{text!r}: allowed are Python {PYTHONS[0]} to {PYTHONS[-1]}; remove the line or use 3.11",
+            )
             return
         self._found.python = specifier or DEFAULT_PYTHON
 
@@ -313,3 +316,25 @@ def _specifier(version: str) -> str:
             base = text.removeprefix("=").strip()
             parts.append(f"=={base}" if base.endswith("*") else f"=={base}.*")
     return str(SpecifierSet(",".join(parts)))
+
+
+def too_old(line: str) -> str | None:
+    """Why a pinned version cannot be installed on any supported Python; None when it can, or nothing is known.
+
+    Args:
+        line: a requirement as pip or conda writes it, `scikit-learn=0.22.2.post1`.
+    """
+    match = re.match(
+        r"(?:[\w.\-/]+::)?(?P<name>[A-Za-z0-9_.-]+)(?:\[[^\]]*\])?\s*={1,3}\s*(?P<version>\d[\w.]*)", line
+    )
+    if match is None:
+        return None
+    oldest = OLDEST.get(canonicalize_name(match["name"]))
+    if oldest is None or version_of(match["version"]) >= oldest[0]:
+        return None
+    return f"{match['version']} has no wheel for Python {PYTHONS[0]} to {PYTHONS[-1]}: {oldest[1]}"
+
+
+def version_of(text: str) -> tuple[int, ...]:
+    """The first two numbers of a version: (0, 22) of `0.22.2.post1`."""
+    return tuple(int(part) for part in re.findall(r"\d+", text)[:2])

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from mldeploy.artifacts.conda import PYTHONS, read
+from mldeploy.artifacts.conda import read, too_old
 from mldeploy.migrate.findings import MigrateError
 
 _NAME = re.compile(r"^([A-Za-z0-9_.-]+)")
@@ -31,29 +31,6 @@ class Advice:
         return {"where": self.where, "what": self.what, "advice": self.advice}
 
 
-OLDEST: Final = {
-    "numpy": (
-        (1, 23),
-        "numpy has wheels for Python 3.10 and later from 1.23 on; 1.26 is closest to old code, 2 breaks some",
-    ),
-    "pandas": ((1, 5), "pandas has wheels for Python 3.10 and later from 1.5 on; 2.2 is current"),
-    "scikit-learn": (
-        (1, 1),
-        "scikit-learn has wheels for Python 3.10 and later from 1.1 on; a pickle of an older version has to be made again",
-    ),
-    "scipy": ((1, 9), "scipy has wheels for Python 3.10 and later from 1.9 on"),
-    "onnxruntime": ((1, 12), "onnxruntime has wheels for Python 3.10 and later from 1.12 on"),
-    "tensorflow": ((2, 8), "tensorflow has wheels for Python 3.10 from 2.8 on; Keras 3 came with 2.16"),
-    "torch": ((1, 11), "torch has wheels for Python 3.10 from 1.11 on"),
-    "xgboost": (
-        (1, 6),
-        "xgboost 1.6 and later run on Python 3.10; models saved as JSON load in all later versions",
-    ),
-    "lightgbm": ((3, 3), "lightgbm 3.3 and later run on Python 3.10"),
-    "pillow": ((9, 0), "pillow has wheels for Python 3.10 from 9.0 on"),
-}
-"""The oldest versions with wheels for a Python that the scoring server runs on."""
-
 REPLACED: Final = {
     "sklearn": "the package is called scikit-learn",
     "azureml-defaults": "remove it: the scoring server stands in for it, and nothing is installed for it",
@@ -70,7 +47,7 @@ REPLACED: Final = {
 """Packages that are not wanted any more."""
 
 _MODULES: Final = {
-    "sklearn.externals": "sklearn.externals was removed in scikit-learn 0.23: `import joblib`, `import six`",
+    "sklearn.externals": "removed in scikit-learn 0.23: the scoring server answers for joblib and six, everywhere else write `import joblib`",
     "azureml.monitoring": "ModelDataCollector is not needed: `collect_model_data` of the service collects",
     "azureml.contrib.services": "works as it is: the scoring server has AMLRequest, AMLResponse and rawhttp",
     "azureml.core": "`Model.get_model_path` works as it is; everything else of azureml.core has to be listed in the conda file",
@@ -109,7 +86,7 @@ def advise(conda: Path, scripts: list[Path] | None = None) -> list[Advice]:
 
 def _python_advice(message: str) -> str:
     if "allowed are Python" in message:
-        return f"{message}; remove the line or use python=3.11 (pickles of an older Python mostly load, of an older scikit-learn not)"
+        return f"{message} (pickles of an older Python mostly load, of an older scikit-learn not)"
     return message
 
 
@@ -120,19 +97,13 @@ def _package(line: str) -> str | None:
     name = match[1].lower().replace("_", "-")
     if name in REPLACED:
         return REPLACED[name]
+    old = too_old(line)
+    if old is not None:
+        return old
     pin = _PIN.search(line)
-    if name in OLDEST and pin is not None:
-        oldest, advice = OLDEST[name]
-        if version_of(pin[1]) < oldest:
-            return f"{pin[1]} has no wheel for Python {PYTHONS[0]} to {PYTHONS[-1]}: {advice}"
     if pin is None and "://" not in line and not line.startswith("-") and not re.search(r"[<>~=]", line):
         return "not pinned: every build may get another version; write the one of the training environment"
     return None
-
-
-def version_of(text: str) -> tuple[int, ...]:
-    """The first two numbers of a version: (0, 22) of `0.22.2.post1`."""
-    return tuple(int(part) for part in re.findall(r"\d+", text)[:2])
 
 
 def _imports(script: Path) -> list[Advice]:

@@ -10,9 +10,8 @@ from typing import Any, Final, cast
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from mldeploy.artifacts.conda import PYTHONS
-from mldeploy.artifacts.conda_names import CONDA_ONLY
-from mldeploy.migrate.conda import OLDEST, version_of
+from mldeploy.artifacts.conda import PYTHONS, version_of
+from mldeploy.artifacts.conda_names import CONDA_ONLY, OLDEST
 
 PYTHON: Final = "3.11"
 """What stands in place of a Python that is too old: most old code runs on it, and old pins have wheels for it."""

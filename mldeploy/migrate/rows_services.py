@@ -182,6 +182,9 @@ MLFLOW: Final = (
     ("tags", MAPPED, "services.*.tags", "", ""),
     ("config", DECIDE, "services.*", "a dictionary or file of the client: write its keys into the service", ""),
     ("synchronous", DROPPED, "", "`up` ends when the new version serves", ""),
+    ("description", DROPPED, "", "describe the service", ""),
+    ("flavor", DROPPED, "", "MLflow's own choice is right", ""),
+    ("endpoint", DROPPED, "", "a service has an address of its own", ""),
     ("mlflow_home", DROPPED, "", "the scoring server needs no source of MLflow", ""),
     ("image_name", MAPPED, "images.*", "", ""),
 )  # fmt: skip

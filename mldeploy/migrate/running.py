@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from mldeploy.artifacts.conda import version_of
+from mldeploy.artifacts.conda_names import OLDEST
 from mldeploy.artifacts.pickles import PickleError, looks_like_pickle, read_pickle
-from mldeploy.migrate.conda import OLDEST, Advice, advise_script, version_of
+from mldeploy.migrate.conda import Advice, advise_script
 from mldeploy.migrate.draft import BASE
 
 _LARGEST = 200 << 20

@@ -52,7 +52,7 @@ class Services:
     # --- online ------------------------------------------------------------------------------------------
 
     def online(self, name: str, image: str, planned: Planned, sizes: dict[str, Any]) -> None:
-        """A web service: in the stack that v1's target belongs to, and in the local one to try it at once."""
+        """A web service: in the stack of v1's target, and in the local one to try it at once."""
         deployment = self._deployment(planned)
         for key, value in sizes.items():
             if value is not None and deployment.owner != "LocalWebservice":
@@ -90,6 +90,9 @@ class Services:
             place = self._targets.aci(deployment, self._location)
         else:
             place = self._targets.aks(target, deployment, self._location)
+            if deployment.get(key := "compute_target_name") is not None:
+                to = f"services.{name}.target"
+                self._draft.note(Outcome.MAPPED, deployment.where, f"{deployment.owner}.{key}", to)
         self._draft.entry(file, "services", name).update({"image": image, "target": place})
         self._draft.apply(deployment, file, {"services": name}, handled=_OWN)
         self._unknown(name, file, deployment)
@@ -237,8 +240,7 @@ class Services:
             )
 
     def _collection(self, name: str, file: str, deployment: Call) -> None:
-        given = deployment.get("collect_model_data")
-        if given is None:
+        if (given := deployment.get("collect_model_data")) is None:
             return
         path = ("services", name, "collect_model_data")
         if given in _TRUE:
@@ -251,8 +253,7 @@ class Services:
         )
 
     def _traffic(self, name: str, file: str, deployment: Call) -> None:
-        given = _number(deployment.get("traffic_percentile"))
-        if given is None:
+        if (given := _number(deployment.get("traffic_percentile"))) is None:
             return
         path = ("services", name, "rollout")
         first = int(given)

@@ -203,7 +203,7 @@ def _configurations(values: dict[str, Any], where: str, folders: tuple[Path, ...
                 document = read_document((there or [folders[0] / file])[0], file)
                 values[name] = Call(f"{name} file", where, {"file": file, "document": document})
             except MigrateError as error:
-                values[name] = Unknown(str(error), where)
+                values[name] = Unknown(str(error), where, outside=True)
     if inference and "inference_config" not in values:
         values["inference_config"] = Call("InferenceConfig", where, inference)
     if "model_file" in values and "models" not in values:

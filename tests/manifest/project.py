@@ -23,7 +23,9 @@ def make_project(folder: Path) -> Path:
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("{}")
-    (root / "scripts/of_v1.yaml").write_text("dependencies:\n- python=3.6.2\n- cudatoolkit=11\n- numpy\n")
+    (root / "scripts/of_v1.yaml").write_text(
+        "dependencies:\n- python=3.6.2\n- cudatoolkit=11\n- numpy\n- scikit-learn=0.22.2.post1\n"
+    )
     (root / "scripts/with_tab.yaml").write_text("dependencies:\n\t- numpy\n")
     outside = folder / "outside"
     outside.mkdir()

@@ -98,7 +98,7 @@ SHELL = {
     "file-that-is-not-there": (
         "#!/bin/sh\naz ml model register -n churn -p model.pkl\naz ml model deploy -n svc -m churn:1 --ic absent.json --dc dc.json\n",
         ["dev services.svc.image = churn"],
-        ["not understood *:3: absent.json: No such file"],
+        ["to decide *:3: absent.json: No such file"],
     ),
 }  # fmt: skip
 

@@ -38,7 +38,7 @@ def test_old_pins(conda):
     advice = {one.what: one for one in advise(conda)}
     texts = " ".join(one.advice for one in advice.values())
     assert "allowed are Python 3.10 to 3.13" in texts
-    assert "use python=3.11" in texts
+    assert "use 3.11" in texts
     assert advice["numpy==1.16.2"].where == "conda.yml:5" if "numpy==1.16.2" in advice else True
     assert any("1.16" in one.advice and "no wheel" in one.advice for one in advice.values())
     assert any("scikit-learn" in what and "made again" in one.advice for what, one in advice.items())

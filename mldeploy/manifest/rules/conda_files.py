@@ -25,6 +25,8 @@ def check(draft: Draft, root: Path) -> Iterator[Fault]:
             continue  # reported as a path
         if file not in known:
             shown = f"{image.source_directory.rstrip('/')}/{image.conda_file}"
-            known[file] = conda.read(file, shown).errors
+            parsed = conda.read(file, shown)
+            old = ((one, conda.too_old(one.line)) for one in parsed.entries)
+            known[file] = [*parsed.errors, *(f"{one.where}: {one.line}: {why}" for one, why in old if why)]
         for error in known[file]:
             yield Fault(("images", name, "conda_file"), error)
