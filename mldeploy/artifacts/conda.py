@@ -314,7 +314,9 @@ def _specifier(version: str) -> str:
             parts.append(text.replace(" ", ""))
         else:
             base = text.removeprefix("=").strip()
-            parts.append(f"=={base}" if base.endswith("*") else f"=={base}.*")
+            # `0.22.2.post1` is one version: nothing can follow it.
+            whole = base.endswith("*") or re.search(r"[a-z]", base) is not None
+            parts.append(f"=={base}" if whole else f"=={base}.*")
     return str(SpecifierSet(",".join(parts)))
 
 

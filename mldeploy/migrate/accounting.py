@@ -28,6 +28,7 @@ _BY_ROW = (
     "CondaDependencies.create",
     "CondaDependencies",
     "ResourceConfiguration",
+    "AksCompute.enable_ssl",
     "mlflow.azureml.deploy",
     "mlflow.azureml.build_image",
     "mlflow.create_deployment",
