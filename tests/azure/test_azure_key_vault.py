@@ -21,9 +21,9 @@ SERVICE = {
 def vaults(monkeypatch):
     with key_vault.serve() as running:
         monkeypatch.setenv(vault.ENDPOINT_VARIABLE, running.environment()[vault.ENDPOINT_VARIABLE])
-        vault.forget_failures()
+        vault.failed_logins.clear()
         yield running
-        vault.forget_failures()
+        vault.failed_logins.clear()
 
 
 def test_secrets_of_the_stacks_own_vault(deploy, vaults):

@@ -35,7 +35,7 @@ def vaults(monkeypatch):
 
 def log_in_anew():
     arm.credential.cache_clear()
-    vault.forget_failures()
+    vault.failed_logins.clear()
 
 
 def without_login(project, vaults):

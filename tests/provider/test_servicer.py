@@ -159,6 +159,20 @@ def test_failures_have_codes_and_an_unhealthy_resource_its_details(provider):
     assert decode(detail.properties) == {"a": 1, "pid": 7}
 
 
+ASSET = {"4dabf18193072939515e22adb298388d": "c44067f5952c0a294b673a41bacd8c17", "path": "a.txt"}
+NOTHING_KNOWN = {"4dabf18193072939515e22adb298388d": "00000000000000000000000000000000"}
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"), [(ASSET, "give a path"), (NOTHING_KNOWN, "a value of an unknown kind")]
+)
+def test_a_value_of_another_kind_is_refused_with_its_reason(provider, value, reason):
+    news = encode({"name": "m", "source": value, "description": Secret("hidden words")})
+    token = "mldeploy:model:StoredModel"
+    failure = call(provider, "Check", provider_pb2.CheckRequest(urn=urn(token), news=news))
+    assert reason in failure.details() and failure.code() is grpc.StatusCode.UNKNOWN
+
+
 def test_an_unknown_type_is_named_with_those_that_exist(provider):
     failure = call(provider, "Create", provider_pb2.CreateRequest(urn=urn("mldeploy:x:Y")))
     assert "no resource type 'mldeploy:x:Y'; there are: mldeploy:model:StoredModel" in failure.details()

@@ -14,7 +14,7 @@ def key_vault_server(monkeypatch):
         for name, value in running.environment().items():
             monkeypatch.setenv(name, value)
         arm.credential.cache_clear()
-        vault.forget_failures()
+        vault.failed_logins.clear()
         yield running
         arm.credential.cache_clear()
-        vault.forget_failures()
+        vault.failed_logins.clear()

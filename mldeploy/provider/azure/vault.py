@@ -126,7 +126,8 @@ def _vault_name(vault: str) -> str:
 # --- logging in -----------------------------------------------------------------------------------------------
 
 
-_failed: dict[str, tuple[float, str]] = {}
+failed_logins: dict[str, tuple[float, str]] = {}
+"""By scope: until when, and why, nobody could log in. Asking takes seconds, and a stack has many secrets."""
 _failed_lock = threading.Lock()
 
 
@@ -142,20 +143,14 @@ def _token(vault: str, answer: httpx.Response) -> str:
     scope = f"{resource.rstrip('/')}/.default"
     tenant = urlsplit(challenge.get("authorization", "")).path.strip("/")
     with _failed_lock:
-        until, message = _failed.get(scope, (0.0, ""))
+        until, message = failed_logins.get(scope, (0.0, ""))
         if time.monotonic() < until:
             raise VaultError(message, certain=False)
         try:
             return arm.token(scope, tenant or None)
         except ProvisionError as error:
-            _failed[scope] = (time.monotonic() + _FAILURE_KEPT, str(error))
+            failed_logins[scope] = (time.monotonic() + _FAILURE_KEPT, str(error))
             raise VaultError(str(error), certain=False) from None
-
-
-def forget_failures() -> None:
-    """Ask for a login again, also where one was not to be had a moment ago."""
-    with _failed_lock:
-        _failed.clear()
 
 
 def _is_loopback(host: str) -> bool:

@@ -16,7 +16,7 @@ from mldeploy.provider.edge import rollout
 from mldeploy.provider.edge.auth import credential
 from mldeploy.provider.edge.client import HubClient, HubError
 from mldeploy.provider.edge.fields import DEPLOYMENT, EdgeDeploymentFields
-from mldeploy.provider.edge.rollout import CLAIM, Counts, NotRolledOutError, Wanted
+from mldeploy.provider.edge.rollout import CLAIM, NotRolledOutError, Wanted
 from mldeploy.provider.framework.resource import (
     Change,
     CheckError,
@@ -282,6 +282,3 @@ def _fault(error: Mapping[str, Any]) -> tuple[str, str]:
     if not location:
         location, _, reason = reason.partition(": ")
     return location, reason
-
-
-__all__ = ["CONNECTION_VARIABLE", "Counts", "EdgeDeployment"]

@@ -27,6 +27,7 @@ from pulumi.runtime.proto import (
 
 from mldeploy.engine.base.errors import EngineError
 from mldeploy.provider.catalog import FUNCTIONS, RESOURCES
+from mldeploy.provider.framework.failures import ProviderFailure, Status, scrub
 from mldeploy.provider.framework.resource import (
     Change,
     CheckError,
@@ -40,38 +41,7 @@ from mldeploy.provider.framework.schema import VERSION, schema
 from mldeploy.values.marshal import decode, encode
 from mldeploy.values.property_value import UNKNOWN, Secret, contains_secrets, contains_unknowns, reveal
 
-_SHORTEST_SCRUBBED = 4
 _KINDS = {"add": 0, "delete": 2, "update": 4}  # PropertyDiff.Kind; one more is the replacing kind
-
-
-class ProviderFailure(grpc.RpcError):
-    """A failed call, with the accessors that a client of a real plugin sees: ``code()``, ``details()`` and
-    ``trailing_metadata()`` (``grpc-status-details-bin`` holds ErrorResourceInitFailed when there is one)."""
-
-    def __init__(self, status: Any) -> None:
-        super().__init__(status.details)
-        self._status = status
-
-    def code(self) -> grpc.StatusCode:
-        """The gRPC status code."""
-        return self._status.code
-
-    def details(self) -> str:
-        """What went wrong."""
-        return self._status.details
-
-    def trailing_metadata(self) -> Any:
-        """The metadata that carries details."""
-        return self._status.trailing_metadata or ()
-
-
-class _Status(grpc.Status):
-    def __init__(
-        self, code: grpc.StatusCode, details: str, metadata: tuple[tuple[str, bytes], ...] = ()
-    ) -> None:
-        self.code = code
-        self.details = details
-        self.trailing_metadata = metadata
 
 
 class Provider(provider_pb2_grpc.ResourceProviderServicer):
@@ -171,7 +141,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             return provider_pb2.CheckResponse(
                 inputs=encode(news),
                 failures=[
-                    provider_pb2.CheckFailure(property=path, reason=_scrub(reason, request.news))
+                    provider_pb2.CheckFailure(property=path, reason=scrub(reason, request.news))
                     for path, reason in failures
                 ],
             )
@@ -284,14 +254,14 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         try:
             yield
         except ProviderFailure as failure:
-            self._fail(context, failure._status)  # pyright: ignore[reportPrivateUsage]
+            self._fail(context, failure.status)
         except (ProvisionError, EngineError, OSError, ValueError) as error:
-            self._fail(context, _Status(grpc.StatusCode.UNKNOWN, _scrub(str(error), properties)))
+            self._fail(context, Status(grpc.StatusCode.UNKNOWN, scrub(str(error), properties)))
         except Exception as error:
             where = traceback.extract_tb(error.__traceback__)[-1]
             text = f"{type(error).__name__} in {Path(where.filename).name}:{where.lineno}: {error}"
-            message = f"a fault in the mldeploy provider: {_scrub(text, properties)}"
-            self._fail(context, _Status(grpc.StatusCode.INTERNAL, message))
+            message = f"a fault in the mldeploy provider: {scrub(text, properties)}"
+            self._fail(context, Status(grpc.StatusCode.INTERNAL, message))
 
     def _context(self, request: Any) -> Context:
         urn = str(request.urn)
@@ -402,26 +372,7 @@ def _init_failed(
     message = "; ".join(error.reasons)
     status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message=message, details=[packed])
     metadata = (("grpc-status-details-bin", status.SerializeToString()),)
-    return ProviderFailure(_Status(grpc.StatusCode.UNKNOWN, message, metadata))
-
-
-def _scrub(text: str, properties: Any) -> str:
-    """``text`` without any secret string of the request's properties."""
-    for secret in sorted(_secret_strings(decode(properties), inside=False), key=len, reverse=True):
-        text = text.replace(secret, "[secret]")
-    return text
-
-
-def _secret_strings(value: Any, *, inside: bool) -> set[str]:
-    if isinstance(value, Secret):
-        return _secret_strings(value.value, inside=True)
-    if isinstance(value, dict):
-        return set[str]().union(
-            *(_secret_strings(v, inside=inside) for v in cast("dict[str, Any]", value).values())
-        )
-    if isinstance(value, list):
-        return set[str]().union(*(_secret_strings(v, inside=inside) for v in cast("list[Any]", value)))
-    return {value} if inside and isinstance(value, str) and len(value) >= _SHORTEST_SCRUBBED else set()
+    return ProviderFailure(Status(grpc.StatusCode.UNKNOWN, message, metadata))
 
 
 def default_root() -> Path:
