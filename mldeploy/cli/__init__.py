@@ -23,6 +23,11 @@ def _run(arguments: list[str]) -> int:
     if arguments in ([], ["-h"], ["--help"]) and not _completing():
         print(overview(), file=sys.stdout if arguments else sys.stderr)
         return 0 if arguments else 2
+    if arguments == ["--version"]:
+        from importlib.metadata import version
+
+        print(f"mldeploy {version('mldeploy')}")
+        return 0
     from mldeploy.cli.app import run
 
     return run(arguments)

@@ -32,7 +32,8 @@ def build(only: str | None = None) -> typer.Typer:
         rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    app.callback()(_main)
+    # For the names of commands alone: options make Typer load pydantic, which takes longer than all the rest.
+    app.callback()(_main if only != "" else _no_options)
     for entry in catalog.COMMANDS:
         _add(app, entry, load=only in (None, entry.name))
     return app
@@ -45,6 +46,10 @@ def _main(
 ) -> None:
     """Options of no command are answered before there is an application; here they are for completion."""
     del version
+
+
+def _no_options() -> None:
+    """Nothing."""
 
 
 def _add(app: typer.Typer, entry: catalog.Entry, *, load: bool) -> None:

@@ -32,7 +32,11 @@ def operations(type_: targets.TargetType) -> Operations:
 def service_handles(session: Session) -> dict[str, ServiceHandle]:
     """Every service that the stack's state names, by name."""
     resources: list[ResourceState] = read_stack(
-        session.project, session.stack, backend_url=session.backend_url, passphrase=session.passphrase()
+        session.project,
+        session.stack,
+        backend_url=session.backend_url,
+        passphrase=session.passphrase(),
+        sealed=True,
     )
     found = [handle for one in targets.all_types() for handle in operations(one).handles(resources)]
     return {handle.name: handle for handle in found}

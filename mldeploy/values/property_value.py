@@ -84,6 +84,21 @@ class Secret:
         return "[secret]"
 
 
+class SealedSecret(Secret):
+    """A secret of a state that is decrypted when somebody looks: most commands look at none, and it takes long."""
+
+    __slots__ = ("_open",)
+
+    def __init__(self, ciphertext: str, open_: Callable[[], Value]) -> None:
+        self._open = open_
+        self.ciphertext = ciphertext
+
+    @property
+    def value(self) -> Value:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The plain value. Raises what decrypting raises: a wrong passphrase."""
+        return self._open()
+
+
 @dataclass(slots=True, eq=False)
 class Asset:
     """A file's content: `text`, a `path` or a `uri`; `hash` is the SHA-256 of the content."""

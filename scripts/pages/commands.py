@@ -13,7 +13,7 @@ _INTRO = """\
 # Command line
 
 Every command and option of `mldeploy`, as its `--help` says it. Exit codes: 0 done, 1 the operation failed, 2 bad
-input.
+input, 130 interrupted.
 
 `--json` prints machine-readable output on standard output; messages for people go to standard error. `mldeploy
 --install-completion` sets up completion for the shell that runs it (bash, zsh, fish, PowerShell).

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 import typer.main
@@ -29,8 +30,6 @@ def test_the_summary_is_the_commands_own(application, name):
 
 def test_every_module_of_commands_is_used():
     folder = import_module("mldeploy.cli.commands").__path__[0]
-    from pathlib import Path
-
     assert {p.stem for p in Path(folder).glob("*.py")} - {"__init__"} == {e.module for e in ENTRIES.values()}
 
 
@@ -65,3 +64,9 @@ def test_the_overview_fits(monkeypatch, width):
     lines = catalog.overview().splitlines()
     assert max(map(len, lines)) <= width
     assert all(any(line.startswith(f"  {name} ") for line in lines) for name in ENTRIES)
+
+
+def test_the_readme_names_every_command():
+    text = (Path(__file__).resolve().parents[2] / "README.md").read_text()
+    table = text.split("## Commands")[1].split("##")[0]
+    assert [name for name in ENTRIES if f"mldeploy {name}" not in table and f"`{name}" not in table] == []

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import grpc
-
 
 class EngineError(Exception):
     """The operation cannot go on; the message is meant for the user. State on disk is consistent."""
@@ -63,20 +61,3 @@ class InitError(ProviderError):
 
 class BailError(Exception):
     """An error that was already reported as a diagnostic: stop quietly."""
-
-
-class MonitorError(grpc.RpcError):
-    """What the resource monitor answers to the SDK, which expects a gRPC error with a code and details."""
-
-    def __init__(self, code: grpc.StatusCode, details: str) -> None:
-        super().__init__(details)
-        self._code = code
-        self._details = details
-
-    def code(self) -> grpc.StatusCode:
-        """The status the SDK branches on; UNAVAILABLE means that the engine is shutting down."""
-        return self._code
-
-    def details(self) -> str:
-        """The text the SDK shows."""
-        return self._details

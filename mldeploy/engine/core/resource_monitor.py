@@ -10,8 +10,9 @@ from collections.abc import Callable
 
 import grpc
 
-from mldeploy.engine.base.errors import BailError, EngineError, MonitorError, UnsupportedError
+from mldeploy.engine.base.errors import BailError, EngineError, UnsupportedError
 from mldeploy.engine.base.goal import Goal, ReadGoal
+from mldeploy.engine.base.monitor_error import MonitorError
 from mldeploy.engine.base.proto import EMPTY, Message, resource
 from mldeploy.engine.base.urn import (
     ROOT_STACK_TYPE,

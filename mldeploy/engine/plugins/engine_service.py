@@ -10,8 +10,9 @@ from typing import Any
 
 import grpc
 
-from mldeploy.engine.base.errors import EngineError, MonitorError
+from mldeploy.engine.base.errors import EngineError
 from mldeploy.engine.base.events import Events
+from mldeploy.engine.base.monitor_error import MonitorError
 from mldeploy.engine.base.proto import EMPTY, Message, engine, engine_grpc
 from mldeploy.engine.project.project import check_required_version
 

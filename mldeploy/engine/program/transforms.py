@@ -8,7 +8,7 @@ from typing import Any
 
 import grpc
 
-from mldeploy.engine.base.errors import MonitorError
+from mldeploy.engine.base.monitor_error import MonitorError
 from mldeploy.engine.base.proto import Message, callback, callback_grpc, resource
 from mldeploy.engine.base.waiting import waiting
 from mldeploy.values.marshal import Marshaller, unmarshal

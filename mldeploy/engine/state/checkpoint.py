@@ -155,7 +155,7 @@ def check_version(wrapper: dict[str, Any], what: str) -> None:
         raise UnsupportedError(f"{what}: the state needs {', '.join(foreign)}; use the pulumi CLI")
 
 
-def load_deployment(deployment: dict[str, Any], manager_for: Any) -> Snapshot:
+def load_deployment(deployment: dict[str, Any], manager_for: Any, *, sealed: bool = False) -> Snapshot:
     """A snapshot from a deployment object. `manager_for(salt)` gives the secrets manager."""
     secrets_state: dict[str, Any] | None = deployment.get("secrets_providers")
     manager: SecretsManager | None = None
@@ -168,7 +168,7 @@ def load_deployment(deployment: dict[str, Any], manager_for: Any) -> Snapshot:
         manager = manager_for(secrets_state["state"]["salt"])
     if deployment.get("snippets") or deployment.get("extensions"):
         raise UnsupportedError("the state uses snippets or extension packages; use the pulumi CLI")
-    reader = Deserializer(manager)
+    reader = Deserializer(manager, sealed=sealed)
     resources: list[dict[str, Any]] = deployment.get("resources") or []
     operations: list[dict[str, Any]] = deployment.get("pending_operations") or []
     return Snapshot(

@@ -27,6 +27,7 @@ from mldeploy.values.property_value import (
     Output,
     PropertyMap,
     ResourceReference,
+    SealedSecret,
     Secret,
     Value,
     is_list,
@@ -193,8 +194,9 @@ def _number(value: float) -> Any:
 class Deserializer:
     """Reads states from JSON values."""
 
-    def __init__(self, manager: SecretsManager | None) -> None:
+    def __init__(self, manager: SecretsManager | None, *, sealed: bool = False) -> None:
         self._manager = manager
+        self._sealed = sealed
 
     def resource(self, data: dict[str, Any]) -> ResourceState:
         """A state. Raises StateError on malformed, UnsupportedError on foreign content."""
@@ -269,8 +271,14 @@ class Deserializer:
         if ciphertext is not None:
             if self._manager is None:
                 raise StateError("the state holds secrets but names no secrets provider")
+            if self._sealed:
+                return SealedSecret(str(ciphertext), lambda: self._opened(str(ciphertext)))
             plaintext = self._manager.crypter.decrypt(ciphertext)
         return Secret(Deserializer(None).value(json.loads(str(plaintext))), ciphertext)
+
+    def _opened(self, ciphertext: str) -> Value:
+        assert self._manager is not None
+        return Deserializer(None).value(json.loads(self._manager.crypter.decrypt(ciphertext)))
 
 
 def dumps(data: Any) -> bytes:

@@ -153,7 +153,9 @@ def _manager(
     return secrets.manager(config.encryption_salt)
 
 
-def read_snapshot(backend: FileBackend, reference: StackReference, secrets: Secrets) -> Snapshot:
+def read_snapshot(
+    backend: FileBackend, reference: StackReference, secrets: Secrets, *, sealed: bool = False
+) -> Snapshot:
     """The stack's recorded state; an empty one for a stack that does not exist yet."""
     file = backend.stack_file(reference)
     try:
@@ -163,7 +165,7 @@ def read_snapshot(backend: FileBackend, reference: StackReference, secrets: Secr
     except OSError as error:
         raise StateError(f"cannot read {file}: {error.strerror}") from None
     deployment, _ = parse(data, str(file))
-    return load_deployment(deployment, secrets.manager)
+    return load_deployment(deployment, secrets.manager, sealed=sealed)
 
 
 def locate(
@@ -176,11 +178,19 @@ def locate(
 
 
 def read_stack(
-    project_dir: Path | str, stack: str, *, backend_url: str | None = None, passphrase: str | None = None
+    project_dir: Path | str,
+    stack: str,
+    *,
+    backend_url: str | None = None,
+    passphrase: str | None = None,
+    sealed: bool = False,
 ) -> list[ResourceState]:
-    """Every resource of a stack, in order; empty when there is no such stack. Secrets are Secret objects."""
+    """Every resource of a stack, in order; empty when there is no such stack. Secrets are Secret objects.
+
+    With ``sealed`` they are decrypted when somebody looks at them, who then also learns of a wrong passphrase.
+    """
     _, backend, reference = locate(project_dir, stack, backend_url)
-    return read_snapshot(backend, reference, Secrets(passphrase)).resources
+    return read_snapshot(backend, reference, Secrets(passphrase), sealed=sealed).resources
 
 
 def files_in_clear(project_dir: Path | str, stack: str, *, backend_url: str | None = None) -> list[Path]:

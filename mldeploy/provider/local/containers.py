@@ -14,12 +14,13 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, cast
-
-import httpx
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from mldeploy.artifacts.image_layout import START, USER_ID
 from mldeploy.provider.framework.resource import ProvisionError
+
+if TYPE_CHECKING:
+    import httpx
 
 _DEFAULT: Final = "unix:///var/run/docker.sock"
 _NOT_FOUND, _CONFLICT = 404, 409
@@ -80,11 +81,15 @@ class Engine:
 
     def __init__(self, where: str = "") -> None:
         self.where = where or endpoint()
+        import httpx  # takes longer than everything else here, and services that are processes need it not
+
         transport = httpx.HTTPTransport(uds=self.where.removeprefix("unix://"))
         # Without a version in the path, the engine answers in its newest one; each release drops old ones.
         self._client = httpx.Client(transport=transport, base_url="http://docker", timeout=_TIMEOUT)
 
     def _ask(self, method: str, path: str, *fine: int, **options: Any) -> httpx.Response:
+        import httpx
+
         try:
             answer = self._client.request(method, path, **options)
         except httpx.HTTPError as error:
