@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from mldeploy.manifest.base import FreeForm, Items, Pattern, Section, Text
+from mldeploy.manifest.base import FreeForm, Items, Pattern, Section, Text, fail
 
 DevicePath = Annotated[
     Text, Pattern(r"/(?!.*(^|/)\.\.(/|$))[^:]*", "an absolute path on the device, without '..' and ':'")
 ]
+
+
+def _implemented(value: Any) -> Any:
+    if value in ("on-failure", "on-unhealthy"):
+        raise fail(f"{value} is not implemented by the IoT Edge runtime; allowed: always, never")
+    return value
 
 
 class Mount(Section):
@@ -27,7 +33,7 @@ class Mount(Section):
 class Edge(Section):
     """The settings of an IoT Edge module."""
 
-    restart_policy: Literal["always", "never", "on-failure", "on-unhealthy"] = "always"
+    restart_policy: Annotated[Literal["always", "never"], BeforeValidator(_implemented)] = "always"
     """When the device starts it again."""
     status: Literal["running", "stopped"] = "running"
     """Whether it runs."""

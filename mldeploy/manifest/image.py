@@ -79,7 +79,10 @@ class Image(Section):
     """The private registry that the base image comes from."""
     environment_variables: dict[str, TextOrSecret] = Field(default_factory=dict)
     """Environment variables of the entry script: texts, or secret references."""
-    package_index: PackageIndex | None = None
+    package_index: Annotated[
+        PackageIndex | None,
+        On(CONTAINER, instead="for a local process set UV_INDEX_URL, or write runtime: docker on the target"),
+    ] = None
     """A private index for the packages of the conda file."""
     platform: Annotated[Literal["linux/amd64", "linux/arm64"], _CONTAINERS] = "linux/amd64"
     """The platform it is built for; `linux/arm64` for many IoT Edge devices."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -26,6 +26,8 @@ from mldeploy.manifest.markers import CLUSTER, KEYED, ONLINE, VERSIONED, On
 from mldeploy.manifest.rollout import Rollout
 from mldeploy.manifest.secret_refs import Secret
 
+SCORING_TIMEOUT_MS: Final = 60_000
+MAX_REQUEST_WAIT_TIME: Final = 500
 Share = Annotated[float, Field(ge=0, le=1)]
 _BY_REFERENCE = On(KEYED, instead="on edge give files of the device: edge: {cert_file: …, key_file: …}")
 
@@ -213,11 +215,11 @@ class Service(Section):
     ssl: Annotated[Ssl | None, On(ONLINE)] = None
     """TLS. Default: off."""
 
-    scoring_timeout_ms: Annotated[Positive, On(ONLINE)] = 60000
+    scoring_timeout_ms: Annotated[Positive, On(ONLINE)] = SCORING_TIMEOUT_MS
     """How long one `run()` may take, in milliseconds."""
     replica_max_concurrent_requests: Annotated[Positive, On(ONLINE)] = 1
     """How many requests one replica works on at a time."""
-    max_request_wait_time: Annotated[Count, On(ONLINE)] = 500
+    max_request_wait_time: Annotated[Count, On(ONLINE)] = MAX_REQUEST_WAIT_TIME
     """How long a request may wait for a replica, in milliseconds; then the answer is 503."""
     collect_model_data: Annotated[CollectModelData | None, BeforeValidator(_flag), On(ONLINE)] = Field(
         default=None, json_schema_extra=_or_flag

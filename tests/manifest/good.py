@@ -98,7 +98,7 @@ services:
     tolerations: [{{key: sku, value: gpu, effect: NoSchedule}}]
     node_selector: {{pool: services}}
   aks-gpu: {{image: gpu, target: cluster, gpu_cores: 1, num_replicas: 1}}
-  kube-one: {{image: one, target: anywhere, auth_enabled: false, host: score.example.org,
+  kube-one: {{image: plain, target: anywhere, auth_enabled: false, host: score.example.org,
              ssl: {{issuer: letsencrypt, cname: score.example.org}}}}
   batch-one:
     image: plain

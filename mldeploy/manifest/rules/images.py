@@ -30,15 +30,36 @@ def check(draft: Draft, root: Path) -> Iterator[Fault]:  # noqa: ARG001
         yield from _image(("images", name), image)
     for name, service in draft.services.items():
         image, type_ = draft.images.get(service.image), draft.type_of(service)
-        if image is None or type_ is None or kind(type_).on_azure:
+        if image is None or type_ is None:
             continue
-        if image.base_image and azure_only(image.base_image):
+        yield from _built_by_docker(draft, service, image)
+        if image.base_image and azure_only(image.base_image) and not kind(type_).on_azure:
             yield Fault(
                 ("services", name, "target"),
                 f"image {shown(service.image)} is built on {shown(image.base_image)}, whose licence allows "
                 f"CUDA and TensorRT on Azure only, and {shown(service.target)} is of type {type_}; "
                 "use an nvidia/cuda base image or an Azure target",
             )
+
+
+def _built_by_docker(draft: Draft, service: Service, image: Image) -> Iterator[Fault]:
+    """The Docker engine of this machine has its own logins; a registry's build task has none."""
+    target, login = draft.targets.get(service.target), image.base_image_registry
+    if target is None or kind(target.type).foundation == "never":
+        return
+    if getattr(target, "registry", None) is None and draft.azure.builder != "docker":
+        return
+    given = {
+        "base_image_registry": login is not None and login.username is not None,
+        "package_index": image.package_index is not None,
+    }
+    for key in (one for one, there in given.items() if there):
+        yield Fault(
+            ("images", service.image, key),
+            f"has no effect on {shown(service.target)}, whose images this machine's Docker engine builds: give the "
+            "engine the login and the index itself, or have the stack's registry build: azure: {builder: acr}",
+            removable=True,
+        )
 
 
 def azure_only(base_image: str) -> bool:
@@ -66,6 +87,9 @@ def _image(path: NodePath, image: Image) -> Iterator[Fault]:
         if image.base_image is None:
             yield Fault((*path, "base_image_registry"), "is given without base_image")
         yield from login((*path, "base_image_registry"), image.base_image_registry)
+        alone = image.base_image_registry.username is None and image.base_image_registry.password is None
+        if alone and image.base_image is not None and not image.base_image.startswith("runs:"):
+            yield Fault((*path, "base_image_registry"), "has no effect without username and password")
     if (
         image.package_index is not None
         and image.package_index.username

@@ -17,7 +17,9 @@ class GoldenRequest(Declaration):
 
     request: In[str] = field("A file of the project: the request's body.")
     response: Opt[str] = field("A file of the project: the expected body.", default=None)
-    tolerance: Or[float] = field("By how much numbers may differ (default 1e-9).", default=1e-9, minimum=0)
+    tolerance: Or[float] = field(
+        "By how much numbers may differ, absolute or relative.", default=0.0, minimum=0
+    )
     content_type: Opt[str] = field("The request's content type; by default from the file name.", default=None)
 
     @property
