@@ -162,7 +162,11 @@ def test_a_replica_that_cannot_take_the_port_leaves_it_where_it_was(stack):
             "is 'a/b'; allowed",
         ),
         ({"models": [{"name": "m", "digest": "d"}]}, "models[0].version", "is required"),
-        ({"environment_variables": {"PYTHONPATH": "x"}}, "environment_variables.PYTHONPATH", "leads to the scoring server"),
+        (
+            {"environment_variables": {"PYTHONPATH": "x"}},
+            "environment_variables.PYTHONPATH",
+            "leads to the scoring server",
+        ),
         ({"environment_variables": {"A": 1}}, "environment_variables.A", "must be a string, not 1"),
     ],
 )
