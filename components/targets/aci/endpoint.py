@@ -18,8 +18,10 @@ from components.images import serving_settings
 from components.sdk.azure import GroupGate, GroupShape, PullProof
 from components.sdk.local import ServiceKeys
 from components.targets.aci.rules import validate
+from mldeploy.manifest.service import Probes
 
 PORT = 5001
+_PROBES = Probes(initial_delay_seconds=10, timeout_seconds=5)
 # What the service refuses to change in place. Paths are those of azure-native's inputs.
 _RECREATED_FOR = [
     "containers[0].resources",
@@ -94,6 +96,8 @@ class AciEndpointArgs:
     """A subnet delegated to Container Instances: the service then has a private address only."""
     zone: str | None = None
     """An availability zone."""
+    probes: Probes = _PROBES
+    """How the container is watched; the restart of one that answers no more has twice the patience."""
     golden: Sequence[Mapping[str, Any]] = ()
     """Requests that the service must answer before `up` is done."""
     needs: Sequence[pulumi.Resource] = ()
@@ -272,8 +276,10 @@ class AciEndpoint(Component):
                 if wanted
             ]
             or None,
-            liveness_probe=_probe(args, "/livez", failures=6),
-            readiness_probe=_probe(args, "/readyz", failures=3),
+            liveness_probe=_probe(args, "/livez", failures=2 * args.probes.failure_threshold),
+            readiness_probe=_probe(
+                args, "/readyz", failures=args.probes.failure_threshold, good=args.probes.success_threshold
+            ),
         )
 
     @staticmethod
@@ -308,14 +314,15 @@ class AciEndpoint(Component):
         )
 
 
-def _probe(args: AciEndpointArgs, path: str, *, failures: int) -> aci.ContainerProbeArgs:
+def _probe(args: AciEndpointArgs, path: str, *, failures: int, good: int = 1) -> aci.ContainerProbeArgs:
     scheme = aci.Scheme.HTTPS if args.ssl is not None else aci.Scheme.HTTP
     return aci.ContainerProbeArgs(
         http_get=aci.ContainerHttpGetArgs(path=path, port=args.port, scheme=scheme),
-        initial_delay_seconds=10,
-        period_seconds=10,
-        timeout_seconds=5,
+        initial_delay_seconds=args.probes.initial_delay_seconds,
+        period_seconds=args.probes.period_seconds,
+        timeout_seconds=args.probes.timeout_seconds,
         failure_threshold=failures,
+        success_threshold=good if good != 1 else None,
     )
 
 

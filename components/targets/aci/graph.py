@@ -70,6 +70,7 @@ def _plain(context: Context, name: str, target: AciTarget, service: Service, whe
         | {"models": model_versions(context, service.image)},
         subnet_id=target.subnet_id,
         zone=target.zone,
+        probes=service.probes,
         tags=azure_ids.standard_tags(
             context.project,
             context.stack,
