@@ -90,6 +90,27 @@ def _ordered(
     return nodes
 
 
+def text(graph: Graph) -> str:
+    """By target, each service with its image and that one's models: for terminals.
+
+    here (local)
+      diabetes  port 8890, with keys
+        image diabetes  score.py
+          model diabetes  models/diabetes.pkl
+    """
+    found = {node.key: node for column in COLUMNS for node in graph.columns[column]}
+    lines: list[str] = []
+    for target in graph.columns["targets"]:
+        lines.append(f"{target.name} ({target.detail})")
+        for service in (found[a] for a, b in graph.edges if b == target.key):
+            lines.append(f"  {service.name}  {service.detail}")
+            for image in (found[a] for a, b in graph.edges if b == service.key):
+                lines.append(f"    image {image.name}  {image.detail}")
+                models = (found[a] for a, b in graph.edges if b == image.key)
+                lines += [f"      model {model.name}  {model.detail}" for model in models]
+    return "\n".join(lines or ["no services"]) + "\n"
+
+
 def mermaid(graph: Graph) -> str:
     """A Mermaid flowchart, for READMEs and pull requests."""
     ids = {

@@ -50,11 +50,11 @@ def _counts(plan: Plan, *, ok: bool) -> str:
 def _service(name: str, changes: list[Change]) -> str:
     parts = [c for c in changes if c.kind not in ENDPOINTS] or changes
     what = "<br>".join(f"{_SIGNS[c.op]} {c.kind}{': ' + _keys(c) if _keys(c) else ''}" for c in parts)
-    means = "<br>".join(dict.fromkeys(_consequences(changes)))
+    means = "<br>".join(dict.fromkeys(consequences(changes)))
     return f"| `{name}` | {what} | {means or 'No interruption.'} |"
 
 
-def _consequences(changes: list[Change]) -> Iterator[str]:
+def consequences(changes: list[Change]) -> Iterator[str]:
     whole = {c.op for c in changes if c.kind in ENDPOINTS}
     if "create" in whole:
         yield "New service."
@@ -121,13 +121,13 @@ def _problems(plan: Plan) -> list[str]:
     if plan.violations:
         lines += ["#### Policies", ""]
         order = sorted(set(plan.violations), key=lambda one: (one[0] != "mandatory", one[1:]))
-        lines += [f"- **{level}** `{rule}`: {_last_line(message)}" for level, rule, message in order]
+        lines += [f"- **{level}** `{rule}`: {last_line(message)}" for level, rule, message in order]
         lines.append("")
     if plan.errors:
         lines += ["#### Errors", "", "```text", *dict.fromkeys(plan.errors), "```", ""]
     return lines
 
 
-def _last_line(message: str) -> str:
+def last_line(message: str) -> str:
     """A policy's message begins with the rule's description; what is wrong comes after it."""
     return message.strip().splitlines()[-1] if message.strip() else ""

@@ -30,6 +30,10 @@ class Change:
     keys: tuple[str, ...] = ()
     """The properties that differ."""
     inputs: dict[str, Any] = field(default_factory=dict[str, Any])
+    before: dict[str, Any] = field(default_factory=dict[str, Any])
+    """The inputs it had."""
+    top: str = ""
+    """The URN of the component, or of itself, that lies directly in the stack."""
 
     @property
     def kind(self) -> str:
@@ -45,7 +49,10 @@ class Plan:
         self.violations: list[tuple[str, str, str]] = []
         """Level, rule and message of each policy that is not met."""
         self.errors: list[str] = []
+        self.notes: list[tuple[str, str]] = []
+        """Severity and text of what the engine, the program and the provider say besides errors."""
         self.counts: Counter[str] = Counter()
+        self._parents: dict[str, str] = {}
 
     def __call__(self, event: dict[str, Any]) -> None:
         """Take an event."""
@@ -60,29 +67,44 @@ class Plan:
                     _plain(found.get("message", "")),
                 )
             )
-        elif "diagnosticEvent" in event and event["diagnosticEvent"].get("severity") == "error":
-            self.errors.append(_plain(event["diagnosticEvent"].get("message", "")))
+        elif "diagnosticEvent" in event and not event["diagnosticEvent"].get("ephemeral"):
+            found = event["diagnosticEvent"]
+            severity, text = str(found.get("severity")), _plain(found.get("message", ""))
+            if severity == "error":
+                self.errors.append(text)
+            elif severity != "debug" and text:
+                name = str(found.get("urn") or "").rsplit("::", 1)[-1]
+                self.notes.append((severity, f"{name}: {text}" if name else text))
 
     def _step(self, metadata: dict[str, Any]) -> None:
         op = str(metadata["op"])
+        known: dict[str, Any] = metadata.get("new") or metadata.get("old") or {}
+        self._parents[str(metadata["urn"])] = str(known.get("parent") or "")
         if op not in (*_CHANGES, "same") or not metadata.get("logical", True):
             return
         self.counts[_CHANGES.get(op, op)] += 1
         if op == "same":
             return
-        state: dict[str, Any] = metadata.get("new") or metadata.get("old") or {}
         urn = str(metadata["urn"])
+        old: dict[str, Any] = metadata.get("old") or {}
         differing = metadata.get("diffs") or sorted(metadata.get("detailedDiff") or ())
         self.changes.append(
             Change(
                 _CHANGES[op],
                 str(metadata["type"]),
                 urn.rsplit("::", 1)[-1],
-                str(state.get("parent") or ""),
+                str(known.get("parent") or ""),
                 tuple(str(key) for key in differing),
-                state.get("inputs") or {},
+                known.get("inputs") or {},
+                old.get("inputs") or {},
+                self._top(urn),
             )
         )
+
+    def _top(self, urn: str) -> str:
+        while (parent := self._parents.get(urn)) and "pulumi:pulumi:Stack::" not in parent:
+            urn = parent
+        return urn
 
     def services(self) -> dict[str, list[Change]]:
         """Changes by service: those of its endpoint component and of that component's resources."""

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from mldeploy.cli.guards import not_emptied
-from mldeploy.cli.operation import EngineChoice, Operation, Outcome, RunOptions
+from mldeploy.cli.operation import EngineChoice, Operation, Outcome, Runner, RunOptions
 from mldeploy.cli.options import (
     DEFAULT_STACK,
     EXIT_FAILED,
@@ -24,6 +24,7 @@ from mldeploy.cli.options import (
 )
 from mldeploy.cli.options import session as open_session
 from mldeploy.cli.runner import prepare
+from mldeploy.engine.base.errors import EngineError
 from mldeploy.manifest import load
 from mldeploy.session import Session
 
@@ -131,11 +132,11 @@ def up(
         continue_on_error=continue_on_error,
         policy_pack_configs=tuple(policy_pack_config or ()),
     )
-    outcome = runner.run(Operation.UP, replace(options, ask=ask and sys.stdin.isatty()))
-    if outcome.ok and not as_json:
-        from mldeploy.cli.tables import print_services
-
-        print_services(session)
+    if ask and sys.stdin.isatty() and not _agreed(session, runner, options):
+        return
+    outcome = runner.run(Operation.UP, options)
+    if not as_json:
+        _ended(session, outcome)
     _finish(outcome, as_json)
 
 
@@ -174,6 +175,10 @@ def preview(
     )
     if markdown is not None:
         _finish(_as_markdown(session, engine, options, markdown), as_json=False)
+        return
+    if not as_json and not diff:
+        load(session.project, session.stack)
+        _finish(_planned(session, prepare(session, engine, Operation.PREVIEW), options), as_json=False)
         return
     _finish(_carry_out(Operation.PREVIEW, session, engine, options, yes=True), as_json)
 
@@ -237,6 +242,61 @@ def destroy(
 
 def _tuples(target: list[str] | None, packs: list[Path] | None) -> tuple[tuple[str, ...], tuple[Path, ...]]:
     return tuple(target or ()), tuple(packs or ())
+
+
+def _agreed(session: Session, runner: Runner, options: RunOptions) -> bool:
+    """Show the plan and ask. False when there is nothing to do.
+
+    Raises:
+        Abort: the person said no.
+        Exit: the plan cannot be made.
+    """
+    planned = _planned(session, runner, options)
+    if not planned.ok:
+        raise typer.Exit(EXIT_INTERRUPTED if planned.interrupted else EXIT_FAILED)
+    if planned.changed and not typer.confirm(f"apply this to stack {session.stack!r}?"):
+        raise typer.Abort
+    return planned.changed or options.refresh
+
+
+def _planned(session: Session, runner: Runner, options: RunOptions) -> Outcome:
+    """Print the plan of both engines in the same words."""
+    from mldeploy.cli.tables import width
+    from mldeploy.review import Plan
+    from mldeploy.review.terminal import lines
+
+    plan = Plan()
+    outcome = runner.run(Operation.PREVIEW, replace(options, events=plan, json=False, diff=False))
+    if not outcome.ok and outcome.error and not plan.errors:
+        plan.errors.append(outcome.error)
+    manifest = load(session.project, session.stack)
+    print("\n".join(lines(session.stack, plan, manifest, ok=outcome.ok, width=width())))
+    return outcome
+
+
+def _ended(session: Session, outcome: Outcome) -> None:
+    """What is true now: after a success what serves; after a failure also that the versions before it do."""
+    from mldeploy.cli.tables import print_services, print_status, stack_flag
+    from mldeploy.operations import OperationError, stack_status
+
+    if outcome.ok:
+        print_services(session)
+        return
+    try:
+        rows = stack_status(session)
+    except (OperationError, EngineError) as error:
+        print(f"\nwhat serves now cannot be told: {error}")
+        return
+    flag = stack_flag(session)
+    print("\nWhat is true now:" if rows else "\nNothing is deployed.")
+    if rows:
+        print_status(rows)
+    print(
+        "\nA healthy service serves what is named beside it; a version that failed got no\n"
+        f"traffic. Mend what the error names, then run `mldeploy up{flag}` again."
+    )
+    if rows:
+        print(f"Logs: `mldeploy logs {rows[0].service}{flag}`")
 
 
 def _carry_out(

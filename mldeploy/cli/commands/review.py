@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -22,6 +23,7 @@ from mldeploy.cli.options import session as open_session
 class Format(StrEnum):
     """What `graph` writes."""
 
+    TEXT = "text"
     MERMAID = "mermaid"
     SVG = "svg"
 
@@ -30,26 +32,36 @@ def graph(
     project: ProjectOption = None,
     stack: StackOption = DEFAULT_STACK,
     form: Annotated[
-        Format | None, typer.Option("--format", help="Default: by the file's name, else mermaid.")
+        Format | None,
+        typer.Option("--format", help="Default: by the file's name; text on a terminal, else mermaid."),
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Draw a stack: models, the images they are in, the services that run those, and the targets."""
     from mldeploy.manifest import load
-    from mldeploy.review.graph import build, mermaid, svg
+    from mldeploy.review.graph import build, mermaid, svg, text
 
     session = open_session(project, stack)
     drawn = build(load(session.project, stack))
     if as_json:
         print_json(drawn.to_json())
         return
-    chosen = form or (Format.SVG if output is not None and output.suffix == ".svg" else Format.MERMAID)
-    text = svg(drawn, f"The stack {stack}") if chosen is Format.SVG else mermaid(drawn)
-    if output is None:
-        print(text, end="")
+    chosen = form or _by_name(output)
+    if chosen is Format.SVG:
+        written = svg(drawn, f"The stack {stack}")
     else:
-        output.write_text(text, encoding="utf-8")
+        written = mermaid(drawn) if chosen is Format.MERMAID else text(drawn)
+    if output is None:
+        print(written, end="")
+    else:
+        output.write_text(written, encoding="utf-8")
+
+
+def _by_name(output: Path | None) -> Format:
+    if output is None:
+        return Format.TEXT if sys.stdout.isatty() else Format.MERMAID
+    return {".svg": Format.SVG, ".txt": Format.TEXT}.get(output.suffix, Format.MERMAID)
 
 
 def doctor(

@@ -187,6 +187,11 @@ class Display:
         self.diagnostics.append((severity, event.get("resourceUrn", ""), text))
         self.on_diagnostic(severity, event.get("resourceUrn", ""), text)
 
+    @property
+    def failed(self) -> int:
+        """How many resources failed."""
+        return sum(row.failed for row in self.rows.values())
+
     # -- for subclasses --------------------------------------------------------------------------------------
 
     def on_begin(self, row: Row) -> None:
@@ -205,9 +210,9 @@ class Display:
         """Draw the end: messages, outputs, summary."""
 
 
-def summary_lines(result: Result, *, preview: bool) -> list[str]:
+def summary_lines(result: Result, *, preview: bool, failed: int = 0) -> list[str]:
     """The counts, in the CLI's words."""
-    lines: list[str] = []
+    lines = [f"{failed} failed"] if failed else []
     order = ("create", "update", "delete", "replace", "import", "read", "discard")
     for op in [*order, *(k for k in sorted(result.changes) if k not in order and k != "same")]:
         count = result.changes.get(op, 0)

@@ -7,10 +7,8 @@ import time
 from typing import TextIO
 
 from mldeploy.engine.base.options import Result
-from mldeploy.engine.base.urn import ROOT_STACK_TYPE
-from mldeploy.engine.display.base import SIGNS, Display, Row, finished, plural, show, summary_lines
+from mldeploy.engine.display.base import SIGNS, Display, Row, finished, plural, summary_lines
 from mldeploy.engine.display.properties import diff_lines
-from mldeploy.engine.state.serde import properties
 
 _REPEAT_SECONDS = 15.0
 
@@ -51,7 +49,9 @@ class PlainDisplay(Display):
                 self._print(line)
 
     def on_diagnostic(self, severity: str, urn: str, text: str) -> None:
-        """Printed where it happens; errors are repeated at the end."""
+        """Printed where it happens; errors are kept for the end, where they are found."""
+        if severity == "error":
+            return
         name = f" {urn.rsplit('::', 1)[-1]}:" if urn else ""
         first, *rest = text.splitlines() or [""]
         prefix = "" if severity in ("info", "info#err") else f"{severity}:"
@@ -77,19 +77,9 @@ class PlainDisplay(Display):
             for urn, text in errors:
                 where = f"{urn.rsplit('::', 1)[-1]}: " if urn else ""
                 self._print(f"  {where}{text.replace(chr(10), chr(10) + '    ')}")
-        self._outputs(result)
         self._print()
         self._print("Resources:")
-        for line in summary_lines(result, preview=self.preview) or ["no changes"]:
+        for line in summary_lines(result, preview=self.preview, failed=self.failed) or ["no changes"]:
             self._print(f"    {line}")
         self._print()
         self._print(f"Duration: {result.duration:.1f}s")
-
-    def _outputs(self, result: Result) -> None:
-        stack = next((row for row in self.rows.values() if row.type == ROOT_STACK_TYPE), None)
-        if not result.outputs or (stack is not None and stack.op == "delete"):
-            return
-        self._print()
-        self._print("Outputs:")
-        for key, value in sorted(properties(result.outputs).items()):
-            self._print(f"    {key}: {show(value, limit=200)}")

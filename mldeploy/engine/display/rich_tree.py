@@ -22,11 +22,9 @@ from mldeploy.engine.display.base import (
     doing,
     finished,
     plural,
-    show,
     summary_lines,
 )
 from mldeploy.engine.display.properties import diff_lines
-from mldeploy.engine.state.serde import properties
 
 _MAX_DIFF_LINES = 6
 
@@ -116,13 +114,8 @@ class RichDisplay(Display):
                 row.finished = True
         self._live.stop()
         self._messages()
-        stack = next((row for row in self.rows.values() if row.type == ROOT_STACK_TYPE), None)
-        if result.outputs and not (stack is not None and stack.op == "delete"):
-            self._console.print("\n[bold]Outputs:[/]")
-            for key, value in sorted(properties(result.outputs).items()):
-                self._console.print(f"    {escape(key)}: {escape(show(value, limit=200))}")
         self._console.print("\n[bold]Resources:[/]")
-        for line in summary_lines(result, preview=self.preview) or ["no changes"]:
+        for line in summary_lines(result, preview=self.preview, failed=self.failed) or ["no changes"]:
             self._console.print(f"    {escape(line)}")
         self._console.print(f"\n[bold]Duration:[/] {result.duration:.1f}s")
 
