@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -194,7 +195,9 @@ def test_a_service_from_the_first_plan_to_a_failure(make_project, width, monkeyp
     found["status"] = project.run("status").stdout
     project.post("echo", {"x": [1]})
     project.post("echo", {"y": 1})
-    found["logs"] = project.run("logs", "echo").stdout
+    while "POST /score 500" not in (logs := project.run("logs", "echo").stdout):
+        time.sleep(0.1)  # lines of requests are written a moment later
+    found["logs"] = logs
     project.write("scripts/score.py", ECHO_SCRIPT.replace("global model", "raise RuntimeError('no')"))
     found["preview of a change"] = project.run("preview").stdout
     failed = project.run("up", "--yes", check=False)
