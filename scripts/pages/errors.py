@@ -33,6 +33,7 @@ INTERNAL = frozenset(
         "TypeError",
         "SystemExit",
         "BailError",
+        "TooLargeError",
         "NotYetError",
         "RefusedError",
         "DiffUnavailableError",
