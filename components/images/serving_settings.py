@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 SECRETS_FOLDER = "/mnt/mldeploy"
@@ -30,9 +30,17 @@ def environment(
     if tls:
         values["ssl"] = {"cert_file": CERT_FILE, "key_file": KEY_FILE}
     return {
-        f"SERVING_{name.upper()}": _text(value) for name, value in sorted(values.items()) if value is not None
+        f"SERVING_{name.upper()}": text(value) for name, value in sorted(values.items()) if value is not None
     }
 
 
-def _text(value: Any) -> str:
+def apart(settings: Mapping[str, Any], own: Container[str]) -> dict[str, Any]:
+    """The settings for something that has some of them as its own properties: all others are its `server`."""
+    others = {key: value for key, value in settings.items() if key not in own}
+    found = {key: value for key, value in settings.items() if key in own}
+    return {**found, "server": others} if others else found
+
+
+def text(value: Any) -> str:
+    """A setting's value as the server reads it from a variable."""
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True, separators=(",", ":"))

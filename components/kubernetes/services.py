@@ -12,11 +12,13 @@ from pulumi_kubernetes import Provider
 
 from components import naming, secrets
 from components.context import Context, Endpoint
+from components.images import serving_settings
 from components.kubernetes import objects
 from components.kubernetes.endpoint import AksEndpoint, AksEndpointArgs
 from components.kubernetes.namespace import ServingNamespace, ServingNamespaceArgs
 from components.kubernetes.objects import Scaling, TlsListener
 from components.kubernetes.tls import Tls
+from components.kubernetes.workload import Workload
 from mldeploy.manifest import Service
 from mldeploy.manifest.kinds.aks import AksTarget
 from mldeploy.manifest.kinds.kubernetes import KubernetesTarget
@@ -26,10 +28,6 @@ _SETTINGS = (
     "memory_gb_limit",
     "gpu_cores",
     "auth_enabled",
-    "scoring_timeout_ms",
-    "replica_max_concurrent_requests",
-    "max_request_wait_time",
-    "enable_app_insights",
     "priority_class",
 )
 _DEFAULT_CORES, _DEFAULT_MEMORY = 0.1, 0.5
@@ -193,6 +191,7 @@ def scaling(service: Service) -> Scaling:
 
 def _workload(context: Context, service: Service) -> dict[str, Any]:
     settings: dict[str, Any] = {key: getattr(service, key) for key in _SETTINGS}
+    settings |= serving_settings.apart(service.server_settings(), Workload.__dataclass_fields__)
     settings["cpu_cores"] = service.cpu_cores or _DEFAULT_CORES
     settings["memory_gb"] = service.memory_gb or _DEFAULT_MEMORY
     collect = service.collect_model_data

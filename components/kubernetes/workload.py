@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from components.images import serving_settings
+
 SERVICE_LABEL = "mldeploy.dev/service"
 VERSION_LABEL = "mldeploy.dev/version"
 MANAGED_BY = {"app.kubernetes.io/managed-by": "mldeploy"}
@@ -43,6 +45,8 @@ class Workload:
     replica_max_concurrent_requests: int = 1
     max_request_wait_time: int = 500
     enable_app_insights: bool = False
+    server: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """More of the scoring server's configuration, by key."""
     collect_model_data: Mapping[str, Any] | None = None
     environment_variables: Mapping[str, str] = field(default_factory=dict[str, str])
     secret_environment: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -104,7 +108,10 @@ def pod_template(workload: Workload, version: str) -> dict[str, Any]:
         "serviceAccountName": workload.service_account or workload.service,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "terminationGracePeriodSeconds": _PRE_STOP_SECONDS + workload.drain_seconds + _STOP_MARGIN_SECONDS,
+        "terminationGracePeriodSeconds": _PRE_STOP_SECONDS
+        + workload.drain_seconds
+        + workload.server.get("stream_drain_seconds", 0)
+        + _STOP_MARGIN_SECONDS,
         "securityContext": {
             "runAsNonRoot": True,
             "runAsUser": _USER,
@@ -172,6 +179,7 @@ def environment(workload: Workload) -> list[dict[str, Any]]:
         settings["SSL"] = json.dumps(
             {"cert_file": f"{TLS_FOLDER}/tls.crt", "key_file": f"{TLS_FOLDER}/tls.key"}
         )
+    settings |= {key.upper(): serving_settings.text(value) for key, value in sorted(workload.server.items())}
     found: list[dict[str, Any]] = [
         {"name": f"SERVING_{key}", "value": _text(value)} for key, value in settings.items()
     ]

@@ -57,6 +57,16 @@ class On:
         return {**handler(schema), "x-on": self}
 
 
+class ServerSetting(On):
+    """A key that the scoring server has under the same name, and so a key of every service that answers requests.
+
+    Where the key has no value, the server's own default holds, and nothing of it is in a plan.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(ONLINE)
+
+
 def marker(field: FieldInfo) -> On | None:
     """A field's marker."""
     return next((one for one in field.metadata if isinstance(one, On)), None)

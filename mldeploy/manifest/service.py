@@ -22,7 +22,7 @@ from mldeploy.manifest.base import (
 )
 from mldeploy.manifest.batch import Batch
 from mldeploy.manifest.edge import Edge
-from mldeploy.manifest.markers import CLUSTER, KEYED, ONLINE, VERSIONED, On
+from mldeploy.manifest.markers import CLUSTER, KEYED, ONLINE, VERSIONED, On, ServerSetting, marker
 from mldeploy.manifest.rollout import Rollout
 from mldeploy.manifest.secret_refs import Secret
 
@@ -112,6 +112,17 @@ class Golden(Section):
     """How far numbers of the answer may be off, absolute or relative."""
     content_type: Text | None = None
     """The request's content type. Default: by the file's name."""
+
+
+class Batching(Section):
+    """Micro-batching: requests that wait at the same moment go to the script together."""
+
+    enabled: bool | None = None
+    """Whether they do. Default: when the script has `run_batch()`, or says `row_wise`."""
+    row_wise: bool | None = None
+    """Whether rows of requests are joined for `run()`. Default: as the script's `BATCHING` says."""
+    max_batch_size: Positive | None = None
+    """The most requests at once. Default: as the script's `BATCHING` says, else the server's."""
 
 
 class Probes(Section):
@@ -215,17 +226,34 @@ class Service(Section):
     ssl: Annotated[Ssl | None, On(ONLINE)] = None
     """TLS. Default: off."""
 
-    scoring_timeout_ms: Annotated[Positive, On(ONLINE)] = SCORING_TIMEOUT_MS
+    scoring_timeout_ms: Annotated[Positive, ServerSetting()] = SCORING_TIMEOUT_MS
     """How long one `run()` may take, in milliseconds."""
-    replica_max_concurrent_requests: Annotated[Positive, On(ONLINE)] = 1
+    replica_max_concurrent_requests: Annotated[Positive, ServerSetting()] = 1
     """How many requests one replica works on at a time."""
-    max_request_wait_time: Annotated[Count, On(ONLINE)] = MAX_REQUEST_WAIT_TIME
+    max_request_wait_time: Annotated[Count, ServerSetting()] = MAX_REQUEST_WAIT_TIME
     """How long a request may wait for a replica, in milliseconds; then the answer is 503."""
+    stream_timeout_ms: Annotated[Positive | None, ServerSetting()] = None
+    """How long each further piece of an answer in pieces may take, in milliseconds. Default: `scoring_timeout_ms`."""
+    stream_drain_seconds: Annotated[Annotated[int, Field(ge=0, le=86400)] | None, ServerSetting()] = None
+    """How much longer than for other requests a replica that ends waits for open answers in pieces. Default: 600; on
+    Kubernetes a pod has that time only when it is written."""
+    workers: Annotated[Annotated[int, Field(ge=1, le=256)] | None, ServerSetting()] = None
+    """Processes of one replica that run the script. Default: 1."""
+    max_queue: Annotated[Positive | None, ServerSetting()] = None
+    """How many requests may wait in one worker. Default: 1000."""
+    max_requests: Annotated[Count | None, ServerSetting()] = None
+    """After how many `run()` calls a worker is replaced. Default: 0, never."""
+    body_limit_bytes: Annotated[Positive | None, ServerSetting()] = None
+    """The largest request body, in bytes. Default: 100 MiB."""
+    batching: Annotated[Batching | None, ServerSetting()] = None
+    """Micro-batching. Default: as the script says."""
+    docs_enabled: Annotated[bool | None, ServerSetting()] = None
+    """Whether `/docs` shows the service's OpenAPI document in a browser. Default: true."""
     collect_model_data: Annotated[CollectModelData | None, BeforeValidator(_flag), On(ONLINE)] = Field(
         default=None, json_schema_extra=_or_flag
     )
     """Keeps inputs and outputs. Default: off. `true` stands for all defaults."""
-    enable_app_insights: Annotated[bool, On(ONLINE)] = False
+    enable_app_insights: Annotated[bool, ServerSetting()] = False
     """Whether requests, failures and custom metrics go to Application Insights."""
     golden: Annotated[Items[Golden], On(VERSIONED, "aci")] = ()
     """Requests with known answers that gate every new version; on `aci`, `up` fails when one is answered otherwise."""
@@ -258,3 +286,10 @@ class Service(Section):
     """How files become mini batches and answers. Default: all defaults."""
     edge: Annotated[Edge | None, On("edge")] = None
     """The module's settings. Default: all defaults."""
+
+    def server_settings(self) -> dict[str, Any]:
+        """What the scoring server is told under the keys' own names, as JSON; None is left out."""
+        keys = {
+            key for key, field in type(self).model_fields.items() if isinstance(marker(field), ServerSetting)
+        }
+        return self.model_dump(mode="json", include=keys, exclude_none=True)

@@ -12,6 +12,8 @@ from components.context import Context
 from components.kubernetes import services as cluster_services
 from components.kubernetes.services import Place, deploy_on, scaling
 from mldeploy.manifest import load
+from mldeploy.manifest.markers import ServerSetting, marker
+from tests.components.test_server_settings import VALUES, read
 from tests.kubernetes.samples import IMAGE
 from tests.kubernetes.test_component import KUBECONFIG, Recorder
 
@@ -201,5 +203,24 @@ def test_every_setting_of_a_service_is_taken_or_known():
 
     text = Path(cluster_services.__file__).read_text()
     elsewhere = {"image", "target", "port", "dns_name_label", "batch", "edge"}
+    elsewhere |= {
+        key for key, field in Service.model_fields.items() if isinstance(marker(field), ServerSetting)
+    }
     ignored = {name for name in Service.model_fields if name not in elsewhere and name not in text}
     assert ignored == set()
+
+
+def test_the_servers_settings_reach_the_pods_and_nothing_is_there_without(compose):
+    def pod(**service):
+        return compose(**service)["diabetes-deployment"]["spec"]["template"]["spec"]
+
+    def told(spec):
+        return read({one["name"]: one.get("value") for one in spec["containers"][0]["env"]})
+
+    plain, given = pod(), pod(**VALUES)
+    assert not VALUES.keys() & told(plain).keys()
+    assert {key: told(given)[key] for key in VALUES} == VALUES
+    # Pods have the time that streams are given, and only then.
+    longer = given["terminationGracePeriodSeconds"] - plain["terminationGracePeriodSeconds"]
+    assert longer == VALUES["stream_drain_seconds"]
+    assert pod(workers=2)["terminationGracePeriodSeconds"] == plain["terminationGracePeriodSeconds"]

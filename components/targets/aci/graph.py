@@ -20,12 +20,6 @@ from mldeploy.manifest import Service
 from mldeploy.manifest.kinds.aci import AciTarget
 
 __all__ = ["deploy", "register_model"]
-_SETTINGS = (
-    "scoring_timeout_ms",
-    "replica_max_concurrent_requests",
-    "max_request_wait_time",
-    "enable_app_insights",
-)
 
 
 def deploy(
@@ -66,8 +60,7 @@ def _plain(context: Context, name: str, target: AciTarget, service: Service, whe
         auth_enabled=service.auth_enabled,
         key_generation=(generation.primary, generation.secondary),
         ssl_host=service.ssl.cname if service.ssl and service.ssl.enabled else None,
-        settings={key: getattr(service, key) for key in _SETTINGS}
-        | {"models": model_versions(context, service.image)},
+        settings=service.server_settings() | {"models": model_versions(context, service.image)},
         subnet_id=target.subnet_id,
         zone=target.zone,
         probes=service.probes,

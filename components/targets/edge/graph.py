@@ -4,7 +4,6 @@ modules."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import pulumi
 
@@ -22,12 +21,6 @@ from mldeploy.manifest.kinds.edge import EdgeTarget
 
 _DOMAIN = "azure-devices.net"
 _LOOPBACK = ("127.0.0.1", "localhost")
-_SETTINGS = (
-    "scoring_timeout_ms",
-    "replica_max_concurrent_requests",
-    "max_request_wait_time",
-    "enable_app_insights",
-)
 
 
 def deploy(
@@ -154,7 +147,7 @@ def _module(
     context: Context, name: str, target: EdgeTarget, service: Service, options: ScoringOptions
 ) -> ScoringModule:
     edge = service.edge or Edge()
-    settings: dict[str, Any] = {key: getattr(service, key) for key in _SETTINGS}
+    settings = service.server_settings()
     if service.collect_model_data is not None and service.collect_model_data.enabled:
         settings["collect_model_data"] = service.collect_model_data.model_dump(mode="json", exclude_none=True)
     settings["models"] = model_versions(context, service.image)

@@ -9,24 +9,17 @@ import pulumi
 
 from components import secrets
 from components.context import Context, Endpoint
+from components.images import serving_settings
 from components.images.context import base_registry, build_context, package_index
 from components.images.scoring_image import ScoringImage, ScoringImageArgs
 from components.images.serving_extras import serving_extras
 from components.models.registered_model import RegisteredModel, RegisteredModelArgs
-from components.sdk.local import LocalImage
+from components.sdk.local import LocalImage, Replica
 from components.targets.local.endpoint import LocalEndpoint, LocalEndpointArgs, ServiceModel
 from mldeploy.manifest import Service
 from mldeploy.manifest.kinds.local import LocalTarget
+from mldeploy.provider.framework.declare import properties_of
 from mldeploy.provider.local import containers
-
-_REPLICA_SETTINGS = (
-    "scoring_timeout_ms",
-    "replica_max_concurrent_requests",
-    "max_request_wait_time",
-    "enable_app_insights",
-    "cpu_cores",
-    "memory_gb",
-)
 
 
 def deploy(
@@ -108,7 +101,8 @@ def _runs(context: Context, name: str, *, docker: bool) -> dict[str, Any]:
 def _endpoint(context: Context, name: str, service: Service, *, docker: bool) -> Endpoint:
     manifest_image = context.manifest.images[service.image]
     models = [register_model(context, model) for model in manifest_image.models]
-    settings = {key: getattr(service, key) for key in _REPLICA_SETTINGS}
+    settings: dict[str, Any] = serving_settings.apart(service.server_settings(), properties_of(Replica))
+    settings |= {"cpu_cores": service.cpu_cores, "memory_gb": service.memory_gb}
     settings["num_replicas"] = service.num_replicas or 1
     settings["collect_model_data"] = (
         service.collect_model_data.model_dump(exclude_none=True) if service.collect_model_data else None

@@ -118,7 +118,7 @@ class Replica(Resource[ReplicaFields]):
         """Let open requests end, stop it, remove what it had."""
         run = own_replica(ident, state.service, state.log)
         ctx.status("waiting for open requests")
-        run.stop(state.drain_seconds + _PATIENCE_SECONDS)
+        run.stop(state.drain_seconds + _PATIENCE_SECONDS, draining=state.stream_drain_seconds)
         run.remove()
         sweep(ctx.scope, state.service)
 
@@ -203,7 +203,6 @@ def _common(run: Run, inputs: ReplicaFields, folder: Path) -> dict[str, Any]:
         "replica_id": run.ident,
         "auth_enabled": inputs.auth_enabled,
         "keys_file": str(folder / "keys.json"),
-        "workers": inputs.num_replicas,
         "startup_error_file": str(folder / "startup_error.txt"),
         "log_file": str(folder / "replica.log"),
         "drain_seconds": inputs.drain_seconds,
@@ -215,7 +214,10 @@ def _common(run: Run, inputs: ReplicaFields, folder: Path) -> dict[str, Any]:
         "scoring_timeout_ms", "replica_max_concurrent_requests", "max_request_wait_time",
         "enable_app_insights",
     )  # fmt: skip
-    return config | {name: given[name] for name in passed if given.get(name) is not None}
+    config |= {name: given[name] for name in passed if given.get(name) is not None}
+    server: dict[str, Any] = dict(given.get("server") or {})
+    # What a cluster has in several replicas are processes of one here.
+    return config | server | {"workers": inputs.num_replicas * int(server.get("workers", 1))}
 
 
 def _private_text(run: Run, name: str, text: str) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 from mldeploy.provider.framework.declare import Declaration, In, Many, One, Opt, Or, Out, Texts, field, output
 
 _LONGEST_DRAIN = 30.0
+STREAM_DRAIN = 600.0
+"""The scoring server's own default of `stream_drain_seconds`."""
 _THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -54,6 +56,10 @@ class ReplicaFields(Declaration, token="mldeploy:service:Replica"):
     scoring_timeout_ms: Opt[int] = field("Milliseconds for one request.", default=None, minimum=1)
     replica_max_concurrent_requests: Opt[int] = field("Requests at once, a worker.", default=None, minimum=1)
     max_request_wait_time: Opt[int] = field("Milliseconds in the queue.", default=None, minimum=0)
+    server: Opt[Mapping[str, Any]] = field(
+        "More of the scoring server's configuration, by key (`stream_timeout_ms`, `batching`, …).",
+        default=None,
+    )
     collect_model_data: Or[Mapping[str, Any]] = field(
         "Whether, where and how much of inputs and outputs is collected (v1's collect_model_data).",
         default=_NOTHING,
@@ -73,6 +79,11 @@ class ReplicaFields(Declaration, token="mldeploy:service:Replica"):
     def drain_seconds(self) -> float:
         """How long open requests may go on when it is to stop."""
         return min(_LONGEST_DRAIN, (self.scoring_timeout_ms or 60_000) / 1000)
+
+    @property
+    def stream_drain_seconds(self) -> float:
+        """How much longer answers in pieces may go on."""
+        return float((self.server or {}).get("stream_drain_seconds", STREAM_DRAIN))
 
     @property
     def threads(self) -> dict[str, str]:

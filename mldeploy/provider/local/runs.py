@@ -135,9 +135,9 @@ class Run:
         except control.ControlError:
             return "hung"
 
-    def stop(self, patience: float) -> None:
-        """Ask the process to stop, wait for at most ``patience`` seconds, then kill it and what it
-        started."""
+    def stop(self, patience: float, draining: float = 0) -> None:
+        """Ask the process to stop, wait for at most ``patience`` seconds, and ``draining`` seconds more while it says
+        that it drains, then kill it and what it started."""
         found = self.process()
         if found is None:
             return
@@ -147,7 +147,12 @@ class Run:
                 self.call("stop", timeout=min(patience, 5.0) or 0.1)
             except control.ControlError:
                 processes.terminate(pid, born)
-            if not processes.wait_gone(pid, born, patience):
+            gone = processes.wait_gone(pid, born, patience)
+            until = time.monotonic() + draining
+            # Answers in pieces are still open. One that hangs does not say so, and is not waited for.
+            while not gone and time.monotonic() < until and self.state() == "draining":
+                gone = processes.wait_gone(pid, born, 1)
+            if not gone:
                 processes.kill_group(pid, born)
         if processes.birth(pid) is None:  # not when the id belongs to somebody else by now
             processes.kill_session(pid)
