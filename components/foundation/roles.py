@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Awaitable
+from typing import Final, Literal, get_args
 
 import pulumi
 
@@ -22,6 +23,7 @@ Role = Literal[
 ]
 PrincipalType = Literal["ServicePrincipal", "User", "Group"]
 _BEFORE = "azure-native:authorization:RoleAssignment"
+PRINCIPALS: Final = get_args(PrincipalType)
 
 
 def grant(
@@ -38,7 +40,12 @@ def grant(
     """Give a role on one resource, or on the blobs under a path of it. An equal assignment that is there is used.
 
     ``opts`` are the parent's own for a child, and for this grant alone.
+
+    Raises:
+        ValueError: ``principal_type`` is none of :data:`PRINCIPALS`.
     """
+    if not isinstance(principal_type, (pulumi.Output, Awaitable)) and principal_type not in PRINCIPALS:
+        raise ValueError(f"principal_type: {principal_type!r} is not allowed; choose {', '.join(PRINCIPALS)}")
     # States of before have azure-native's assignment. It is the same object on Azure, so it has to go first.
     opts.aliases, opts.delete_before_replace = [pulumi.Alias(type_=_BEFORE)], True
     return RoleGrant(

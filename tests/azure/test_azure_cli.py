@@ -41,7 +41,7 @@ def test_cli_creates_and_the_engines_agree(deploy):
 def test_what_exists_is_taken_over_with_the_command_that_the_error_names(deploy):
     """An answer was lost: the import that the error gives, then the next `up` goes on, on either engine."""
     stack = deploy(**PIN)
-    stack.plan_faults({"match": "/containerGroups/digits", "kind": "lost"})
+    stack.plan_faults({"match": "/containerGroups/digits$", "kind": "lost"})
     assert not stack.run("up").ok
     error = stack.run("up").error
     (command,) = [line.strip() for line in error.splitlines() if line.strip().startswith("pulumi import ")]

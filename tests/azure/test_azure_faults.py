@@ -96,16 +96,16 @@ def test_every_deletion_fails_once(deploy):
 
 def test_throttling_is_waited_out_by_the_plugin(deploy):
     stack = deploy()
-    stack.plan_faults({"match": "/containerGroups/digits", "kind": "429-once"})
+    stack.plan_faults({"match": "/containerGroups/digits$", "kind": "429-once"})
     assert stack.run("up").ok
-    statuses = [e["status"] for e in stack.requests() if "/containerGroups/digits" in e["url"]]
+    statuses = [e["status"] for e in stack.requests() if "/containerGroups/digits?" in e["url"]]
     assert statuses == [429, 201]
 
 
 def test_a_lost_answer_says_how_to_go_on(deploy):
     """The one case that does not heal by itself: it was created, and nobody heard of it."""
     stack = deploy()
-    stack.plan_faults({"match": "/containerGroups/digits", "kind": "lost"})
+    stack.plan_faults({"match": "/containerGroups/digits$", "kind": "lost"})
     assert not stack.run("up").ok
     again = stack.run("up")
     assert not again.ok

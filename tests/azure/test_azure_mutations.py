@@ -140,7 +140,7 @@ def planned(folder, tmp_path_factory):
 def test_right_arguments_have_no_fault(component, planned):
     assert planned[component].error is None
     assert planned[component].faults == []
-    assert len(planned[component].resources) > 3
+    assert len(planned[component].resources) >= 3
 
 
 def test_there_are_enough():
@@ -198,7 +198,7 @@ def test_every_secret_is_missed_when_it_is_not_wrapped(planned):
                     assert _faults(item, _changed(item.inputs, path, reveal)), (
                         f"{item.name} {path} may be plain"
                     )
-    assert found >= 6, "keys, certificate, private key, telemetry, build secret, registry password"
+    assert found >= 5, "keys, certificate, private key, telemetry, registry password"
 
 
 @pytest.mark.skipif(not arm_types.available(), reason=f"no Azure request types in {arm_types.folder()}")

@@ -69,7 +69,7 @@ def test_role_assignments_are_named_by_what_they_say():
     def name(stack="dev", scope=programs.REGISTRY, principal=programs.PRINCIPAL):
         ctx = Context(root=Path(), urn=f"urn:pulumi:{stack}::mldeploy::type::name")
         said = {"scope": scope, "principal_id": principal, "role": "AcrPull"}
-        return role_grant._ident(ctx, said).rsplit("/", 1)[-1]
+        return role_grant._ident(ctx, role_grant.RoleGrant.fields.decode(said)).rsplit("/", 1)[-1]
 
     assert name() == name(scope=programs.REGISTRY.upper())
     assert name() != name(principal=programs.CLIENT)

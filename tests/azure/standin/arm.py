@@ -39,6 +39,11 @@ _SEEN_LATER = {
 }
 
 
+def _meant(match: str, ident: str) -> bool:
+    """Whether an id is meant: a part of it, or with `$` at the end its end."""
+    return ident.endswith(match[:-1]) if match.endswith("$") else match in ident
+
+
 class PartialError(Exception):
     """The request was accepted, and then the operation failed or its end was not seen: the resource is there."""
 
@@ -266,7 +271,7 @@ class Service:
         count_file.write_text(str(number + 1))
         plan = json.loads(plan_file.read_text("utf-8")) if plan_file.exists() else []
         for index, fault in enumerate(plan):
-            fits = fault["at"] == number if "at" in fault else fault["match"].lower() in ident.lower()
+            fits = fault["at"] == number if "at" in fault else _meant(fault["match"].lower(), ident.lower())
             if fits and fault.get("method", method) == method:
                 del plan[index]
                 plan_file.write_text(json.dumps(plan), "utf-8")
