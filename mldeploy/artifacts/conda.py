@@ -102,13 +102,12 @@ class _Reader:
             self._found.errors.append(f"{self._shown}: must be a mapping with `dependencies`")
             return
         document = cast("dict[str, Any]", loaded)
+        marks = cast("Any", loaded).lc
         for key in document:
             if key not in _KEYS:
                 known = ", ".join(_KEYS)
                 hint = _ELSEWHERE.get(key, f"allowed: {known}")
-                self._fault(
-                    f"{self._shown}:{loaded.lc.key(key)[0] + 1}", f"{key!r} has no effect here; {hint}"
-                )
+                self._fault(f"{self._shown}:{marks.key(key)[0] + 1}", f"{key!r} has no effect here; {hint}")
         dependencies: Any = document.get("dependencies") or []
         if not isinstance(dependencies, list):
             self._found.errors.append(f"{self._shown}: `dependencies` must be a list")

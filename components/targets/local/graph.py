@@ -66,7 +66,6 @@ def _image(context: Context, name: str) -> ScoringImage:
             source_directory=image.source_directory,
             entry_script=image.entry_script,
             conda_file=image.conda_file,
-            runtime=image.runtime,
             serving_extras=serving_extras(context, name),
         )
         return ScoringImage(name, args)

@@ -17,7 +17,8 @@ def check(draft: Draft, root: Path) -> Iterator[Fault]:  # noqa: ARG001
     if has_vault(draft.azure, draft.target_types.values()) or draft.lacks("azure", "", "key_vault"):
         return
     for path, name in written_secrets(draft.raw, "keyvault"):
-        if KeyVaultRef(keyvault=name).address[0] is None:
+        # What is no name at all is reported where the value is checked.
+        if name and KeyVaultRef.model_construct(keyvault=name).address[0] is None:
             yield Fault(
                 path,
                 f"{shown(name)} is a secret's name, but this stack has no key vault; write its URI, "
