@@ -37,11 +37,11 @@ def _open(value):
 def test_no_build_context_has_them(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLDEPLOY_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("TOKEN", SECRET)
+    monkeypatch.setenv("CHURN_TOKEN", SECRET)
     (tmp_path / "m.pkl").write_text("m")
     (tmp_path / "scripts").mkdir()
     (tmp_path / "scripts/score.py").write_text("def init(): pass\ndef run(data): return data\n")
-    variables = {"PLAIN": "as it is", "TOKEN": {"env": "TOKEN"}}
+    variables = {"PLAIN": "as it is", "CHURN_TOKEN": {"env": "CHURN_TOKEN"}}
     image = {"models": ["m"], "source_directory": "scripts", "entry_script": "score.py"}
     manifest = {
         "version": 1,
@@ -56,6 +56,6 @@ def test_no_build_context_has_them(tmp_path, monkeypatch):
     assert recorded.error is None
     texts = [path.read_bytes() for path in (tmp_path / "build").rglob("*") if path.is_file()]
     assert any(b"as it is" in text for text in texts)
-    assert not any(SECRET.encode() in text or b"TOKEN" in text for text in texts)
+    assert not any(SECRET.encode() in text or b"CHURN_TOKEN" in text for text in texts)
     names = {v["name"] for v in _variables(recorded.of("ContainerGroup")[0].inputs)}
-    assert "TOKEN" in names
+    assert "CHURN_TOKEN" in names

@@ -27,6 +27,7 @@ ARGUMENTS = {
     "keys": ["echo"],
     "validate": [],
     "graph": [],
+    "eject": ["echo"],
     "stack output": [],
     "stack export": [],
     "stack import": ["--file", "golden/echo.json"],

@@ -57,7 +57,7 @@ def test_a_key_of_the_vault_from_the_first_up_to_its_rotation(make_project, engi
     login = without_login(project, vaults)
     plan = project.run("preview")
     place = "manifest.yaml:"
-    for line in ("echo-replica", "echo-listener", place, "is not known in this preview: no Azure login"):
+    for line in ("New service.", "10 to create", place, "is not known in this preview: no Azure login"):
         assert line in plan.stdout + plan.stderr, plan.stdout + plan.stderr
     refused = project.run("up", "--yes", check=False)
     text = refused.stdout + refused.stderr

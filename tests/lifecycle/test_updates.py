@@ -76,7 +76,7 @@ def test_ten_swaps_under_load(project):
 
 
 BROKEN = {
-    "a syntax error": ("def init(:\n", ["SyntaxError", "score.py"]),
+    "an import of what is not there": ("import no_such_module\n", ["no_such_module", "score.py"]),
     "an exception in init": (
         "def init():\n    raise RuntimeError('no weights today')\ndef run(raw):\n    return 1\n",
         ["RuntimeError", "no weights today", "score.py"],

@@ -33,6 +33,15 @@ WRITING = {
     "mldeploy promote": "changes; --dry-run shows a diff",
     "mldeploy stack import": "changes",
     "mldeploy stack rm": "changes",
+    "mldeploy init": "writes files",
+    "mldeploy eject": "writes files",
+    "mldeploy stack init": "changes",
+    "mldeploy state delete": "changes",
+    "mldeploy state protect": "changes",
+    "mldeploy state rename": "changes",
+    "mldeploy state taint": "changes",
+    "mldeploy state unprotect": "changes",
+    "mldeploy state untaint": "changes",
     "mldeploy cancel": "changes",
 }
 LINES = {"mldeploy preview", "mldeploy refresh", "mldeploy up", "mldeploy destroy", "mldeploy logs"}
