@@ -30,6 +30,7 @@ def project(request, tmp_path):
         tmp_path / "project", tmp_path / "home", request.param, environment, apart=request.param == "pulumi"
     )
     made.write("Pulumi.prod.yaml", "config: {}\n")
+    made.write("manifest.prod.yaml", "version: 1\n")
     yield made
     if (made.root / ".pulumi-state").exists():
         made.run("destroy", "--yes", "--stack", "prod")
