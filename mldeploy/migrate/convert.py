@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mldeploy import targets as registry
+from mldeploy.manifest.kinds import kind
 from mldeploy.manifest.vm_sizes import is_fpga
 from mldeploy.migrate import json_files
 from mldeploy.migrate.account import sites
@@ -102,6 +104,7 @@ def migrate(paths: Sequence[Path], options: Options) -> Migration:
     if documents:
         _documents(documents, draft, options)
     draft.files.setdefault("manifest.yaml", {"version": 1})
+    _builders(draft.files)
     ordered = {name: _ordered(draft.files[name]) for name in sorted(draft.files)}
     return Migration(
         files={name: render(name, document, draft.comments) for name, document in ordered.items()},
@@ -111,6 +114,17 @@ def migrate(paths: Sequence[Path], options: Options) -> Migration:
         documents=ordered,
         advice=advise_imported(ordered, draft.written, options.root),
     )
+
+
+def _builders(files: dict[str, dict[str, Any]]) -> None:
+    """Stacks on Azure whose base images need a login: there the stack's registry builds, as it did in v1."""
+    images: dict[str, Any] = files["manifest.yaml"].get("images", {})
+    if not any("base_image_registry" in image for image in images.values()):
+        return
+    for document in files.values():
+        types = [target.get("type") for target in document.get("targets", {}).values()]
+        if any(kind(one).on_azure for one in types if one in registry.names()):
+            document.setdefault("azure", {})["builder"] = "acr"
 
 
 def _ordered(document: dict[str, Any]) -> dict[str, Any]:
