@@ -10,6 +10,9 @@ from tests.azure.test_azure_lifecycle import changed, remove_service
 SUBSCRIPTION = "/subscriptions/11111111-1111-4111-8111-111111111111"
 
 
+pytestmark = pytest.mark.reliability
+
+
 def natured(**scale):
     """An Azure on which these delays are so many times their longest."""
     return pytest.mark.parametrize("nature", [Nature(scale=scale)])
