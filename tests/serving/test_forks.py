@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import os
 import subprocess
 import sys
 import time
@@ -129,15 +129,23 @@ def test_a_forked_child_that_returns_ends(replica: Callable[..., Replica]) -> No
     assert group(worker) == [worker]
 
 
+def descriptors(pid: int) -> set[str]:
+    """What the descriptors of a process lead to; one that is closed while they are read is left out."""
+    found: set[str] = set()
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            found.add(str(entry.readlink()))
+    return found
+
+
 def test_a_forked_child_keeps_no_port_and_ends_with_its_worker(replica: Callable[..., Replica]) -> None:
     one = replica(FORKS)
     worker, child = one.request("/score", "stay").json
-    inodes = {os.readlink(f"/proc/{worker}/fd/{fd}") for fd in os.listdir(f"/proc/{worker}/fd")}
+    inodes = descriptors(worker)
     end = time.monotonic() + 10
 
     def sockets() -> set[str]:
-        kept = {os.readlink(f"/proc/{child}/fd/{fd}") for fd in os.listdir(f"/proc/{child}/fd")}
-        return {name for name in inodes & kept if name.startswith("socket:")}
+        return {name for name in inodes & descriptors(child) if name.startswith("socket:")}
 
     # The worker may answer before the child has closed what it got from it.
     while sockets() and time.monotonic() < end:
