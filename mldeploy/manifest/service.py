@@ -101,6 +101,17 @@ class Ssl(Section):
     """The cert-manager ClusterIssuer that gets the certificate of `cname`."""
 
 
+class GoldenStream(Section):
+    """What an answer in pieces has to be like."""
+
+    pieces: Text | None = None
+    """The file with the expected pieces, one a line. Default: any pieces."""
+    first_byte_ms: Positive | None = None
+    """Within how many milliseconds the first piece is there, in the best of three tries. Default: no matter."""
+    events: bool = False
+    """Whether server-sent events are asked for, instead of JSON lines."""
+
+
 class Golden(Section):
     """A request whose answer is known: a new version must answer it before traffic moves."""
 
@@ -112,6 +123,8 @@ class Golden(Section):
     """How far numbers of the answer may be off, absolute or relative."""
     content_type: Text | None = None
     """The request's content type. Default: by the file's name."""
+    stream: GoldenStream | None = None
+    """The answer comes in pieces: what they are, and how soon the first one."""
 
 
 class Batching(Section):

@@ -6,7 +6,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from mldeploy.provider.kubernetes.client import ClusterError, Reply
+from mldeploy.provider.kubernetes.client import ClusterError
+from mldeploy.provider.kubernetes.reply import Reply
 from mldeploy.provider.kubernetes.rollout import Rollout
 from serving.metrics import Board, Counters, render
 from tests.plain_values import Plain
@@ -49,6 +50,7 @@ class FakeCluster:
         """By version: bytes, or a function of the request's body giving a Reply."""
         self.down = False
         self.requests: list[tuple[str, str]] = []
+        self.accepted: list[str] = []
 
     def add_version(self, service: str, version: str, replicas: int = 1, served_at: str = "") -> None:
         name = f"{service}-{version}"
@@ -153,6 +155,7 @@ class FakeCluster:
     def proxy(self, method: str, kind: str, namespace: str, target: str, path: str, **options: Any) -> Reply:
         self._check()
         self.requests.append((target, path))
+        self.accepted.append(options.get("accept", "*/*"))
         if kind == "Pod":
             return self._metrics(target.split(":", maxsplit=1)[0].removeprefix("pod-"))
         version = target.split(":", maxsplit=1)[0].rsplit("-", 1)[1]

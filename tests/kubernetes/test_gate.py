@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 
 from mldeploy.provider.framework.resource import CancelledError, CheckError, ProvisionError
-from mldeploy.provider.kubernetes.client import Reply
 from mldeploy.provider.kubernetes.gate import KubernetesGate
+from mldeploy.provider.kubernetes.reply import Reply
 from tests.kubernetes.fake_cluster import BASE, first
 from tests.plain_values import Plain
 
@@ -48,6 +50,22 @@ class TestGate:
             Plain(KubernetesGate()).create(ctx, self.inputs())
         assert "a line of the log" in str(caught.value)
         assert "traffic was not moved" in str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("seconds", "limit", "match"),
+        [(0.01, 20, ""), (0.05, 20, r"the first piece came after 50 ms; allowed: first_byte_ms 20")],
+    )
+    def test_an_answer_in_pieces(self, cluster, ctx, tmp_path, seconds, limit, match):
+        (tmp_path / "pieces").write_text("1\n2\n")
+        cluster.add_version("s", "new")
+        cluster.answers["new"] = lambda _: Reply(
+            200, "text/event-stream", b"data: 1\n\ndata: 2\n\n", 0.06, seconds
+        )
+        stream = {"pieces": "pieces", "first_byte_ms": limit, "events": True}
+        inputs = self.inputs(golden=[{"request": "in.json", "stream": stream}])
+        with pytest.raises(ProvisionError, match=match) if match else nullcontext():
+            Plain(KubernetesGate()).create(ctx, inputs)
+        assert cluster.accepted[-1] == "text/event-stream"
 
     def test_does_not_score_a_version_that_gets_no_traffic(self, cluster, ctx):
         """The way back from a version that cannot be scored must not go through scoring it."""

@@ -43,9 +43,15 @@ def check(draft: Draft, root: Path) -> Iterator[Fault]:
                 yield from _faults(project, image.source_directory, value, "file", (*path, key))
     for name, service in draft.services.items():
         for index, golden in enumerate(service.golden):
-            for key, value in (("request", golden.request), ("response", golden.response)):
+            pieces = golden.stream.pieces if golden.stream else None
+            files: dict[NodePath, str | None] = {
+                ("request",): golden.request,
+                ("response",): golden.response,
+                ("stream", "pieces"): pieces,
+            }
+            for keys, value in files.items():
                 if value is not None:
-                    yield from _faults(project, "", value, "file", ("services", name, "golden", index, key))
+                    yield from _faults(project, "", value, "file", ("services", name, "golden", index, *keys))
 
 
 def _inside(root: Path, folder: str, where: NodePath) -> Iterator[Fault]:

@@ -95,8 +95,15 @@ def _rollout(path: NodePath, service: Service) -> Iterator[Fault]:
 def _golden(path: NodePath, service: Service) -> Iterator[Fault]:
     seen: dict[str, int] = {}
     for index, golden in enumerate(service.golden):
-        if golden.response is None and "tolerance" in golden.model_fields_set:
+        stream = golden.stream
+        pieces = stream.pieces if stream else None
+        if golden.response is None and pieces is None and "tolerance" in golden.model_fields_set:
             yield Fault((*path, "golden", index, "tolerance"), "has no effect without response")
+        if golden.response is not None and pieces is not None:
+            yield Fault(
+                (*path, "golden", index, "response"),
+                "is the whole body, and stream.pieces are its pieces; allowed: one of the two",
+            )
         if golden.request in seen:
             yield Fault(
                 (*path, "golden", index, "request"),

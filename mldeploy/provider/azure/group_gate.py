@@ -11,7 +11,8 @@ from typing import Any, Final, cast
 import httpx
 
 from mldeploy.provider.azure import arm
-from mldeploy.provider.common.golden_requests import GoldenFields, GoldenGate, GoldenRequest
+from mldeploy.provider.common.golden_http import Answer, post
+from mldeploy.provider.common.golden_requests import GoldenFields, GoldenGate, GoldenRequest, fault_of
 from mldeploy.provider.framework import waiting
 from mldeploy.provider.framework.declare import In, Opt, Or, field
 from mldeploy.provider.framework.resource import Context, ProvisionError
@@ -188,14 +189,16 @@ def _still_running(ctx: Context, inputs: GroupGateFields) -> None:
 
 
 def _ask(ctx: Context, client: httpx.Client, item: GoldenRequest, inputs: GroupGateFields) -> None:
-    try:
-        answer = client.post("score", content=item.body(ctx.root), headers={"Content-Type": item.media_type})
-    except httpx.HTTPError as error:
-        raise _failure(ctx, inputs, f"{item.request}: no answer: {error or type(error).__name__}") from None
-    if not answer.is_success:
-        raise _failure(
-            ctx, inputs, f"{item.request}: status {answer.status_code}: {answer.text[:_SHOWN_BODY]}"
-        )
-    fault = item.fault(ctx.root, answer.content)
-    if fault:
-        raise _failure(ctx, inputs, fault)
+    def ask() -> Answer:
+        try:
+            answer = post(client, "score", item, ctx.root)
+        except httpx.HTTPError as error:
+            reason = f"{item.request}: no answer: {error or type(error).__name__}"
+            raise _failure(ctx, inputs, reason) from None
+        if not 200 <= answer.status < 300:
+            reason = f"{item.request}: status {answer.status}: {answer.text(_SHOWN_BODY)}"
+            raise _failure(ctx, inputs, reason)
+        return answer
+
+    if found := fault_of(item, ctx.root, ask):
+        raise _failure(ctx, inputs, found)

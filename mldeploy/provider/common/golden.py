@@ -6,6 +6,8 @@ import json
 import math
 from typing import Any, cast
 
+SERVER_SENT_EVENTS = "text/event-stream"
+_LINES = ("application/x-ndjson", "application/jsonl", "application/json-lines", "text/")
 _SHOWN = 200
 
 
@@ -26,6 +28,31 @@ def mismatch(expected: bytes, actual: bytes, tolerance: float) -> str | None:
     except ValueError:
         return f"expected JSON, got {_bytes(actual)}"
     return _compare(wanted, got, tolerance, "$")
+
+
+def pieces_of(content_type: str, body: bytes) -> list[bytes] | None:
+    """The pieces of an answer: the data of its server-sent events, or its lines. None: it is not made of pieces."""
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind == SERVER_SENT_EVENTS:
+        events = body.replace(b"\r\n", b"\n").split(b"\n\n")
+        return [data for event in events if (data := _data(event)) is not None]
+    return body.splitlines() if kind.startswith(_LINES) else None
+
+
+def _data(event: bytes) -> bytes | None:
+    lines = [line[5:].removeprefix(b" ") for line in event.split(b"\n") if line.startswith(b"data:")]
+    return b"\n".join(lines) if lines else None
+
+
+def pieces_mismatch(expected: bytes, got: list[bytes], tolerance: float) -> str | None:
+    """Where pieces differ from those expected, which are one a line; None when they are equal."""
+    wanted = expected.splitlines()
+    for number, (one, other) in enumerate(zip(wanted, got, strict=False), start=1):
+        if found := mismatch(one, other, tolerance):
+            return f"piece {number}: {found}"
+    if len(wanted) != len(got):
+        return f"expected {len(wanted)} pieces, got {len(got)}"
+    return None
 
 
 def _compare(wanted: Any, got: Any, tolerance: float, path: str) -> str | None:

@@ -8,7 +8,6 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, cast
 from urllib.parse import quote, urlencode
@@ -16,6 +15,7 @@ from urllib.parse import quote, urlencode
 import yaml
 
 from mldeploy.provider.framework.resource import ProvisionError
+from mldeploy.provider.kubernetes.reply import Reply, read
 from mldeploy.provider.kubernetes.tree import obj
 
 FIELD_MANAGER = "mldeploy-rollout"
@@ -54,21 +54,6 @@ class ClusterError(ProvisionError):
         super().__init__(message)
         self.status = status
         self.reason = reason
-
-
-@dataclass(frozen=True)
-class Reply:
-    """An answer that came through the API server's proxy. ``seconds`` is the whole exchange."""
-
-    status: int
-    content_type: str
-    body: bytes
-    seconds: float
-
-    @property
-    def text(self) -> str:
-        """The body for a message: at most 2000 characters."""
-        return self.body.decode(errors="replace")[:2000]
 
 
 def path_of(kind: str, namespace: str | None, name: str | None = None, sub: str = "") -> str:
@@ -248,6 +233,7 @@ class Cluster:
         *,
         body: bytes | None = None,
         content_type: str | None = None,
+        accept: str = "*/*",
         key: str | None = None,
         timeout: float = _READ_SECONDS,
     ) -> Reply:
@@ -261,25 +247,29 @@ class Cluster:
             path: the path at the server, with its leading slash.
             body: the request's body.
             content_type: the body's.
+            accept: what the answer may be.
             key: the service's key. It travels in its own header: the API server takes `Authorization` for itself.
             timeout: seconds between two packets.
 
         Raises:
             ClusterError: the API server cannot be reached or does not pass it on (no endpoints: status 503).
         """
-        headers = {"Accept": "*/*"}
+        import urllib3
+
+        headers = {"Accept": accept}
         if content_type:
             headers["Content-Type"] = content_type
         if key:
             headers[KEY_HEADER] = key
         full = path_of(kind, namespace, target, "proxy") + path
         started = time.monotonic()
-        response = self._send(method, full, body=body, headers=headers, timeout=timeout)
-        seconds = time.monotonic() - started
-        kind_of_body = str(response.headers.get("content-type", ""))
+        response = self._send(method, full, body=body, headers=headers, timeout=timeout, stream=True)
         if response.status >= 400 and _is_status(response.data):
             raise _refusal(method, full, response)
-        return Reply(response.status, kind_of_body, bytes(response.data), seconds)
+        try:
+            return read(response, started)
+        except urllib3.exceptions.HTTPError as error:
+            raise ClusterError(f"{method} {full}: the answer broke off: {error}") from None
 
     def logs(
         self,

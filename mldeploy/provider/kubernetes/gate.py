@@ -6,12 +6,13 @@ import statistics
 import time
 from typing import Any
 
-from mldeploy.provider.common.golden_requests import GoldenFields, GoldenGate, GoldenRequest
+from mldeploy.provider.common.golden_requests import GoldenFields, GoldenGate, GoldenRequest, fault_of
 from mldeploy.provider.framework.declare import In, Opt, Or, field
 from mldeploy.provider.framework.resource import Change, Context, Diff, ProvisionError
 from mldeploy.provider.kubernetes import explain
-from mldeploy.provider.kubernetes.client import ClusterError, Reply
+from mldeploy.provider.kubernetes.client import ClusterError
 from mldeploy.provider.kubernetes.fields import KeyedPlaceFields, without_credentials
+from mldeploy.provider.kubernetes.reply import Reply
 from mldeploy.provider.kubernetes.route import GatewayReference, Route, most
 from mldeploy.provider.kubernetes.versions import VERSION_LABEL, Service, ensure_ready
 from mldeploy.provider.local.startup import readable
@@ -73,10 +74,13 @@ class KubernetesGate(GoldenGate[KubernetesGateFields]):
 
 
 def _check_answer(ctx: Context, service: Service, item: GoldenRequest, inputs: KubernetesGateFields) -> None:
-    answer = _score(ctx, service, inputs.version, item, inputs)
-    if answer.status != 200:
-        raise _failure(service, inputs, f"{item.request}: status {answer.status}: {answer.text}")
-    if found := item.fault(ctx.root, answer.body):
+    def ask() -> Reply:
+        answer = _score(ctx, service, inputs.version, item, inputs)
+        if answer.status != 200:
+            raise _failure(service, inputs, f"{item.request}: status {answer.status}: {answer.text}")
+        return answer
+
+    if found := fault_of(item, ctx.root, ask):
         raise _failure(service, inputs, found)
 
 
@@ -94,6 +98,7 @@ def _score(
                 "/score",
                 body=body,
                 content_type=item.media_type,
+                accept=item.accept,
                 key=inputs.key,
                 timeout=_REQUEST_SECONDS,
             )

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Literal, cast
 
 from mldeploy.provider.kubernetes import explain
-from mldeploy.provider.kubernetes.client import ClusterError, Reply
+from mldeploy.provider.kubernetes.client import ClusterError
+from mldeploy.provider.kubernetes.reply import Reply
 from mldeploy.provider.kubernetes.rollout import RolloutFields
 from mldeploy.provider.kubernetes.route import most
 from mldeploy.provider.kubernetes.tree import condition, is_ready

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mldeploy.provider.kubernetes import bake
-from mldeploy.provider.kubernetes.client import ClusterError, Reply
+from mldeploy.provider.kubernetes.client import ClusterError
+from mldeploy.provider.kubernetes.reply import Reply
 from mldeploy.provider.kubernetes.versions import Service, ready_pods, restarts
 
 _PORT = 5001

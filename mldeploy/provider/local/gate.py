@@ -9,7 +9,8 @@ from typing import Any
 
 import httpx
 
-from mldeploy.provider.common.golden_requests import GoldenFields, GoldenGate, GoldenRequest
+from mldeploy.provider.common.golden_http import Answer, post
+from mldeploy.provider.common.golden_requests import GoldenFields, GoldenGate, GoldenRequest, fault_of
 from mldeploy.provider.framework.declare import In, field
 from mldeploy.provider.framework.resource import Context, ProvisionError
 from mldeploy.provider.local import startup
@@ -72,16 +73,18 @@ def _answers(client: httpx.Client, inputs: GateFields, run: Run) -> None:
 
 
 def _score(ctx: Context, client: httpx.Client, item: GoldenRequest, inputs: GateFields, run: Run) -> None:
-    headers = {"Content-Type": item.media_type}
-    try:
-        answer = client.post("/score", content=item.body(ctx.root), headers=headers)
-    except httpx.HTTPError as error:
-        reason = f"{item.request}: no answer: {error or type(error).__name__}"
-        raise ProvisionError(_failure(inputs, run, reason)) from None
-    if answer.status_code != 200:
-        text = answer.text[:_SHOWN_BODY]
-        raise ProvisionError(_failure(inputs, run, f"{item.request}: status {answer.status_code}: {text}"))
-    if found := item.fault(ctx.root, answer.content):
+    def ask() -> Answer:
+        try:
+            answer = post(client, "/score", item, ctx.root)
+        except httpx.HTTPError as error:
+            reason = f"{item.request}: no answer: {error or type(error).__name__}"
+            raise ProvisionError(_failure(inputs, run, reason)) from None
+        if answer.status != 200:
+            reason = f"{item.request}: status {answer.status}: {answer.text(_SHOWN_BODY)}"
+            raise ProvisionError(_failure(inputs, run, reason))
+        return answer
+
+    if found := fault_of(item, ctx.root, ask):
         raise ProvisionError(_failure(inputs, run, found))
 
 
