@@ -39,7 +39,10 @@ def measure(code: Path, project: Path, arguments: list[str], variables: dict[str
         **variables,
         "PYTHONPATH": str(code),
         "MLDEPLOY_HOME": str(project.parent / "home"),
+        # As on a user's machine: from the second command on, compiled modules are there.
+        "PYTHONPYCACHEPREFIX": str(project.parent / "compiled"),
     }
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(
         [sys.executable, "-P", "-c", _START, *arguments],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -175,6 +174,8 @@ class Session:
             return path
         except OSError as error:
             raise UsageError(f"{path} cannot be written: {error.strerror}") from error
+        import secrets  # once in a stack's life; it loads OpenSSL
+
         with os.fdopen(descriptor, "w") as file:
             file.write(secrets.token_urlsafe(32))
         if self.stack_settings().get("encryptionsalt"):

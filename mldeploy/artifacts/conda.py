@@ -65,6 +65,8 @@ class CondaFile:
     """Listed packages that the scoring server itself stands in for."""
     errors: list[str] = field(default_factory=list[str])
     prereleases: bool = False
+    files: list[Path] = field(default_factory=list[Path])
+    """The file itself and the requirements files that it includes: nothing else of them counts than what is above."""
 
 
 def read(file: Path, shown: str) -> CondaFile:
@@ -77,7 +79,7 @@ def read(file: Path, shown: str) -> CondaFile:
     Returns:
         What it asks for; ``errors`` holds every fault as ``<file>:<line>: …``.
     """
-    found = CondaFile()
+    found = CondaFile(files=[file])
     try:
         parser: Any = YAML(typ="rt")
         loaded: Any = parser.load(_text(file))
@@ -214,6 +216,7 @@ class _Reader:
         except (OSError, UnicodeError) as error:
             self._fault(where, f"-r {name}: {getattr(error, 'strerror', None) or error}")
             return
+        self._found.files.append(target)
         prefix = self._shown.rsplit("/", 1)[0] + "/" if "/" in self._shown else ""
         for number, line in lines:
             self._pip_line(line, f"{prefix}{name}:{number}", target, (*above, target))

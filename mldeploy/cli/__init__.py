@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 _INTERRUPTED = 130
@@ -18,12 +19,17 @@ def main() -> None:
 
 def _run(arguments: list[str]) -> int:
     # Imported here: loading takes long enough to be interrupted.
+    from mldeploy.cli import completion
     from mldeploy.cli.catalog import overview
 
-    if arguments in ([], ["-h"], ["--help"]) and not _completing():
+    if completion.asked():
+        if (found := completion.answer(os.environ)) is not None:
+            print(found)
+            return 0
+    elif arguments in ([], ["-h"], ["--help"]):
         print(overview(), file=sys.stdout if arguments else sys.stderr)
         return 0 if arguments else 2
-    if arguments == ["--version"]:
+    elif arguments == ["--version"]:
         from importlib.metadata import version
 
         print(f"mldeploy {version('mldeploy')}")
@@ -31,10 +37,3 @@ def _run(arguments: list[str]) -> int:
     from mldeploy.cli.app import run
 
     return run(arguments)
-
-
-def _completing() -> bool:
-    """Whether a shell asks what could come next."""
-    import os
-
-    return "_MLDEPLOY_COMPLETE" in os.environ

@@ -8,18 +8,13 @@ from typing import Annotated, Any, cast
 
 import typer
 
+from mldeploy.cli import completion
 from mldeploy.cli.guards import known_stack
 from mldeploy.session import LOCAL_STACK, Session, UsageError, find_project
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
-
-
-def _stacks(incomplete: str) -> list[str]:
-    """For shell completion: the stacks that have a manifest here."""
-    names = [path.name.split(".")[1] for path in sorted(Path.cwd().glob("manifest.*.yaml"))]
-    return [name for name in names if name.startswith(incomplete)]
 
 
 def _services(incomplete: str) -> list[str]:
@@ -48,7 +43,7 @@ StackOption = Annotated[
         "-s",
         envvar="MLDEPLOY_STACK",
         help="The stack: manifest.<stack>.yaml.",
-        autocompletion=_stacks,
+        autocompletion=completion.stacks,
     ),
 ]
 ProjectOption = Annotated[

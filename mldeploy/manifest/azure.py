@@ -37,19 +37,19 @@ class Azure(Section):
     """The region of everything without a location of its own, `westeurope`."""
     tags: Labels = Field(default_factory=dict)
     """Tags of every Azure resource of the stack."""
-    resource_group: Part = Part()
+    resource_group: Part = Part.model_construct()
     """The resource group of everything created."""
-    workspace: Part = Part()
+    workspace: Part = Part.model_construct()
     """The Azure ML workspace."""
-    storage: Part = Part()
+    storage: Part = Part.model_construct()
     """The storage account of models and collected data."""
-    key_vault: Part = Part()
+    key_vault: Part = Part.model_construct()
     """The key vault, also that of `{keyvault: <name>}`."""
-    registry: ContainerRegistry = ContainerRegistry()
+    registry: ContainerRegistry = ContainerRegistry.model_construct()
     """The container registry of the scoring images."""
-    app_insights: Part = Part()
+    app_insights: Part = Part.model_construct()
     """Application Insights."""
-    log_analytics: LogAnalytics = LogAnalytics()
+    log_analytics: LogAnalytics = LogAnalytics.model_construct()
     """The Log Analytics workspace."""
     builder: Literal["docker", "acr"] = "docker"
     """Who builds images: the Docker engine of the machine that runs `up`, or a task of the registry."""

@@ -27,9 +27,7 @@ T = TypeVar("T")
 class Section(BaseModel):
     """A mapping of the manifest: unknown keys are errors, values are never coerced, nothing changes later."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, defer_build=True)
 
 
 def fail(message: str) -> PydanticCustomError:

@@ -19,7 +19,7 @@ class Manifest(Section):
 
     version: Literal[1]
     """The version of the manifest's format."""
-    azure: Azure = Azure()
+    azure: Azure = Azure.model_construct()
     """What the Azure services of the stack share."""
     models: dict[str, Model] = Field(default_factory=dict)
     """Models to register, by name."""

@@ -19,7 +19,7 @@ class Draft:
 
     raw: dict[str, Any]
     """The merged manifest as plain values."""
-    azure: Azure = field(default_factory=Azure)
+    azure: Azure = field(default_factory=Azure.model_construct)
     models: dict[str, Model] = field(default_factory=dict[str, Model])
     images: dict[str, Image] = field(default_factory=dict[str, Image])
     targets: dict[str, Target] = field(default_factory=dict[str, Target])

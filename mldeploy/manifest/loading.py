@@ -171,7 +171,7 @@ def _validate(raw: dict[str, Any]) -> tuple[Draft, list[Fault]]:
     draft = Draft(raw=raw)
     if "azure" in raw:
         azure = validate(Azure, raw["azure"], ("azure",))
-        draft.azure = azure.value or Azure()
+        draft.azure = azure.value or Azure.model_construct()
         draft.left_out["azure", ""] = azure.left_out
         faults += azure.faults
     for section in SECTIONS:
@@ -237,7 +237,8 @@ def _ordered(errors: list[ManifestError], files: list[str]) -> list[ManifestErro
 
 def _manifest(draft: Draft, root: Path) -> Manifest:
     services = {name: resolve(one, draft.targets[one.target].type) for name, one in draft.services.items()}
-    return Manifest(
+    # Every part is validated.
+    return Manifest.model_construct(
         version=1,
         azure=draft.azure,
         models=draft.models,

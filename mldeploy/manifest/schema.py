@@ -8,10 +8,13 @@ replace as a whole; what a merged manifest must have is checked by :func:`mldepl
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any, Final, cast
 
 from pydantic.json_schema import models_json_schema
 
+from mldeploy.manifest.base import Section
+from mldeploy.manifest.docstrings import field_docstrings
 from mldeploy.manifest.document import Manifest
 from mldeploy.manifest.kinds import kinds, names_of
 from mldeploy.manifest.markers import On
@@ -57,10 +60,20 @@ def _made() -> tuple[Json, dict[str, Json]]:
     models = [Manifest, *(one.model for one in kinds().values())]
     _, whole = models_json_schema([(one, "validation") for one in models])
     definitions = cast("dict[str, Json]", whole["$defs"])
+    for section in _sections(Section):
+        properties = cast("dict[str, Json]", definitions.get(section.__name__, {}).get("properties", {}))
+        for name, text in field_docstrings(section).items() if properties else ():
+            properties[name].setdefault("description", text)
     for name, one in kinds().items():
         definitions[one.model.__name__]["properties"]["type"] = {"const": name, "description": f"`{name}`."}
     del definitions["Target"]
     return definitions.pop("Manifest"), definitions
+
+
+def _sections(of: type[Section]) -> Iterator[type[Section]]:
+    for one in of.__subclasses__():
+        yield one
+        yield from _sections(one)
 
 
 def required() -> dict[str, set[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Generic, TypeVar, cast, get_args, get_origin
@@ -16,6 +17,7 @@ from mldeploy.manifest.nodes import Path
 from mldeploy.manifest.secret_forms import is_secret_name
 
 S = TypeVar("S", bound=BaseModel)
+_PLUGINS = "PYDANTIC_DISABLE_PLUGINS"
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ def validate(kind: type[S], raw: Any, path: Path) -> Checked[S]:
     if not isinstance(raw, dict):
         return Checked(None, [Fault(path, f"must be a mapping, not {_kind_of(raw)}")])
     given = cast("dict[str, Any]", raw)
+    _ready(kind)
     try:
         return Checked(kind.model_validate(given))
     except ValidationError as error:
@@ -64,6 +67,25 @@ def validate(kind: type[S], raw: Any, path: Path) -> Checked[S]:
         return Checked(kind.model_validate({k: v for k, v in given.items() if k not in bad}), faults, bad)
     except ValidationError:
         return Checked(None, faults)
+
+
+def _ready(kind: type[BaseModel]) -> None:
+    """Build the model's validator, if nobody has used it yet: most commands use few of the models.
+
+    Without pydantic's plugins, which watch a program's own models: to look for them, the metadata of every installed
+    package is read.
+    """
+    if kind.__pydantic_complete__:
+        return
+    before = os.environ.get(_PLUGINS)
+    os.environ[_PLUGINS] = "1"
+    try:
+        kind.model_rebuild()
+    finally:
+        if before is None:
+            del os.environ[_PLUGINS]
+        else:
+            os.environ[_PLUGINS] = before
 
 
 def _meant(kind: type[BaseModel], details: list[ErrorDetails]) -> set[Path]:

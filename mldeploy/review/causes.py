@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 from mldeploy.manifest import Manifest
 from mldeploy.review.plan import Change
 
 _PACKAGES = 4
+_NAMES = 3
 
 
 def causes(manifest: Manifest, service: str, changes: list[Change]) -> list[str]:
@@ -55,7 +56,7 @@ def _image(manifest: Manifest, image: str, change: Change) -> Iterator[str]:
     entry = manifest.images[image]
     folder = entry.source_directory.rstrip("/")
     if _any(change, "source_digest", "context_digest", "digest"):
-        yield f"files in {folder} changed"
+        yield _files(folder, change)
     if _any(change, "dependencies", "dependencies_digest", "python") and entry.conda_file:
         yield f"{folder}/{entry.conda_file}: {_packages(change) or 'other packages'}"
     if _any(change, "serving_digest", "serving_extras"):
@@ -67,12 +68,36 @@ def _image(manifest: Manifest, image: str, change: Change) -> Iterator[str]:
         yield "its environment is gone or damaged"
 
 
+def _files(folder: str, change: Change) -> str:
+    """`entry_scripts/churn/score.py changed`, or the folder, where the state does not tell its files apart."""
+    old, new = (_named(side.get("source_files")) for side in (change.before, change.inputs))
+    if not old or not new:
+        return f"files in {folder} changed"
+    kinds = {
+        "changed": [name for name in new if old.get(name, new[name]) != new[name]],
+        "added": sorted(set(new) - set(old)),
+        "removed": sorted(set(old) - set(new)),
+    }
+    return "; ".join(f"{_few(folder, names)} {what}" for what, names in kinds.items() if names)
+
+
+def _few(folder: str, names: list[str]) -> str:
+    more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
+    return ", ".join(f"{folder}/{name}" for name in names[:_NAMES]) + more
+
+
 def _packages(change: Change) -> str:
     """`+pandas==2.2, -pandas==2.1`."""
     old, new = (set(_texts(side.get("dependencies"))) for side in (change.before, change.inputs))
     differing = [f"-{one}" for one in sorted(old - new)] + [f"+{one}" for one in sorted(new - old)]
     more = f" and {len(differing) - _PACKAGES} more" if len(differing) > _PACKAGES else ""
     return ", ".join(differing[:_PACKAGES]) + more
+
+
+def _named(value: Any) -> dict[str, str]:
+    return (
+        {str(k): str(v) for k, v in cast("dict[Any, Any]", value).items()} if isinstance(value, dict) else {}
+    )
 
 
 def _texts(value: Any) -> list[str]:

@@ -11,6 +11,7 @@ import zipfile
 import pytest
 
 from mldeploy.artifacts import scoring_server
+from mldeploy.artifacts.content import digest
 from mldeploy.provider.local import environments
 from mldeploy.provider.local.environments import Environments
 
@@ -94,6 +95,42 @@ def test_only_what_matters_changes_the_digests(project, record):
     assert changed["environment_digest"] == before["environment_digest"]
     conda_file(project, "pip", "python>=3.11")
     assert image.preview(inputs())["environment_digest"] != before["environment_digest"]
+
+
+SAYS = "dependencies:\n  - pip\n  - pip: [-r requirements.txt]\n"
+SAME_PACKAGES = {
+    "a comment": ("conda.yml", f"# for the service\n{SAYS}"),
+    "line ends of Windows": ("conda.yml", SAYS.replace("\n", "\r\n")),
+    "another name": ("conda.yml", f"name: mine\n{SAYS}"),
+    "another layout": ("conda.yml", '{"dependencies": ["pip", {"pip": ["-r requirements.txt"]}]}'),
+    "a comment in what it includes": ("requirements.txt", "# none yet\n"),
+}
+
+
+@pytest.mark.parametrize("case", SAME_PACKAGES)
+def test_a_conda_file_that_says_the_same_rebuilds_nothing(project, record, case):
+    write(project, "scripts/requirements.txt", "")
+    write(project, "scripts/conda.yml", SAYS)
+    image = record(TOKEN)
+    before = image.preview(inputs())["digest"]
+    name, text = SAME_PACKAGES[case]
+    (project / "scripts" / name).write_bytes(text.encode())
+    assert image.preview(inputs())["digest"] == before
+    (project / "scripts/score.py").write_text("changed")
+    assert image.preview(inputs())["digest"] != before
+
+
+def test_a_state_whose_digest_took_every_byte_of_the_conda_file_is_not_replaced(project, record):
+    conda_file(project, "pip")
+    image = record(TOKEN)
+    image.create(**inputs())
+    for part in (image.inputs, image.state):
+        part["source_digest"] = digest(project / "scripts")
+        del part["source_files"]
+    assert image.check(inputs())["source_digest"] == digest(project / "scripts")
+    assert not image.diff(inputs()).detailedDiff
+    write(project, "scripts/conda.yml", "# a comment is a change to it, once\ndependencies:\n  - pip\n")
+    assert "source_digest" in image.diff(inputs()).detailedDiff
 
 
 def test_damage_is_found_and_mended(project, record):

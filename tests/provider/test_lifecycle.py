@@ -101,6 +101,11 @@ def test_another_home_does_not_take_a_running_service_for_a_removed_one(
     for operation in (stack.replica.delete, stack.replica.read):
         with pytest.raises((ProviderFailure, Failed), match=words):
             operation()
+    kept = f"is in {own_home}, not in {tmp_path / 'other'}: .* with MLDEPLOY_HOME={own_home}"
+    for part in (stack.model, stack.image):
+        for operation in (part.delete, part.read):
+            with pytest.raises((ProviderFailure, Failed), match=kept):
+                operation()
     assert score(stack).status_code == 200
     monkeypatch.setenv("MLDEPLOY_HOME", str(own_home))
     stack.down()

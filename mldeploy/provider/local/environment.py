@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from mldeploy.artifacts import conda, scoring_server
-from mldeploy.artifacts.content import ContentError, SqliteHashCache, digest, source_ignore, text_digest
+from mldeploy.artifacts.content import (
+    ContentError,
+    SqliteHashCache,
+    combine,
+    entries,
+    file_hash,
+    source_ignore,
+    text_digest,
+)
 from mldeploy.artifacts.sources import inside
-from mldeploy.home import cache_dir
+from mldeploy.home import cache_dir, home
 from mldeploy.provider.framework.declare import Declaration, In, Opt, Or, Out, computed, field, output
 from mldeploy.provider.framework.resource import (
     Change,
@@ -23,6 +31,9 @@ from mldeploy.provider.framework.resource import (
     known,
 )
 from mldeploy.provider.local.environments import Environments, Plan
+from mldeploy.provider.local.homes import not_elsewhere
+
+_MOST_FILES: Final = 200
 
 
 class EnvironmentFields(Declaration, token="mldeploy:image:Environment"):
@@ -37,10 +48,15 @@ class EnvironmentFields(Declaration, token="mldeploy:image:Environment"):
     dependencies: Out[Sequence[str]] = computed("What the conda file asks for, as pip requirements.")
     python: Out[str] = computed("The Python versions that fit.")
     dependencies_digest: Out[str] = computed("Digest of the packages, the server's among them.")
-    source_digest: Out[str] = computed("Digest of the source directory.")
+    source_digest: Out[str] = computed("Digest of the source directory; of its conda file, what it says.")
+    source_files: Out[Mapping[str, str]] = computed(
+        "The start of each source file's digest, by which a plan names what changed; of few files.",
+        replaces=False,
+    )
     serving_digest: Out[str] = computed("Digest of the server's source.")
     digest: Out[str] = output("The image's digest: source, script, packages and server.")
     environment_digest: Out[str] = output("The virtual environment's digest.")
+    home: Out[str] = output("The home that has it, on the machine of the last update.", default="")
 
 
 class Environment(Resource[EnvironmentFields]):
@@ -66,14 +82,14 @@ class Environment(Resource[EnvironmentFields]):
         if faults:
             raise CheckError(*faults)
         try:
-            plan, _ = _plan(ctx.root, new)
-            with SqliteHashCache(cache_dir() / "hashes.sqlite") as cache:
-                source_digest = digest(source, source_ignore(source), cache)
+            plan, asked = _plan(ctx.root, new)
+            files, source_digest = _source(source, asked.files, old.source_digest)
             return {
                 "dependencies": plan.dependencies,
                 "python": plan.python,
                 "dependencies_digest": plan.digest,
                 "source_digest": source_digest,
+                "source_files": files,
                 "serving_digest": scoring_server.source_digest(),
             }
         except scoring_server.ScoringServerError as error:
@@ -83,7 +99,10 @@ class Environment(Resource[EnvironmentFields]):
 
     def diff(self, ctx: Context, change: Change[EnvironmentFields]) -> Diff:
         """Besides changed inputs: an environment that is gone or damaged is built again in its place."""
+        _here(change.id, change.state)
         found = super().diff(ctx, change)
+        # They explain a difference and are none: states of before had no such list, and comments may change.
+        found.ignore("source_files")
         if not found.details and _fault(change.state) is not None:
             found.drifted("environment_digest")
         return found
@@ -103,6 +122,7 @@ class Environment(Resource[EnvironmentFields]):
         self, ctx: Context, ident: str, state: EnvironmentFields, inputs: EnvironmentFields
     ) -> Live | None:
         """A damaged environment is gone."""
+        _here(ident, state)
         if (fault := _fault(state)) is not None:
             ctx.warn(f"image {state.image}: {fault}")
             self.delete(ctx, ident, state)
@@ -116,6 +136,7 @@ class Environment(Resource[EnvironmentFields]):
 
     def delete(self, ctx: Context, ident: str, state: EnvironmentFields) -> None:
         """Give up the environment and the server's copy; they go with the last image that needs them."""
+        _here(ident, state)
         environments = Environments()
         environments.release_image(state.digest, ident)
         environments.release(state.environment_digest, ident)
@@ -123,10 +144,10 @@ class Environment(Resource[EnvironmentFields]):
 
 
 def _make(ctx: Context, ident: str, inputs: EnvironmentFields) -> None:
-    plan, served = _plan(ctx.root, inputs)
+    plan, asked = _plan(ctx.root, inputs)
     if plan.digest != inputs.dependencies_digest:
         raise ProvisionError(f"{plan.shown} changed since it was planned: run the update again")
-    if served:
+    if served := sorted(set(asked.served)):
         ctx.info(f"{', '.join(served)}: the scoring server has what scripts use of it; not installed")
     environments = Environments()
     environments.add_serving(inputs.serving_digest, ident)
@@ -139,16 +160,41 @@ def _make(ctx: Context, ident: str, inputs: EnvironmentFields) -> None:
         raise
 
 
-def _plan(root: Path, inputs: EnvironmentFields) -> tuple[Plan, list[str]]:
+def _plan(root: Path, inputs: EnvironmentFields) -> tuple[Plan, conda.CondaFile]:
     extras = tuple(inputs.serving_extras)
     if not inputs.conda_file:
-        return Plan(conda.DEFAULT_PYTHON, (), False, f"image {inputs.image}", extras), []
+        return Plan(conda.DEFAULT_PYTHON, (), False, f"image {inputs.image}", extras), conda.CondaFile()
     shown = f"{inputs.source_directory.rstrip('/')}/{inputs.conda_file}"
     found = conda.read(root / inputs.source_directory / inputs.conda_file, shown)
     if found.errors:
         raise CheckError(*(("conda_file", error) for error in found.errors))
     plan = Plan(found.python, tuple(found.entries), found.prereleases, shown, extras)
-    return plan, sorted(set(found.served))
+    return plan, found
+
+
+def _source(folder: Path, packages: Sequence[Path], before: str | None) -> tuple[dict[str, str], str]:
+    """The digests of a source directory's files, where they are few, and of the whole.
+
+    Args:
+        folder: the source directory.
+        packages: files whose content counts as the packages that they name, elsewhere: not their comments or line ends.
+        before: the digest that the state has.
+
+    Raises:
+        ContentError: a file cannot be read.
+    """
+    listed = entries(folder, source_ignore(folder))
+    with SqliteHashCache(cache_dir() / "hashes.sqlite") as cache:
+        hashes = [(entry.name, entry.size, file_hash(entry.path, cache)) for entry in listed]
+    apart = {path.resolve() for path in packages}
+    said = [
+        (name, 0, "") if entry.path.resolve() in apart else (name, size, found)
+        for entry, (name, size, found) in zip(listed, hashes, strict=True)
+    ]
+    # Versions of before took every file as it is written: what has not changed since then stays what it is.
+    written = combine(iter(hashes))
+    short = {name: found[:12] for name, _, found in hashes} if len(hashes) <= _MOST_FILES else {}
+    return short, written if written == before else combine(iter(said))
 
 
 def _outputs(inputs: EnvironmentFields) -> dict[str, Any]:
@@ -160,7 +206,13 @@ def _outputs(inputs: EnvironmentFields) -> dict[str, Any]:
         inputs.runtime,
         inputs.dependencies_digest,
     )
-    return {"digest": image, "environment_digest": inputs.dependencies_digest}
+    return {"digest": image, "environment_digest": inputs.dependencies_digest, "home": str(home())}
+
+
+def _here(ident: str, state: EnvironmentFields) -> None:
+    """See :func:`mldeploy.provider.local.homes.not_elsewhere`."""
+    claim = f"environments/claims/{state.environment_digest}/{ident}.json"
+    not_elsewhere(f"the environment of image {state.image}", state.home, claim)
 
 
 def _fault(state: EnvironmentFields) -> str | None:

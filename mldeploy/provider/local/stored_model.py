@@ -8,7 +8,7 @@ from typing import Any
 
 from mldeploy.artifacts.content import ContentError
 from mldeploy.artifacts.sources import locate, model_entries
-from mldeploy.home import store_dir
+from mldeploy.home import home, store_dir
 from mldeploy.provider.common.model_source import SHORT_DIGEST, ModelSourceFields, checked_digest
 from mldeploy.provider.framework.declare import Opt, Out, Texts, field, output
 from mldeploy.provider.framework.resource import (
@@ -21,6 +21,7 @@ from mldeploy.provider.framework.resource import (
     Resource,
     known,
 )
+from mldeploy.provider.local.homes import not_elsewhere
 from mldeploy.provider.local.store import Claim, Store, empty_folders
 
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
@@ -35,6 +36,7 @@ class StoredModelFields(ModelSourceFields, token="mldeploy:model:StoredModel"):
     file_name: Out[str] = output("The base name of the file or folder.")
     size: Out[int] = output("Bytes in all files.")
     files: Out[int] = output("The number of files.")
+    home: Out[str] = output("The home that has it, on the machine of the last update.", default="")
 
 
 class StoredModel(Resource[StoredModelFields]):
@@ -53,6 +55,7 @@ class StoredModel(Resource[StoredModelFields]):
 
     def diff(self, ctx: Context, change: Change[StoredModelFields]) -> Diff:
         """Besides changed inputs: stored content that is gone or changed is stored again."""
+        _here(change.id, change.state)
         found = super().diff(ctx, change)
         if not found.details and Store(store_dir()).fault(change.state.digest) is not None:
             found.drifted("files")
@@ -73,6 +76,7 @@ class StoredModel(Resource[StoredModelFields]):
         self, ctx: Context, ident: str, state: StoredModelFields, inputs: StoredModelFields
     ) -> Live | None:
         """Read every byte: missing or changed content is gone."""
+        _here(ident, state)
         store = Store(store_dir())
         if (fault := store.verify(state.digest)) is not None:
             ctx.warn(f"model {state.name} {state.version}: {fault}")
@@ -87,7 +91,14 @@ class StoredModel(Resource[StoredModelFields]):
 
     def delete(self, ctx: Context, ident: str, state: StoredModelFields) -> None:
         """Give the content up; it goes with the last record that needs it."""
+        _here(ident, state)
         Store(store_dir()).release(state.digest, _claim(ident))
+
+
+def _here(ident: str, state: StoredModelFields) -> None:
+    """See :func:`mldeploy.provider.local.homes.not_elsewhere`."""
+    claim = f"store/claims/{state.digest}/{_claim(ident)}.json"
+    not_elsewhere(f"model {state.name} {state.version}", state.home, claim)
 
 
 def _store(ctx: Context, ident: str, inputs: StoredModelFields, version: str) -> None:
@@ -110,6 +121,7 @@ def _outputs(ctx: Context, inputs: StoredModelFields) -> dict[str, Any]:
         "file_name": source.absolute().name,
         "size": sum(entry.size for entry in listed),
         "files": len(listed),
+        "home": str(home()),
     }
 
 
