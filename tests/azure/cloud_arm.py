@@ -81,10 +81,10 @@ _ACTIONS: dict[str, dict[str, list[str]]] = {
 
 
 def _permissions(state: Cloud, ask: Ask) -> Answer:
-    held = state.world.people.get(ask.who)
-    if held is None:
-        held = {"/subscriptions": rights.OWNER} if ask.who == state.world.deployer else {}
-    return Answer.json({"value": [_ACTIONS[role] for role in held.values()]})
+    """Of who asks, at the scope: https://learn.microsoft.com/rest/api/authorization/permissions/list-for-resource-group."""
+    scope = ask.path.lower().split("/providers/microsoft.authorization/")[0]
+    held = {role for place, role in state.world.held(ask.who) if rights.inside(scope, place)}
+    return Answer.json({"value": [_ACTIONS[role] for role in sorted(held)]})
 
 
 def _resource(state: Cloud, ask: Ask, path: str) -> Answer:

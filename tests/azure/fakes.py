@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from mldeploy.engine.plugins.transport import PluginTransport
 from mldeploy.provider.azure import image_presence
 from mldeploy.provider.azure.registry_login import DOCKER_HUB
 from mldeploy.provider.catalog import RESOURCES
@@ -37,6 +38,13 @@ def time(put: Put, world: World) -> None:
     put(waiting, "now", world.now)
     put(waiting, "pause", pause)
     put(HttpTransport, "sleep", lambda self, seconds: world.sleep(seconds))
+    call_here = PluginTransport._call_here
+
+    def working(transport: PluginTransport, method: str, request: Any) -> Any:
+        with world.nature.clock.working():
+            return call_here(transport, method, request)
+
+    put(PluginTransport, "_call_here", working)
 
 
 def registry(put: Put, folder: Path) -> None:

@@ -6,7 +6,7 @@ import re
 import uuid
 from typing import Any, Final, cast
 
-from mldeploy.provider.azure import arm, roles
+from mldeploy.provider.azure import arm, caller, roles
 from mldeploy.provider.azure.arm import ArmError
 from mldeploy.provider.framework import waiting
 from mldeploy.provider.framework.declare import Declaration, In, Opt, Or, Out, field, output
@@ -206,7 +206,13 @@ def _not_allowed(inputs: RoleGrantFields, error: ArmError) -> str:
         inputs.scope,
         condition(prefix) if prefix else "",
     )
+    who = caller.claims_of(arm.token(f"{arm.endpoint()}/.default"))
+    group = "/".join(inputs.scope.split("/")[:5])
+    all_at_once = roles.command(
+        str(who.get("oid", "<object id>")), caller.kind(who), roles.GRANTS_ROLES, group
+    )
     return (
-        f"who runs this may grant no roles ({error.code}). Somebody who may (Owner, or Role Based Access Control "
-        f"Administrator) runs this, and `up` then goes on:\n  {line}"
+        f"who runs this may grant no roles ({error.code}). Somebody who may (Owner, or {roles.GRANTS_ROLES}) runs "
+        f"this, and `up` then goes on:\n  {line}\n"
+        f"or, once for every role that the stack needs there:\n  {all_at_once}"
     )

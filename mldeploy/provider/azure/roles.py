@@ -17,6 +17,8 @@ ROLES: Final = {
     "IoT Hub Data Contributor": "4fc6c259-987e-4a07-842e-c321cc9d413f",
     "Azure Kubernetes Service RBAC Cluster Admin": "b1ff04bb-8a4e-4dc4-8eb5-8693973ce19b",
 }
+GRANTS_ROLES: Final = "Role Based Access Control Administrator"
+"""The narrowest built-in role that may grant others."""
 # Names of built-in roles that data-plane errors mention but that nothing here assigns are not in the table.
 
 

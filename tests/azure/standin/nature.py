@@ -27,7 +27,7 @@ DELAYS: Final[dict[str, tuple[float, float, str]]] = {
     "list": (0, 30, "https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/error-not-found: a list "
              "and a GET may lag a create by replication"),
     "address": (20, 300, "https://learn.microsoft.com/azure/aks/load-balancer-standard: EXTERNAL-IP is <pending>"),
-    "build": (60, 1500, "https://learn.microsoft.com/azure/container-registry/container-registry-tasks-overview: a "
+    "build": (60, 600, "https://learn.microsoft.com/azure/container-registry/container-registry-tasks-overview: a "
               "build takes what it takes; one with packages minutes"),
     "queue of builds": (0, 120, "https://learn.microsoft.com/azure/container-registry/container-registry-faq: runs "
                         "wait for an agent"),

@@ -29,6 +29,7 @@ OWNER, CONTRIBUTOR, RBAC_ADMIN, READER = (
     "f58310d9-a9f6-439a-9e8d-f62e7b41a168",
     "acdd72a7-3385-48ef-bd42-f606fba81ae7",
 )
+CONTROL: Final = frozenset({OWNER, CONTRIBUTOR, RBAC_ADMIN, READER})
 _WRITES: Final = frozenset({OWNER, CONTRIBUTOR})
 _GRANTS: Final = frozenset({OWNER, RBAC_ADMIN, "18d7d88d-d35e-4fb5-a5c3-7773c20a72d9"})
 _ASSIGNMENT: Final = "Microsoft.Authorization/roleAssignments"
@@ -59,7 +60,7 @@ def may(store: Store, principal: str, action: str, scope: str, now: float, path:
     for given in assignments(store):
         if given["principal"] != principal.lower() or given["works_at"] > now:
             continue
-        if not _inside(scope, given["scope"]) or action not in DATA.get(given["role"], frozenset()):
+        if not inside(scope, given["scope"]) or action not in DATA.get(given["role"], frozenset()):
             continue
         allowed = _PATH.search(given["condition"])
         if allowed is None or path.startswith(allowed[1]):
@@ -67,13 +68,22 @@ def may(store: Store, principal: str, action: str, scope: str, now: float, path:
     return False
 
 
-def may_manage(roles: dict[str, str], arm: str, scope: str, method: str) -> bool:
-    """Whether somebody with these control-plane ``roles`` (role's id by scope) may ask this of Resource Manager."""
-    held = {role for place, role in roles.items() if _inside(scope, place)}
+def control_roles(store: Store, principal: str, now: float) -> list[tuple[str, str]]:
+    """The roles of the control plane that ``principal`` was assigned and that work by now, as (scope, role's id)."""
+    return [
+        (given["scope"], given["role"])
+        for given in assignments(store)
+        if given["principal"] == principal.lower() and given["works_at"] <= now and given["role"] in CONTROL
+    ]
+
+
+def may_manage(held: list[tuple[str, str]], arm: str, scope: str, method: str) -> bool:
+    """Whether somebody with these control-plane roles may ask this of Resource Manager."""
+    here = {role for place, role in held if inside(scope, place)}
     if method == "GET":
-        return bool(held)
-    return bool(held & (_GRANTS if arm == _ASSIGNMENT else _WRITES))
+        return bool(here)
+    return bool(here & (_GRANTS if arm == _ASSIGNMENT else _WRITES))
 
 
-def _inside(scope: str, place: str) -> bool:
+def inside(scope: str, place: str) -> bool:
     return f"{scope.lower().rstrip('/')}/".startswith(f"{place.lower().rstrip('/')}/")

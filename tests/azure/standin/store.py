@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import fcntl
 import hashlib
 import json
 import os
+import threading
 import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +24,8 @@ class Store:
         self.folder = folder
         self._arm = folder / "arm"
         self._arm.mkdir(parents=True, exist_ok=True)
+        self._read: dict[str, tuple[tuple[int, int, int], dict[str, Any]]] = {}
+        """What was read of each file, and the file's mark then: reading all of them is most of the work."""
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -37,16 +41,25 @@ class Store:
         return self._arm / f"{name}.json"
 
     def get(self, ident: str) -> dict[str, Any] | None:
-        """The document, or None. Ids are compared without case, as ARM does."""
+        """The document, one's own copy, or None. Ids are compared without case, as ARM does."""
+        return copy.deepcopy(self._document(self._path(ident)))
+
+    def _document(self, path: Path) -> dict[str, Any] | None:
+        """What the file says, shared; None where it is not there, or not any more: others delete meanwhile."""
         try:
-            return json.loads(self._path(ident).read_text("utf-8"))
+            found = path.stat()
+            mark = (found.st_mtime_ns, found.st_ino, found.st_size)
+            known = self._read.get(path.name)
+            if known is None or known[0] != mark:
+                known = self._read[path.name] = (mark, json.loads(path.read_text("utf-8")))
         except FileNotFoundError:
             return None
+        return known[1]
 
     def put(self, ident: str, document: dict[str, Any]) -> None:
         """Write it whole or not at all."""
         path = self._path(ident)
-        temporary = path.with_suffix(f".{os.getpid()}.tmp")
+        temporary = path.with_suffix(f".{os.getpid()}.{threading.get_ident()}.tmp")
         temporary.write_text(json.dumps({"id": ident, **document}, indent=1, sort_keys=True), "utf-8")
         temporary.replace(path)
 
@@ -59,8 +72,8 @@ class Store:
         return found
 
     def all(self) -> list[dict[str, Any]]:
-        """Every document, sorted by id."""
-        found = [json.loads(path.read_text("utf-8")) for path in self._arm.glob("*.json")]
+        """Every document, sorted by id; not to be changed."""
+        found = [document for path in self._arm.glob("*.json") if (document := self._document(path))]
         return sorted(found, key=lambda document: document["id"].lower())
 
     def of(self, arm: str) -> list[dict[str, Any]]:

@@ -71,10 +71,14 @@ class World:
 
     def may_manage(self, principal: str, arm: str, scope: str, method: str) -> bool:
         """Whether somebody may ask this of Resource Manager."""
-        held = self.people.get(principal)
-        if held is None:
-            held = {"/subscriptions": rights.OWNER} if principal == self.deployer else {}
-        return rights.may_manage(held, arm, scope, method)
+        return rights.may_manage(self.held(principal), arm, scope, method)
+
+    def held(self, principal: str) -> list[tuple[str, str]]:
+        """The control-plane roles of somebody by now, as (scope, role's id): given beforehand, or by an assignment."""
+        given = self.people.get(principal)
+        if given is None:
+            given = {"/subscriptions": rights.OWNER} if principal == self.deployer else {}
+        return [*given.items(), *rights.control_roles(self.store, principal, self.now())]
 
     @contextmanager
     def alone(self, resource: str, what: str) -> Iterator[None]:
