@@ -29,7 +29,7 @@ def resolve(context: Context, reference: SecretRef) -> pulumi.Output[str]:
                 context,
                 reference,
                 f"no secret config value {reference.config!r} in stack {context.stack!r}: "
-                f"set it with `pulumi config set --secret {reference.config}`",
+                f"set it with `mldeploy config set --secret {reference.config} --stack {context.stack}`",
             )
         return value
     if isinstance(reference, EnvRef):

@@ -92,6 +92,13 @@ COMMANDS = (
         "Manifest",
         "Draw a stack: models, the images they are in, the services that run those, and the targets.",
     ),
+    Entry(
+        "config",
+        "config",
+        "State",
+        "Read and change a stack's configuration, secrets among it.",
+        group=True,
+    ),
     Entry("stack", "stack", "State", "Look at and move the state of stacks.", group=True),
     Entry("state", "state", "State", "Edit the record of a stack; no object is touched.", group=True),
     Entry(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import difflib
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.representer import RoundTripRepresenter
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
@@ -58,15 +59,33 @@ def edit(file: Path, values: Mapping[tuple[str, ...], str]) -> Edit:
     Raises:
         ValueError: a key on the way has a value that is no mapping, or is shared with another place by an alias.
     """
+
+    def change(document: Any) -> None:
+        for path, value in values.items():
+            _set(document, path, value, file)
+
+    return rewrite(file, change, new={"version": 1})
+
+
+def rewrite(file: Path, change: Callable[[Any], None], *, new: Mapping[str, Any]) -> Edit:
+    """A YAML file after ``change`` had its document.
+
+    Args:
+        file: the file; it may be missing or empty.
+        change: changes the document, a mapping, in place.
+        new: what a missing file begins with.
+
+    Raises:
+        ValueError: of ``change``.
+    """
     before = file.read_bytes().decode() if file.exists() else None
     text = (before or "").replace("\r\n", "\n")
     text += "" if text.endswith("\n") or not text else "\n"
     yaml = _yaml(text)
     document: Any = yaml.load(text) if text else None
     unchanged = "" if document is None else _dumped(yaml, document)
-    document = {"version": 1} if document is None else document
-    for path, value in values.items():
-        _set(document, path, value, file)
+    document = CommentedMap(new) if document is None else document
+    change(document)
     changed = _dumped(yaml, document)
     after = _patched(text, unchanged, changed) if unchanged else text + changed
     if before is not None and "\r\n" in before:

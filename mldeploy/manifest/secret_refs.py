@@ -20,7 +20,7 @@ class ConfigRef(Section):
     """A secret of the stack's configuration."""
 
     config: Text
-    """Its key: `pulumi config set --secret <key>`."""
+    """Its key: `mldeploy config set --secret <key>`."""
 
 
 class EnvRef(Section):

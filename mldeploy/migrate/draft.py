@@ -204,7 +204,7 @@ class Draft:
         else:
             self.put(file, path, {"config": key})
             self.secrets[key] = what
-            why = f"a manifest never holds a secret: `pulumi config set --secret {key}`"
+            why = f"a manifest never holds a secret: `mldeploy config set --secret {key}`"
         self.note(Outcome.CHANGED, call.where, f"{call.owner}.{name}", dotted, why)
 
     # --- paths -------------------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ def as_text(migration: Migration) -> str:
         lines.append(f"To run it: {len(migration.advice)}")
         lines += [f"  {one.where}: {one.what}: {one.advice}" for one in migration.advice]
     if migration.secrets:
-        lines.append("Secrets to set (`pulumi config set --secret KEY --stack STACK`):")
+        lines.append("Secrets to set (`mldeploy config set --secret KEY --stack STACK`):")
         lines += [f"  {key}: {what}" for key, what in migration.secrets.items()]
     return "\n".join(lines)
 

@@ -110,6 +110,16 @@ def test_configuration_is_refused(provider):
     ]
 
 
+def test_the_programs_configuration_is_not_the_providers_where_both_have_one_name(provider):
+    news = encode({"echoKey": Secret("x"), "version": "1"})
+    request = provider_pb2.CheckRequest(
+        urn="urn:pulumi:local::mldeploy::pulumi:providers:mldeploy::default", news=news
+    )
+    answer = provider.CheckConfig(request)
+    assert not answer.failures
+    assert decode(answer.inputs) == {"version": "1"}
+
+
 class BrokenFields(Declaration, token="mldeploy:test:Broken"):
     """Fails in every way."""
 

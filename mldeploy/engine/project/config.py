@@ -63,7 +63,7 @@ def load_stack_config(project: PulumiProject, stack: str, manager_for: ManagerFo
     if given is not None and not is_map(given):
         raise EngineError(f"{path}: config: expected a mapping of keys to values, got {kind_of(given)}")
     config = StackConfig(path, encryption_salt=str(data.get("encryptionsalt") or ""))
-    reader = _Reader(config, manager_for)
+    reader = ValueReader(config, manager_for)
     raw: dict[str, Any] = given or {}
     for key, value in raw.items():
         config.values[full_key(project, key, path)] = reader.text(key, value)
@@ -100,7 +100,7 @@ def _empty_warning(keys: list[str]) -> str:
     )
 
 
-class _Reader:
+class ValueReader:
     """Turns values of the file into texts, as programs get them."""
 
     def __init__(self, config: StackConfig, manager_for: ManagerFor) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import grpc
-from google.protobuf import any_pb2, empty_pb2
+from google.protobuf import any_pb2, empty_pb2, struct_pb2
 from pulumi.runtime.proto import (
     engine_pb2,
     engine_pb2_grpc,
@@ -41,6 +41,8 @@ from mldeploy.provider.framework.schema import VERSION, schema
 from mldeploy.values.marshal import decode, encode
 from mldeploy.values.property_value import UNKNOWN, Secret, contains_secrets, contains_unknowns, reveal
 
+_PACKAGE = "mldeploy"
+_OF_ENGINES = ("version", "pluginDownloadURL")
 _KINDS = {"add": 0, "delete": 2, "update": 4}  # PropertyDiff.Kind; one more is the replacing kind
 
 
@@ -92,14 +94,23 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.GetSchemaResponse(schema=json.dumps(schema(RESOURCES, FUNCTIONS)))
 
     def CheckConfig(self, request: Any, context: Any = None) -> Any:  # noqa: N802
-        """The provider takes no configuration."""
-        allowed = {"version", "pluginDownloadURL"}
+        """The provider takes no configuration.
+
+        In a project that is called as the provider, engines take the program's own for it. It is left out, as it may be
+        secret and is none of the provider's.
+        """
+        inputs = struct_pb2.Struct()
+        inputs.CopyFrom(request.news)
+        given = [name for name in inputs.fields if name not in _OF_ENGINES and not name.startswith("__")]
+        if request.urn.split("::")[1:2] == [_PACKAGE]:
+            for name in given:
+                del inputs.fields[name]
+            given = []
         failures = [
             provider_pb2.CheckFailure(property=name, reason="the mldeploy provider takes no configuration")
-            for name in request.news.fields
-            if name not in allowed and not name.startswith("__")
+            for name in given
         ]
-        return provider_pb2.CheckResponse(inputs=request.news, failures=failures)
+        return provider_pb2.CheckResponse(inputs=inputs, failures=failures)
 
     def DiffConfig(self, request: Any, context: Any = None) -> Any:  # noqa: N802
         """Nothing in the configuration can change."""
