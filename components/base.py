@@ -3,12 +3,33 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, ClassVar
 
 import pulumi
 
 _PACKAGE = "mldeploy"
+_above: ContextVar[pulumi.Resource | None] = ContextVar("above", default=None)
+
+
+@contextmanager
+def children_of(parent: pulumi.Resource) -> Generator[None]:
+    """What is made meanwhile without a parent has this one: a stack's resources as parts of one component."""
+    token = _above.set(parent)
+    try:
+        yield
+    finally:
+        _above.reset(token)
+
+
+def below(opts: pulumi.ResourceOptions | None = None) -> pulumi.ResourceOptions | None:
+    """The options, with the parent of :func:`children_of` where they name none."""
+    parent = _above.get()
+    if parent is None or (opts is not None and opts.parent is not None):
+        return opts
+    return pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(parent=parent))
 
 
 class Component(pulumi.ComponentResource):
@@ -21,7 +42,7 @@ class Component(pulumi.ComponentResource):
     group: ClassVar[str]
 
     def __init__(self, name: str, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__(self.type_token(), name, None, opts)
+        super().__init__(self.type_token(), name, None, below(opts))
 
     @classmethod
     def type_token(cls) -> str:

@@ -11,6 +11,7 @@ import pulumi
 from pulumi_kubernetes import Provider
 
 from components import naming, secrets
+from components.base import below
 from components.context import Context, Endpoint
 from components.images import serving_settings
 from components.kubernetes import objects
@@ -66,6 +67,7 @@ def deploy_on(context: Context, place: Place, services: Mapping[str, Service]) -
         # So does an `up` whose last answer was lost. What others manage is safe: changing their fields is a conflict.
         upsert_existing_objects=True,
         suppress_deprecation_warnings=True,
+        opts=below(),
     )
     spaces = _namespaces(context, place, services, provider)
     found: dict[str, Endpoint] = {}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pulumi
 
+from components.base import below
 from mldeploy.provider.framework.declare import Declaration, describe, field, plain, positional, properties_of
 
 
@@ -44,7 +45,7 @@ class ProviderResource(pulumi.CustomResource, Declaration):
         if secret:
             marked = pulumi.ResourceOptions(additional_secret_outputs=secret)
             opts = pulumi.ResourceOptions.merge(opts, marked)
-        super().__init__(self.token, resource_name, props, opts)
+        super().__init__(self.token, resource_name, props, below(opts))
 
     if not TYPE_CHECKING:
         __setattr__ = object.__setattr__

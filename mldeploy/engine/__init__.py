@@ -6,7 +6,11 @@ result = Engine(project_dir, "local").up(Options())
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
+
+# gRPC reads it when it starts. What it would tell besides errors is about connections that end with the engine.
+os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 
 if TYPE_CHECKING:
     from mldeploy.engine.base.errors import EngineError

@@ -39,4 +39,6 @@ RESOURCES: dict[str, Resource[Any]] = {
         *AZURE_RESOURCES,
     )
 }
+COMPONENTS = "components.package"
+"""Where the components are that the provider makes on request. They are made of the resources: nothing imports them."""
 FUNCTIONS: dict[str, Function[Any]] = {function.token: function for function in AZURE_FUNCTIONS}

@@ -4,7 +4,7 @@ A program file is a list of steps. A step begins with a line `#: <command> -> <e
 it is the whole program from then on (no code: the program stays as it is).
 
 Commands: `preview|up|refresh|destroy [flags]` (the CLI's flags; `{a}` is the URN of the tp Res named a),
-`state delete {a}` and so on edit the record,
+`state delete {a}` and so on edit the record (`{other/a}` is the resource of another stack), `stack init NAME`,
 `drop ID` and `edit ID key=json` change an object behind the engine's back, `config KEY VALUE [secret]`,
 `write PATH TEXT` puts a file into the project, `append PATH TEXT` adds lines to one.
 Expectations: `create=2` and so on, the whole change summary; `fail`; `"text"` that a message contains.
@@ -23,8 +23,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mldeploy.engine import Engine, EngineError, Options
-from mldeploy.engine.state import edit
-from mldeploy.engine.state.stack import Secrets
+from mldeploy.engine.state import edit, move
+from mldeploy.engine.state.stack import Secrets, init_stack
 from mldeploy.values.property_value import SECRET_SIG, SIG_KEY
 from tests.engine.testprovider import TestProvider
 
@@ -117,7 +117,12 @@ class Workspace:
         (folder / "Pulumi.dev.yaml").write_text(f"encryptionsalt: {salt()}\n")
 
     def urn(self, name: str) -> str:
-        return f"urn:pulumi:dev::{self.project}::tp:index:Res::{name}"
+        stack, _, name = name.rpartition("/")
+        return f"urn:pulumi:{stack or 'dev'}::{self.project}::tp:index:Res::{name}"
+
+    def salted(self, stack: str) -> None:
+        """The settings of another stack."""
+        (self.folder / f"Pulumi.{stack}.yaml").write_text(f"encryptionsalt: {salt()}\n")
 
     def expand(self, args: list[str]) -> list[str]:
         return [self.urn(a[1:-1]) if a.startswith("{") and a.endswith("}") else a for a in args]
@@ -164,10 +169,11 @@ class Workspace:
         os.utime(file, (before + 2, before + 2))
 
     def state(self) -> list[dict]:
-        """Resources of the checkpoint, normalised: no times, no positions, provider ids by name, secrets open."""
-        file = self.folder / "state" / ".pulumi" / "stacks" / self.project / "dev.json"
-        if not file.exists():
-            return []
+        """Resources of the checkpoints, normalised: no times, no positions, provider ids by name, secrets open."""
+        stacks = self.folder / "state" / ".pulumi" / "stacks" / self.project
+        return [item for file in sorted(stacks.glob("*.json")) for item in self._state(file)]
+
+    def _state(self, file: Path) -> list[dict]:
         checkpoint = json.loads(file.read_bytes())
         deployment = checkpoint["checkpoint"].get("latest") or {}
         recorded = (deployment.get("secrets_providers") or {}).get("state") or {}
@@ -263,6 +269,10 @@ class EmbeddedRunner:
         self._plugin = plugin
 
     def _edit(self, args: list[str]) -> Outcome:
+        if args[0] == "move":
+            failed = self._move(args[1:])
+            state, objects = self.workspace.state(), self.workspace.objects()
+            return Outcome(failed is None, {}, Counter(), str(failed or ""), state, objects)
         stack = edit.EditedStack(self.workspace.folder, "dev", self.workspace.state_url, PASSPHRASE)
         ok, message = True, ""
         try:
@@ -271,7 +281,26 @@ class EmbeddedRunner:
             ok, message = False, str(error)
         return Outcome(ok, {}, Counter(), message, self.workspace.state(), self.workspace.objects())
 
+    def _move(self, urns: list[str]) -> EngineError | None:
+        parents = "--include-parents" in urns
+        named, dest = [a for a in urns if a.startswith("urn:")], urns[urns.index("--dest") + 1]
+        folder, url = self.workspace.folder, self.workspace.state_url
+        try:
+            move.move(
+                folder, "dev", dest, named, include_parents=parents, backend_url=url, passphrase=PASSPHRASE
+            )
+        except EngineError as error:
+            return error
+        return None
+
+    def _init(self, stack: str) -> Outcome:
+        self.workspace.salted(stack)
+        init_stack(self.workspace.folder, stack, backend_url=self.workspace.state_url, passphrase=PASSPHRASE)
+        return Outcome(True, {}, Counter(), "", self.workspace.state(), self.workspace.objects())
+
     def run(self, command: str, args: list[str]) -> Outcome:
+        if command == "stack":
+            return self._init(args[1])
         if command == "state":
             return self._edit(self.workspace.expand(args))
         events: list[dict] = []
@@ -357,8 +386,12 @@ class CliRunner:
                 made = self._pulumi("stack", "init", "dev")
                 assert made.returncode == 0, made.stderr
             self._made = True
-        if command == "state":
-            done = self._pulumi("state", *self.workspace.expand(args), "--stack", "dev", "--yes")
+        if command == "stack":
+            self.workspace.salted(args[1])
+        if command in ("state", "stack"):
+            named = () if command == "stack" else ("--yes",)
+            named += ("--source" if args[0] == "move" else "--stack", "dev") if command == "state" else ()
+            done = self._pulumi(command, *self.workspace.expand(args), *named)
             state = self.workspace.state()
             return Outcome(done.returncode == 0, {}, Counter(), done.stderr, state, self.workspace.objects())
         flags = ["--stack", "dev", "--json", *self.workspace.expand(args)]

@@ -10,7 +10,7 @@ import pytest
 from tests.engine.conformance import PROGRAMS, CliRunner, EmbeddedRunner, Workspace, check, load
 
 NAMES = sorted(p.stem for p in PROGRAMS.glob("[0-9A-Z]*_*.py"))
-ENGINE_COMMANDS = ("preview", "up", "refresh", "destroy", "state")
+ENGINE_COMMANDS = ("preview", "up", "refresh", "destroy", "state", "stack")
 
 
 def test_there_are_enough_programs():

@@ -6,11 +6,14 @@ Its objects are JSON files in the folder $TP_ROOT, so tests can count what exist
 - `fail`: a list of operations that fail (create, update, delete, check, diff, read, init, configure)
 - `delay`: seconds that create, update and delete take; `crash`: the operation in which the process dies
 - `auto`: Check makes up a `name` once
+- `tp:index:Pair` is a component: two resources, the second needs the first
 - outputs: the inputs, `computed` ("<name>=<value>"), `generation` (how often it was updated)
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextvars
 import fcntl
 import json
 import os
@@ -57,6 +60,34 @@ def _text(value):
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
 
 
+def pairs():
+    """The component of this provider, for the SDK."""
+    import pulumi
+    from pulumi.provider import ConstructResult, Provider
+
+    class Res(pulumi.CustomResource):
+        def __init__(self, name, value, opts):
+            super().__init__("tp:index:Res", name, {"name": name, "value": value, "computed": None}, opts)
+
+    class Pair(pulumi.ComponentResource):
+        def __init__(self, name, inputs, opts):
+            super().__init__("tp:index:Pair", name, {}, opts)
+            below = pulumi.ResourceOptions(parent=self)
+            first = Res(f"{name}-first", inputs.get("value"), below)
+            second = Res(f"{name}-second", pulumi.get(first, "computed"), below)
+            self.result = pulumi.get(second, "computed")
+            self.register_outputs({"result": self.result})
+
+    class Pairs(Provider):
+        def construct(self, name, resource_type, inputs, options=None):
+            if "value" not in inputs:
+                raise ValueError(f"{resource_type} needs a value")
+            made = Pair(name, inputs, options)
+            return ConstructResult(made.urn, {"result": made.result})
+
+    return Pairs("1.0.0")
+
+
 class TestProvider(provider_pb2_grpc.ResourceProviderServicer):
     __test__ = False
 
@@ -65,6 +96,7 @@ class TestProvider(provider_pb2_grpc.ResourceProviderServicer):
         self.root.mkdir(parents=True, exist_ok=True)
         self.accept_secrets = accept_secrets
         self.config = {}
+        self.engine = ""
 
     # -- objects ------------------------------------------------------------------------------------------
 
@@ -257,6 +289,27 @@ class TestProvider(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.InvokeResponse(
             **{"return": to_struct({"result": args, "region": self.config.get("region", "")})}
         )
+
+    def Construct(self, request, context):
+        """By the SDK, in a context and a loop of its own: this server has threads."""
+        from pulumi.provider.server import ProviderServicer
+
+        class Ending:
+            async def abort_with_status(self, status):
+                context.abort(status.code, status.details)
+
+        servicer = ProviderServicer(pairs(), [], self.engine)
+        try:
+            return contextvars.Context().run(lambda: asyncio.run(servicer.Construct(request, Ending())))
+        except Exception as error:
+            context.abort(grpc.StatusCode.UNKNOWN, str(error).partition(":\n")[0])
+
+    def Handshake(self, request, context):
+        self.engine = request.engine_address
+        return provider_pb2.ProviderHandshakeResponse(accept_secrets=True)
+
+    def use_engine(self, engine):
+        self.engine = engine.address
 
     def Cancel(self, request, context):
         return empty_pb2.Empty()

@@ -1,7 +1,8 @@
-"""`mldeploy state delete|rename|protect|unprotect|taint|untaint`: edits of the record that touch no object."""
+"""`mldeploy state delete|move|rename|protect|unprotect|taint|untaint`: edits of the record that touch no object."""
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -60,6 +61,40 @@ def rename(
     from mldeploy.engine.state import edit
 
     _apply(project, stack, edit.rename(urn, name), f"{urn} is now called {name}")
+
+
+@state_app.command("move")
+def move(
+    urns: Annotated[list[str], typer.Argument(help="URNs of resources; their children go along.")],
+    dest: Annotated[
+        str, typer.Option("--dest", help="The stack to move to, or organization/<project>/<stack>.")
+    ],
+    project: ProjectOption = None,
+    stack: StackOption = DEFAULT_STACK,
+    include_parents: Annotated[
+        bool, typer.Option("--include-parents", help="And the components that they are part of.")
+    ] = False,
+) -> None:
+    """Move resources from this stack's record to another one's."""
+    from mldeploy.engine.state.move import move as move_record
+
+    session = open_session(project, stack)
+    guards.passphrase(session, pulumi=False)
+    moved = move_record(
+        session.project,
+        stack,
+        dest,
+        urns,
+        include_parents=include_parents,
+        backend_url=session.backend_url,
+        passphrase=session.passphrase(),
+    )
+    for urn in moved.unknown:
+        print(f"warning: {urn} is not in the stack", file=sys.stderr)
+    for cut in moved.cut:
+        print(f"warning: no longer: {cut}", file=sys.stderr)
+    for urn in moved.urns:
+        print(f"moved {urn}")
 
 
 def _mark(

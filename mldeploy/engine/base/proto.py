@@ -20,6 +20,7 @@ from pulumi.runtime.proto import (
     provider_pb2,
     provider_pb2_grpc,
     resource_pb2,
+    resource_pb2_grpc,
     status_pb2,
 )
 
@@ -36,6 +37,7 @@ plugin: Final[Any] = plugin_pb2
 provider: Final[Any] = provider_pb2
 provider_grpc: Final[Any] = provider_pb2_grpc
 resource: Final[Any] = resource_pb2
+resource_grpc: Final[Any] = resource_pb2_grpc
 status: Final[Any] = status_pb2
 
 Message = Any

@@ -21,6 +21,7 @@ from mldeploy.engine.base.urn import (
     type_package,
     urn_type,
 )
+from mldeploy.engine.core.construct import ComponentMaker, bare_component
 from mldeploy.engine.core.default_providers import DefaultProviders, ProviderRequest
 from mldeploy.engine.core.deployment import Deployment, Registration
 from mldeploy.engine.core.step_executor import CancelledStepError, StepFailedError
@@ -85,6 +86,7 @@ class ResourceMonitor:
         self._component_providers: dict[str, dict[str, str]] = {}
         self._goals: dict[str, Goal] = {}
         self._created: dict[str, bool] = {}
+        self._components = ComponentMaker(self, deployment, config, self._defaults, self._transforms)
         self.stack_outputs: PropertyMap | None = None
         self.stack_urn = ""
 
@@ -175,10 +177,10 @@ class ResourceMonitor:
         props = unmarshal(request.object)
         hash_assets(props, self._deployment.identity.main)
         property_dependencies = {k: set(v.urns) for k, v in request.propertyDependencies.items()}
-        if not property_dependencies:
+        if not property_dependencies and not request.remote:
             property_dependencies = {k: set(request.dependencies) for k in props}
         options = self._transforms.options(request)
-        if custom and not options.provider:
+        if (custom or request.remote) and not options.provider:
             options.provider = self._inherited_provider(request, type_package(type_))
         props, options, transformed = self._transforms.apply(
             request, props, options, lambda urn: self._parents.get(urn, "")
@@ -191,6 +193,12 @@ class ResourceMonitor:
             output_dependencies(value, found)
             if transformed:
                 dependencies |= found
+        if request.remote:
+            with self._lock:
+                inherited = dict(self._component_providers.get(request.parent, {}))
+            made = self._components.make(request, options, props, inherited)
+            # Without an answer its provider's configuration is not known yet: a component without children.
+            return made or self._register(bare_component(request))
         props = {k: lower_outputs(v) for k, v in props.items()}
         if is_provider_type(type_):
             self._provider_inputs(options, props)
@@ -387,5 +395,6 @@ class ResourceMonitor:
         return EMPTY
 
     def close(self) -> None:
-        """Close connections to callbacks."""
+        """Close connections to callbacks, and from components."""
+        self._components.close()
         self._transforms.close()

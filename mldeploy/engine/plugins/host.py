@@ -10,7 +10,7 @@ from typing import Any
 
 from mldeploy.engine.base.errors import MissingPluginError, ProviderError
 from mldeploy.engine.base.events import Events
-from mldeploy.engine.base.proto import provider, provider_grpc
+from mldeploy.engine.base.proto import EMPTY, provider, provider_grpc
 from mldeploy.engine.plugins.engine_service import EngineService
 from mldeploy.engine.plugins.plugin import PluginProcess, find_plugin
 from mldeploy.engine.plugins.provider import PluginProvider
@@ -18,6 +18,7 @@ from mldeploy.engine.plugins.sdk_only import SdkOnlyProvider
 from mldeploy.engine.plugins.transport import PluginTransport
 from mldeploy.engine.project.config import StackConfig
 from mldeploy.engine.project.project import PulumiProject
+from mldeploy.engine.project.versions import older
 
 # Makes the servicer object of an in-process provider.
 Factory = Callable[[], Any]
@@ -65,7 +66,9 @@ class PluginHost:
             servicer = factory()
             if hasattr(servicer, "use_engine"):  # its progress and warnings reach the user without a detour
                 servicer.use_engine(self._service)
-            return PluginProvider(PluginTransport(servicer, in_process=True, name=package), package)
+            transport = PluginTransport(servicer, in_process=True, name=package)
+            self._warn_of_version(transport, package, version)
+            return PluginProvider(transport, package)
         try:
             executable = find_plugin("resource", package, version, self._project.plugin_providers)
         except MissingPluginError as error:
@@ -101,7 +104,26 @@ class PluginHost:
         except BaseException:
             loaded.close()
             raise
+        self._warn_of_version(transport, package, version)
         return loaded
+
+    def _warn_of_version(self, transport: PluginTransport, package: str, wanted: str) -> None:
+        """As the CLI does: what is on PATH is taken whatever its version, but not in silence."""
+        if not wanted:
+            return
+        try:
+            found = str(transport.call("GetPluginInfo", EMPTY).version)
+        except ProviderError as error:
+            if error.code != "UNIMPLEMENTED":
+                raise
+            found = ""
+        if not found or older(found, wanted):
+            self._events.diagnostic(
+                "warning",
+                f"resource plugin {package} is expected to have version >={wanted.removeprefix('v')}, but has"
+                f" {found.removeprefix('v')}; the wrong version may be on your path, or this may be a bug in the"
+                " plugin",
+            )
 
     def _note_missing(self, package: str, error: MissingPluginError) -> None:
         with self._lock:

@@ -82,6 +82,8 @@ class PluginProvider:
         self._secrets = False
         self._resources = False
         self._preview = False
+        self.accepts_outputs = False
+        """Whether a component's inputs may hold output values; it cannot tell nested secrets and unknowns otherwise."""
         self._unconfigured: ProviderError | None = None
         self._known = True
 
@@ -171,6 +173,7 @@ class PluginProvider:
         self._secrets = response.acceptSecrets
         self._resources = response.acceptResources
         self._preview = response.supportsPreview
+        self.accepts_outputs = bool(response.acceptOutputs)
 
     def _ask(self, method: str, request: Message) -> Message:
         """A call that needs the configuration. Raises ProviderError, also for a configuration that was refused."""
@@ -311,6 +314,10 @@ class PluginProvider:
         response = self._ask("Invoke", request)
         result = unmarshal(getattr(response, "return"))
         return result, [(f.property, f.reason) for f in response.failures]
+
+    def construct(self, request: Message) -> Message | None:
+        """Have a component made, with its children. None while the configuration is not known."""
+        return self._ask("Construct", request) if self._known else None
 
     def _finish(self, outputs: PropertyMap, inputs: PropertyMap) -> PropertyMap:
         if not self._secrets:

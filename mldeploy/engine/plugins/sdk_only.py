@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mldeploy.engine.base.calls import ChangeCall, CheckCall, Checked, CreateCall, ReadCall
 from mldeploy.engine.base.errors import PluginError
+from mldeploy.engine.base.proto import Message
 from mldeploy.engine.plugins.provider import Created, LocalProvider, ProviderDiff, ReadResult
 from mldeploy.values.property_value import PropertyMap, contains_unknowns
 
@@ -27,6 +28,13 @@ class SdkOnlyProvider(LocalProvider):
     def read(self, call: ReadCall) -> ReadResult:
         """As recorded."""
         return ReadResult(call.id, call.inputs, call.state)
+
+    def construct(self, request: Message) -> Message | None:
+        """Not known without the plugin."""
+        raise PluginError(
+            f"{request.type} '{request.name}': what the component is made of is not known without the"
+            f" {self.package} plugin, which is not installed"
+        )
 
     def invoke(self, token: str, args: PropertyMap, *, preview: bool) -> Checked:
         """Not known without the plugin."""

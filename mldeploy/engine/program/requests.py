@@ -16,8 +16,6 @@ from mldeploy.values.property_value import PropertyMap, lower_outputs
 def refuse_unsupported(request: Message) -> None:
     """Name what this engine does not do; leaving it out in silence would make another program of it."""
     where = f"{request.type} '{request.name}'"
-    if request.remote:
-        raise UnsupportedError(f"{where}: remote components (multi-language) need the pulumi CLI")
     if request.packageRef:
         raise UnsupportedError(f"{where}: parameterised packages need the pulumi CLI")
     if request.HasField("hooks") and any(request.hooks.ListFields()):

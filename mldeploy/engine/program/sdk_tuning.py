@@ -60,14 +60,22 @@ class OutstandingOutputs(set["asyncio.Future[Any]"]):
             await self._waiter
 
 
-def _wait_for_rpcs(manager: Any, outputs: OutstandingOutputs) -> Callable[..., Awaitable[None]]:
-    """The SDK's function over its RPC manager and its outputs."""
+def _wait_for_rpcs(
+    settings: Any, manager: Any, outputs: OutstandingOutputs, others: Callable[..., Awaitable[None]]
+) -> Callable[..., Awaitable[None]]:
+    """The SDK's function over the program's RPC manager and outputs.
+
+    `others`: as it was, for a component that a provider in this process makes meanwhile, in a context of its own.
+    """
 
     def check() -> None:
         if manager.unhandled_exception is not None:
             raise manager.unhandled_exception.with_traceback(manager.exception_traceback)
 
     async def wait(await_all_outstanding_tasks: bool = True) -> None:
+        if settings.rpc_manager is not manager:
+            await others(await_all_outstanding_tasks)
+            return
         while True:
             while manager.rpcs:
                 # Let what the last answer has set going hand in its own calls first.
@@ -105,7 +113,7 @@ def tuned_sdk() -> Generator[None]:
     if hasattr(stack, "wait_for_rpcs") and known:
         outputs = OutstandingOutputs()
         state.outputs = outputs
-        replace(stack, "wait_for_rpcs", _wait_for_rpcs(manager, outputs))
+        replace(stack, "wait_for_rpcs", _wait_for_rpcs(state, manager, outputs, stack.wait_for_rpcs))
     if hasattr(resource, "_get_stack_trace"):
         replace(resource, "_get_stack_trace", source_pb2.StackTrace)
     try:

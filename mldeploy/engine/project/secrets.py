@@ -16,6 +16,8 @@ from mldeploy.engine.base.errors import PassphraseError
 
 _ROUNDS = 1_000_000
 _CHECK = "pulumi"
+_SALT_BYTES = 8
+_NONCE_BYTES = 12
 _keys: dict[tuple[str, bytes], bytes] = {}
 
 # What to do about a missing or wrong one.
@@ -33,7 +35,7 @@ class Crypter:
 
     def encrypt(self, plaintext: str) -> str:
         """`v1:<nonce>:<ciphertext>` with a fresh nonce."""
-        nonce = os.urandom(12)
+        nonce = os.urandom(_NONCE_BYTES)
         sealed = self._aes.encrypt(nonce, plaintext.encode(), None)
         return f"v1:{_b64(nonce)}:{_b64(sealed)}"
 
@@ -85,13 +87,30 @@ def _key(passphrase: str, salt: bytes) -> bytes:
 
 
 def _open(passphrase: str, state: str) -> Crypter:
-    parts = state.split(":", 2)
-    if len(parts) != 3 or parts[0] != "v1":
-        raise PassphraseError(f"malformed encryptionsalt {state!r}: expected v1:<salt>:<check>")
-    crypter = Crypter(_key(passphrase, base64.b64decode(parts[1])))
-    if crypter.decrypt(parts[2]) != _CHECK:
+    salt, check = _salt_parts(state)
+    crypter = Crypter(_key(passphrase, salt))
+    if crypter.decrypt(check) != _CHECK:
         raise PassphraseError(f"incorrect passphrase; {PASSPHRASE_HINT}")
     return crypter
+
+
+def _salt_parts(state: str) -> tuple[bytes, str]:
+    """The salt and the sealed check. A salt that was cut or mistyped must not look like a wrong passphrase."""
+    version, _, rest = state.partition(":")
+    salt, _, check = rest.partition(":")
+    check_version, _, sealed = check.partition(":")
+    nonce, _, ciphertext = sealed.partition(":")
+    try:
+        sizes = [len(base64.b64decode(part, validate=True)) for part in (salt, nonce, ciphertext)]
+    except ValueError:
+        sizes = []
+    # The check is the text and AES-GCM's tag of 16 bytes.
+    if version != "v1" or check_version != "v1" or sizes != [_SALT_BYTES, _NONCE_BYTES, len(_CHECK) + 16]:
+        raise PassphraseError(
+            f"encryptionsalt {state!r} is damaged: expected v1:<salt>:v1:<nonce>:<check>, as the stack was"
+            " created with; take it from a backup or from version control"
+        )
+    return base64.b64decode(salt), check
 
 
 def fits(passphrase: str, salt: str) -> bool:
@@ -105,7 +124,7 @@ def fits(passphrase: str, salt: str) -> bool:
 
 def new_salt(passphrase: str) -> str:
     """A fresh `encryptionsalt` for the passphrase."""
-    salt = os.urandom(8)
+    salt = os.urandom(_SALT_BYTES)
     return f"v1:{_b64(salt)}:{Crypter(_key(passphrase, salt)).encrypt(_CHECK)}"
 
 

@@ -28,6 +28,15 @@ def parse_version(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in match.groups())
 
 
+def older(version: str, than: str) -> bool:
+    """Whether a version comes before another one; a pre-release comes before its release."""
+
+    def place(text: str) -> tuple[tuple[int, ...], bool]:
+        return parse_version(text), "-" not in text
+
+    return place(version) < place(than)
+
+
 def in_range(version: str, wanted: str) -> bool:
     """Whether the version is in the range. Raises ValueError for what is no range."""
     have = parse_version(version)

@@ -11,11 +11,13 @@ import json
 import threading
 import traceback
 from collections.abc import Callable, Generator, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
 import grpc
 from google.protobuf import any_pb2, empty_pb2, struct_pb2
+from pulumi import RunError
 from pulumi.runtime.proto import (
     engine_pb2,
     engine_pb2_grpc,
@@ -26,7 +28,7 @@ from pulumi.runtime.proto import (
 )
 
 from mldeploy.engine.base.errors import EngineError
-from mldeploy.provider.catalog import FUNCTIONS, RESOURCES
+from mldeploy.provider.catalog import COMPONENTS, FUNCTIONS, RESOURCES
 from mldeploy.provider.framework.failures import ProviderFailure, Status, scrub
 from mldeploy.provider.framework.resource import (
     Change,
@@ -60,6 +62,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def __init__(self, root: Path, engine: Any = None) -> None:
         self._root = root.absolute()
         self._engine = engine
+        self._engine_address = ""
         self._cancelled = threading.Event()
 
     def use_engine(self, engine: Any) -> None:
@@ -91,7 +94,11 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     def GetSchema(self, request: Any, context: Any = None) -> Any:  # noqa: N802
         """The package's schema."""
-        return provider_pb2.GetSchemaResponse(schema=json.dumps(schema(RESOURCES, FUNCTIONS)))
+        made = schema(RESOURCES, FUNCTIONS)
+        resources, types = import_module(f"{COMPONENTS}.schema").components()
+        made["resources"] |= resources
+        made["types"] |= types
+        return provider_pb2.GetSchemaResponse(schema=json.dumps(made))
 
     def CheckConfig(self, request: Any, context: Any = None) -> Any:  # noqa: N802
         """The provider takes no configuration.
@@ -118,7 +125,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     def Configure(self, request: Any, context: Any = None) -> Any:  # noqa: N802
         """Say what this provider can do."""
-        return provider_pb2.ConfigureResponse(acceptSecrets=True, supportsPreview=True)
+        return provider_pb2.ConfigureResponse(acceptSecrets=True, supportsPreview=True, acceptOutputs=True)
 
     def Cancel(self, request: Any, context: Any = None) -> Any:  # noqa: N802
         """Make long operations stop at their next step."""
@@ -243,9 +250,21 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             result = function.call(context_, function.fields.decode(args))
             return provider_pb2.InvokeResponse(**cast("Any", {"return": encode(result)}))
 
+    def Construct(self, request: Any, context: Any = None) -> Any:  # noqa: N802
+        """Make one of the components, with its children."""
+        with self._failing(context, request.inputs):
+            try:
+                return import_module(f"{COMPONENTS}.construct").construct(request, self._address())
+            except RunError as error:
+                raise ProvisionError(str(error)) from None
+
     # --- plumbing ----------------------------------------------------------------------------------------
 
+    def _address(self) -> str:
+        return self._engine_address or getattr(self._engine, "address", "")
+
     def _connect(self, address: str) -> None:
+        self._engine_address = address
         self._engine = engine_pb2_grpc.EngineStub(grpc.insecure_channel(address))
 
     @contextlib.contextmanager
