@@ -33,6 +33,7 @@ ARGUMENTS = {
     "stack import": ["--file", "golden/echo.json"],
     "cancel": [],
     "state delete": [URN],
+    "state move": [URN, "--dest", "other"],
     "state rename": [URN, "other"],
     "state protect": [URN],
     "state unprotect": [URN],

@@ -60,4 +60,4 @@ class Pair(pulumi.ComponentResource):
 
 
 Pair("four", value=1)
-#: destroy
+#: destroy -> fail "cannot be deleted"
