@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -29,7 +30,9 @@ def below(opts: pulumi.ResourceOptions | None = None) -> pulumi.ResourceOptions 
     parent = _above.get()
     if parent is None or (opts is not None and opts.parent is not None):
         return opts
-    return pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(parent=parent))
+    made = copy.copy(opts) if opts is not None else pulumi.ResourceOptions()
+    made.parent = parent
+    return made
 
 
 class Component(pulumi.ComponentResource):
