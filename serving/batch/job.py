@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import signal
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from serving.batch.journal import Journal, Record, write_file
+from serving.batch.journal import Journal, Record
 from serving.batch.options import Options, UsageError, parse
 from serving.batch.plan import File, MiniBatch, find_files, fingerprint, mini_batches
 from serving.batch.pool import Done, Pool, StartError
 from serving.batch.progress import Console
-from serving.batch.rows import csv_line
+from serving.batch.results import Results, merging, shards
 
 DONE, IO_FAILED, USAGE, SCRIPT_FAILED, TOO_MANY_ERRORS = range(5)
-_ERRORS_SHOWN = 1000
 
 
 class ThresholdError(Exception):
@@ -60,7 +58,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _run(options: Options, console: Console) -> str:
     root, files = find_files(options)
-    journal = Journal(options.output)
+    journal = Journal(options.output, options.shard, options.shards)
     try:
         job = Job(options, console, journal, root, files)
         if options.restart:
@@ -126,9 +124,11 @@ class Job:
         return style
 
     def _planned(self, style: str) -> list[MiniBatch]:
-        batches = mini_batches(self._root, self._files, style, self._options.amount(style))
-        if not batches:
+        found = mini_batches(self._root, self._files, style, self._options.amount(style))
+        if not found:
             raise UsageError(f"--input: {self._options.input} has nothing to score: its files are empty")
+        # By turns: neighbours in a table take about as long, and each shard gets of all.
+        batches = found[self._options.shard :: self._options.shards]
         self._journal.begin(
             {
                 "style": style,
@@ -186,69 +186,27 @@ class Job:
     # -- the end ----
 
     def _finish(self, batches: list[MiniBatch], *, whole: bool = True) -> str:
-        """Write what is there.
+        """Write what is there; of a run in shards, the last one writes what all of them have.
 
         Raises:
             UsageError: a header is asked for, and rows have no common columns.
             ThresholdError: more failed than may.
         """
-        options = self._options
-        records = [self._journal.records[batch.index] for batch in batches]
-        items = sum(record.items for record in records)
-        failed = sum(record.failed for record in records)
-        if options.output_action == "append_row":
-            rows = (chunk for record in records for chunk in self._journal.rows_of(record))
-            write_file(options.output / options.output_file_name, (*self._header(records), *rows))
-        elif options.output_action == "per_file":
-            self._write_each(batches, records)
-        errors = [error for record in records for error in record.errors]
-        summary = {
-            "complete": whole,
-            "mini_batches": len(records),
-            "items": items,
-            "succeeded": items - failed,
-            "failed": failed,
-            "rows": sum(record.rows for record in records),
-            "errors": errors[:_ERRORS_SHOWN],
-        }
-        write_file(options.output / "summary.json", [json.dumps(summary, indent=1).encode() + b"\n"])
-        if items and failed == items:
-            self._console.error(
-                f"all {items} items failed; the first: {errors[0]['item']}: {errors[0]['error']}"
-            )
-        elif failed and whole:
-            self._console.warning(f"{failed} failed; --retry-failed runs their mini batches again")
-        self._check(failed)
-        return f"{items} items in {len(records)} mini batches: {items - failed} succeeded, {failed} failed"
-
-    def _write_each(self, batches: list[MiniBatch], records: list[Record]) -> None:
-        of: dict[int, list[Record]] = {}
-        for batch, record in zip(batches, records):  # noqa: B905 (one record a batch)
-            for position in batch.files:
-                of.setdefault(position, []).append(record)
-        for position, its in of.items():
-            # A file of which everything failed gets none.
-            if any(owner == position for record in its for owner, _ in record.parts):
-                name = f"{self._files[position].name}.{self._options.output_file_name}"
-                write_file(self._options.output / name, (*self._header(its), *self._rows(its, position)))
-
-    def _header(self, records: list[Record]) -> list[bytes]:
-        """The line of the columns' names, where it is asked for.
-
-        Raises:
-            UsageError: rows have no names, or not all the same.
-        """
-        if not self._options.header:
-            return []
-        names = {tuple(record.columns or ()) for record in records if record.rows}
-        if len(names) > 1 or () in names:
-            shown = " and ".join(",".join(one) or "rows without names" for one in sorted(names))
-            raise UsageError(f"--header: run() did not return the same columns each time: {shown}")
-        return [csv_line(list(one)).encode() for one in names]
-
-    def _rows(self, records: Iterable[Record], position: int) -> Iterator[bytes]:
-        for record in records:
-            yield from self._journal.rows_of(record, position)
+        results = Results(self._options, self._files, self._console)
+        if self._options.shards == 1:
+            counts = results.write([(batch, self._journal) for batch in batches], whole=whole)
+            self._check(counts.failed)
+            return str(counts)
+        with merging(self._options.output):
+            found, missing = shards(self._options.output, self._options.shards)
+            if missing and whole:
+                waiting = ", ".join(str(shard) for shard in missing)
+                own = sum(batch.items for batch in batches)
+                return f"shard {self._options.shard}: {own} items are done; not done yet: {waiting}"
+            done = [(batch, journal) for batch, journal in found if batch.index in journal.records]
+            counts = results.write(done, whole=not missing)
+        self._check(counts.failed)
+        return str(counts)
 
 
 def _entry(done: Done, *, keep: bool) -> tuple[Record, list[bytes]]:

@@ -40,14 +40,13 @@ class Record:
 class Journal:
     """The state of one output folder; holds its lock while open."""
 
-    def __init__(self, output: Path) -> None:
+    def __init__(self, output: Path, shard: int = 0, shards: int = 1) -> None:
         """Take the folder.
 
         Raises:
             UsageError: it cannot be written, or another run is at work in it.
         """
-        self.folder = output / FOLDER
-        self.records: dict[int, Record] = {}
+        self._at(output, shard, shards)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._lock = (self.folder / "lock").open("w")
@@ -58,8 +57,24 @@ class Journal:
         except OSError:
             self._lock.close()
             raise UsageError(f"--output: another run is at work in {output}") from None
+
+    def _at(self, output: Path, shard: int, shards: int) -> None:
+        self.folder = output / FOLDER
+        if shards > 1:
+            self.folder /= f"{shard}-of-{shards}"
+        self.records: dict[int, Record] = {}
+        self._lock: IO[str] | None = None
         self._rows: IO[bytes] | None = None
         self._lines: IO[bytes] | None = None
+
+    @classmethod
+    def of_another(cls, output: Path, shard: int, shards: int) -> Journal:
+        """The journal of another shard, to read: what is in it now."""
+        found = cls.__new__(cls)
+        found._at(output, shard, shards)
+        if (found.folder / "journal").exists():
+            found._read()
+        return found
 
     def close(self) -> None:
         """Give the folder up."""
@@ -95,9 +110,20 @@ class Journal:
         Args:
             but_failed: leave those out of which something failed, so that they are run again.
         """
-        path = self.folder / "journal"
+        whole, end = self._read()
+        self._lines = (self.folder / "journal").open("r+b")
+        self._lines.truncate(whole)
+        self._lines.seek(whole)
+        if but_failed:
+            self.records = {index: record for index, record in self.records.items() if not record.failed}
+        self._rows = (self.folder / "rows").open("r+b")
+        self._rows.truncate(end)
+        self._rows.seek(end)
+
+    def _read(self) -> tuple[int, int]:
+        """Read the journal: the length of its whole lines, and of the rows that they name."""
         whole = end = 0
-        with path.open("rb") as stream:
+        with (self.folder / "journal").open("rb") as stream:
             for line in stream:
                 record = _parse(line)
                 if record is None:
@@ -106,14 +132,7 @@ class Journal:
                 # A mini batch that was run again stands there twice: the last line counts.
                 self.records[record.index] = record
                 end = max(end, record.start + sum(size for _, size in record.parts))
-        self._lines = path.open("r+b")
-        self._lines.truncate(whole)
-        self._lines.seek(whole)
-        if but_failed:
-            self.records = {index: record for index, record in self.records.items() if not record.failed}
-        self._rows = (self.folder / "rows").open("r+b")
-        self._rows.truncate(end)
-        self._rows.seek(end)
+        return whole, end
 
     # -- while it runs ----
 
@@ -164,10 +183,10 @@ def _sync(stream: IO[bytes]) -> None:
     os.fsync(stream.fileno())
 
 
-def write_file(path: Path, chunks: Iterable[bytes]) -> None:
-    """Write a file so that it is there whole or not at all, also after a power cut."""
+def write_file(path: Path, chunks: Iterable[bytes], by: int = 0) -> None:
+    """Write a file so that it is there whole or not at all, also after a power cut, and when several shards do it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.new")
+    temporary = path.with_name(f".{path.name}.{by}.new")
     with temporary.open("wb") as stream:
         stream.writelines(chunks)
         _sync(stream)

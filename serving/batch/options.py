@@ -59,6 +59,9 @@ class Options:
     retry_failed: bool = False
     header: bool = False
     file_column: str = ""
+    shard: int = 0
+    """Which of `shards` this run is: it scores every `shards`-th mini batch, and the last one merges."""
+    shards: int = 1
     arguments: tuple[str, ...] = ()
     """The script's own, for `sys.argv`."""
 
@@ -90,6 +93,7 @@ def parse(arguments: Sequence[str], environ: Mapping[str, str] = os.environ) -> 
         raise UsageError(f"--output-file-name: {name!r} is not allowed; give a file name without a folder")
     if known.restart and known.retry_failed:
         raise UsageError("--restart begins anew and --retry-failed goes on: give one of them")
+    shard = _shard(known, environ)
     model_dir = known.model_dir or environ.get("AZUREML_MODEL_DIR", "")
     if known.model_dir and not Path(model_dir).exists():
         raise UsageError(f"--model-dir: {model_dir}: no such folder")
@@ -113,8 +117,20 @@ def parse(arguments: Sequence[str], environ: Mapping[str, str] = os.environ) -> 
         retry_failed=known.retry_failed,
         header=known.header,
         file_column=known.file_column,
+        shard=shard,
+        shards=known.shards,
         arguments=tuple(arguments[end + 1 :]),
     )
+
+
+def _shard(known: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    if known.shards == 1 and known.shard is None:
+        return 0
+    given = known.shard if known.shard is not None else environ.get("JOB_COMPLETION_INDEX", "")
+    if not re.fullmatch("[0-9]+", str(given)) or int(given) >= known.shards:
+        said = f"{given!r} is not allowed" if given != "" else "missing"
+        raise UsageError(f"--shard: {said}; give a whole number from 0 to {known.shards - 1}")
+    return int(given)
 
 
 def _dashes(argument: str) -> str:
@@ -230,6 +246,19 @@ def _parser() -> argparse.ArgumentParser:
         default="",
         metavar="NAME",
         help="each row begins with its input file's name, in this column",
+    )
+    add(
+        "--shards",
+        type=_at_least(1),
+        default=1,
+        metavar="N",
+        help="share the mini batches among N runs over the same input and output, on any machines; 1",
+    )
+    add(
+        "--shard",
+        type=_at_least(0),
+        metavar="I",
+        help="which of them this is, from 0 on; default: JOB_COMPLETION_INDEX, as Kubernetes gives it",
     )
     levels = ("debug", "info", "warning")
     add("--logging-level", type=str.lower, choices=levels, default="info", help="info")
