@@ -1,16 +1,23 @@
 """The policy pack: every rule of `mldeploy_policies/rules`, at the level that `levels.yaml` gives it in this stack."""
 
 import os
+from pathlib import Path
 
 from mldeploy_policies import unseen
-from mldeploy_policies.levels import load
+from mldeploy_policies.levels import FILE, load
 from mldeploy_policies.rules import RULES
 from pulumi_policy import PolicyPack
 
-levels = load(os.environ.get("PULUMI_STACK", ""), strict=os.environ.get("MLDEPLOY_POLICY_STRICT") == "1")
+file = Path(os.environ.get("MLDEPLOY_POLICY_LEVELS") or FILE)
+levels = load(
+    os.environ.get("PULUMI_STACK", ""), file, strict=os.environ.get("MLDEPLOY_POLICY_STRICT") == "1"
+)
+preview = os.environ.get("PULUMI_DRY_RUN") == "true"
 rules = (*RULES, unseen.rule(RULES, levels))
 PolicyPack(
     name="mldeploy",
     description="Rules for stacks of models served by mldeploy",
-    policies=[rule.policy(levels.level(rule.name), levels.settings(rule.name)) for rule in rules],
+    policies=[
+        rule.policy(levels.level(rule.name), levels.settings(rule.name), together=preview) for rule in rules
+    ],
 )

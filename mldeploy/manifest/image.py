@@ -79,6 +79,8 @@ class Image(Section):
     """The private registry that the base image comes from."""
     environment_variables: dict[str, TextOrSecret] = Field(default_factory=dict)
     """Environment variables of the entry script: texts, or secret references."""
+    not_secret: Items[Text] = ()
+    """Environment variables whose names look like those of secrets, and which are none: their values may stand here."""
     package_index: Annotated[
         PackageIndex | None,
         On(CONTAINER, instead="for a local process set UV_INDEX_URL, or write runtime: docker on the target"),

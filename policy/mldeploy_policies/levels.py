@@ -39,11 +39,16 @@ def load(stack: str, file: Path = FILE, *, strict: bool = False) -> Levels:
         strict: What a rule could not look at stops the operation.
 
     Raises:
-        ValueError: a level is none, or a rule is not known.
+        ValueError: the file cannot be read, a level is none, or a rule is not known.
     """
     from mldeploy_policies.rules import RULES
 
-    document = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    try:
+        document = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    except OSError as problem:
+        raise ValueError(f"{file}: {problem.strerror}") from None
+    except yaml.YAMLError as problem:
+        raise ValueError(f"{file}: is no YAML: {problem}") from None
     stacks, settings = document.get("stacks") or {}, document.get("settings") or {}
     known = {rule.name for rule in RULES} | {NOT_EVALUATED, "all"}
     for name, levels in stacks.items():

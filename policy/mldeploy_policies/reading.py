@@ -83,7 +83,7 @@ class Container:
     """Plain variables by name; those that are secret or references map to None."""
     raw: Any
     kind: str
-    """`aci`, `kubernetes` or `local`."""
+    """`aci`, `kubernetes`, `edge`, `batch` or `local`."""
 
     @property
     def image(self) -> Any:
@@ -107,24 +107,57 @@ DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 REPLICA = "mldeploy:service:Replica"
 ROLLOUT = "mldeploy:kubernetes:Rollout"
 """A service on Kubernetes. In the preview of its first version nothing of its Deployment is known, but this is."""
-SERVICES = (GROUP, DEPLOYMENT, REPLICA)
+EDGE = "mldeploy:edge:EdgeDeployment"
+CRON_JOB = "kubernetes:batch/v1:CronJob"
+BATCH = "azure-native:machinelearningservices:BatchDeployment"
+ENVIRONMENT_VERSION = "azure-native:machinelearningservices:EnvironmentVersion"
+PRESENCE = "mldeploy:azure:ImagePresence"
+"""What says from which base image and packages an image of the stack is built."""
+LOCAL_IMAGE = "mldeploy:image:LocalImage"
+SERVICES = (GROUP, DEPLOYMENT, REPLICA, EDGE)
+CONTAINERS = (GROUP, DEPLOYMENT, CRON_JOB, EDGE, BATCH, REPLICA)
+"""Everything that has containers, or processes in place of them."""
+IMAGES = (GROUP, DEPLOYMENT, CRON_JOB, EDGE, ENVIRONMENT_VERSION)
+"""Everything that names an image to run."""
+BUILT_ON = (PRESENCE, LOCAL_IMAGE)
+"""Everything that names the base image of a build."""
+_PODS = {DEPLOYMENT: "spec.template.spec", CRON_JOB: "spec.jobTemplate.spec.template.spec"}
 _SCORING = "SERVING_SERVICE"
+
+
+def pod(resource_type: str, props: Any) -> Any:
+    """The pod's specification in a workload of Kubernetes."""
+    return at(props, _PODS[resource_type], {})
 
 
 def containers(resource_type: str, props: Any) -> Iterator[Container]:
     """The containers of a resource."""
     if resource_type == REPLICA:
-        yield Container(str(at(props, "service", "")), {}, props, "local")
-        return
-    if resource_type == GROUP:
-        path, kind = "containers", "aci"
-    elif resource_type == DEPLOYMENT:
-        path, kind = "spec.template.spec.containers", "kubernetes"
-    else:
-        return
-    variables = "environmentVariables" if kind == "aci" else "env"
-    for one in items(props, path):
-        yield Container(str(at(one, "name", "")), _Environment(one, variables), one, kind)
+        given = at(props, "environment_variables", {})
+        yield Container(str(at(props, "service", "")), _Named(given), props, "local")
+    elif resource_type == BATCH:
+        given = at(props, "properties.environmentVariables", {})
+        yield Container("scoring", _Named(given), props, "batch")
+    elif resource_type == EDGE:
+        modules = at(props, "modules", {})
+        for name in _names(modules):
+            one = at(modules, name)
+            yield Container(name, _Named(at(one, "env", {})), one, "edge")
+    elif resource_type == GROUP:
+        for one in items(props, "containers"):
+            yield Container(str(at(one, "name", "")), _Listed(one, "environmentVariables"), one, "aci")
+    elif resource_type in _PODS:
+        for one in items(pod(resource_type, props), "containers"):
+            yield Container(str(at(one, "name", "")), _Listed(one, "env"), one, "kubernetes")
+
+
+def images(resource_type: str, props: Any) -> Iterator[tuple[str, Any]]:
+    """The images that a resource runs, with what runs them."""
+    if resource_type == ENVIRONMENT_VERSION:
+        yield "the batch environment", at(props, "properties.image")
+    for one in containers(resource_type, props):
+        if one.kind not in ("local", "batch"):
+            yield f"container {one.name}", one.image
 
 
 def scoring(resource_type: str, props: Any) -> Iterator[Container]:
@@ -134,8 +167,8 @@ def scoring(resource_type: str, props: Any) -> Iterator[Container]:
             yield one
 
 
-class _Environment(Mapping[str, Any]):
-    """A container's variables."""
+class _Listed(Mapping[str, Any]):
+    """A container's variables, as a list of names and values."""
 
     def __init__(self, container: Any, key: str) -> None:
         self._variables = {str(at(one, "name", "")): one for one in items(container, key)}
@@ -148,3 +181,25 @@ class _Environment(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._variables)
+
+
+class _Named(Mapping[str, Any]):
+    """Variables by name."""
+
+    def __init__(self, given: Any) -> None:
+        self._given, self._found = given, _names(given)
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._found:
+            raise KeyError(name)
+        return key(self._given, name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+
+def _names(given: Any) -> list[str]:
+    return [str(name) for name in given] if isinstance(given, Mapping) else []

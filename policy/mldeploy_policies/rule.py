@@ -20,7 +20,8 @@ from pulumi_policy import (
 )
 
 Settings = Mapping[str, Any]
-DOCUMENTATION = "docs/policy.md"
+SHOWN = 5
+"""How many names a message has."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,17 @@ class Rule:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     """Settings and their defaults; their types are the settings' types."""
 
-    def policy(self, level: str = "advisory", settings: Settings | None = None) -> Policy:
-        """The rule as a policy of a pack."""
+    def policy(
+        self, level: str = "advisory", settings: Settings | None = None, *, together: bool = False
+    ) -> Policy:
+        """The rule as a policy of a pack.
+
+        Args:
+            level: How strict it is.
+            settings: What it compares with, over the defaults.
+            together: Whether resources are looked at when all are there, which makes one line of the same violation of
+                many. That is for previews: an update has to be stopped before the first change.
+        """
         given = {**self.defaults, **(settings or {})}
         common: dict[str, Any] = {
             "name": self.name,
@@ -55,7 +65,7 @@ class Rule:
             "severity": self.severity,
             "remediation_steps": self.fix,
         }
-        if self.check_stack is not None:
+        if self.check_stack is not None or together:
             return StackValidationPolicy(validate=self._stack(given), **common)
         return ResourceValidationPolicy(validate=self._resource(given), **common)
 
@@ -69,12 +79,41 @@ class Rule:
         return validate
 
     def _stack(self, given: Settings) -> Callable[[StackValidationArgs, ReportViolation], None]:
+        look = self.check_stack or self._each
+
         def validate(args: StackValidationArgs, report: ReportViolation) -> None:
-            assert self.check_stack is not None
-            for message, urn in self.check_stack(args.resources, {**given, **args.get_config()}):
+            for message, urn in look(args.resources, {**given, **args.get_config()}):
                 report(message, urn)
 
         return validate
+
+    def _each(
+        self, resources: Sequence[PolicyResource], settings: Settings
+    ) -> Iterator[tuple[str, str | None]]:
+        """What is wrong with the resources, each fault once."""
+        assert self.check is not None
+        found: dict[str, list[PolicyResource]] = {}
+        for one in resources:
+            if not self.types or one.resource_type in self.types:
+                for message in self.check(arguments(one), settings):
+                    found.setdefault(message, []).append(one)
+        for message, those in found.items():
+            more = f" and {len(those) - SHOWN} more" if len(those) > SHOWN else ""
+            names = ", ".join(dict.fromkeys(one.name for one in those[:SHOWN]))
+            yield f"{names}{more}: {message}", those[0].urn
+
+
+def arguments(resource: PolicyResource) -> ResourceValidationArgs:
+    """A resource of a stack as it is given to a rule about single ones."""
+    return ResourceValidationArgs(
+        resource.resource_type,
+        resource.props,
+        resource.urn,
+        resource.name,
+        resource.opts,
+        resource.provider,
+        {},
+    )
 
 
 def _schema(settings: Settings) -> dict[str, dict[str, Any]]:

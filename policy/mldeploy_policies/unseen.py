@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from pulumi_policy import PolicyResource, ResourceValidationArgs
+from pulumi_policy import PolicyResource
 
 from mldeploy_policies.levels import NOT_EVALUATED, Levels
-from mldeploy_policies.reading import noting_unknown
-from mldeploy_policies.rule import Rule, Settings
+from mldeploy_policies.reading import PRESENCE, noting_unknown
+from mldeploy_policies.rule import SHOWN, Rule, Settings, arguments
 
-# An image that the stack builds itself is named by the digest of what was built, whatever that will be.
+# An image that the stack builds itself is named by the digest of what was built, whatever that will be, and comes from
+# the registry that `mldeploy:azure:ImagePresence` names, which the rule looks at by itself.
 _BUILDERS = (
     "azure-native:containerregistry:TaskRun",
     "docker-build:index:Image",
@@ -23,8 +24,8 @@ _BUILDERS = (
     "mldeploy:azure:Image",
     "mldeploy:image:",
 )
-_IMAGE_RULES = frozenset(("images-by-digest", "no-latest"))
-_SHOWN = 5
+_IMAGE_RULES = frozenset(("allowed-registries", "images-by-digest", "no-latest"))
+_OWN_REGISTRY = "azure-native:containerregistry:Registry"
 _STACK = "the whole stack"
 
 
@@ -69,31 +70,22 @@ def _open(one: Rule, resources: Sequence[PolicyResource], levels: Levels) -> Ite
         if one.types and resource.resource_type not in one.types:
             continue
         with noting_unknown() as unknown:
-            violations = list(one.check(_arguments(resource), given))
+            violations = list(one.check(arguments(resource), given))
         if unknown and not violations and not (one.name in _IMAGE_RULES and _built_here(resource)):
             yield resource.name
 
 
-def _arguments(resource: PolicyResource) -> ResourceValidationArgs:
-    return ResourceValidationArgs(
-        resource.resource_type,
-        resource.props,
-        resource.urn,
-        resource.name,
-        resource.opts,
-        resource.provider,
-        {},
-    )
-
-
 def _built_here(resource: PolicyResource) -> bool:
     above: dict[str, Any] = resource.property_dependencies
+    if resource.resource_type == PRESENCE:
+        # Where it will be is the stack's own registry, whose name Azure completes.
+        return any(one.resource_type == _OWN_REGISTRY for one in above.get("server", ()))
     return any(one.resource_type.startswith(_BUILDERS) for its in above.values() for one in its)
 
 
 def _names(found: Sequence[str]) -> str:
-    more = len(found) - _SHOWN
-    return ", ".join(found[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    more = len(found) - SHOWN
+    return ", ".join(found[:SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _many(count: int, noun: str) -> str:

@@ -169,8 +169,31 @@ def test_an_image_that_the_stack_builds_is_named_by_its_digest():
     (line,) = not_evaluated(resource(samples.DEPLOYMENT, hidden))
     assert "images-by-digest: churn" in line and "no-latest: churn" in line
     build = resource("azure-native:containerregistry:TaskRun", {}, "build")
-    (line,) = not_evaluated(resource(samples.DEPLOYMENT, hidden, above={"spec": [build]}))
-    assert line == "1 rule could not look at 1 resource: allowed-registries: churn"
+    assert not_evaluated(resource(samples.DEPLOYMENT, hidden, above={"spec": [build]})) == []
+
+
+def test_a_build_says_where_its_image_will_be():
+    """Before there is an image; the name of the stack's own registry is completed by Azure."""
+    presence = "mldeploy:azure:ImagePresence"
+    hidden = {"server": UNKNOWN_STRING_VALUE, "base_image": "mcr.microsoft.com/x:1"}
+    (line,) = not_evaluated(resource(presence, hidden))
+    assert "allowed-registries: churn" in line
+    own = resource("azure-native:containerregistry:Registry", {}, "own")
+    assert not_evaluated(resource(presence, hidden, above={"server": [own]})) == []
+    assert violations("allowed-registries", (presence, {"server": "evil.example.org"}))
+    assert violations("allowed-registries", (presence, {"server": "a.azurecr.io", "base_image": "python:3"}))
+    assert violations("no-latest", (presence, {"server": "a.azurecr.io", "base_image": "a.azurecr.io/x"}))
+
+
+def test_one_violation_of_many_resources_is_one_line():
+    """In a preview; an update is stopped at each."""
+    rule = BY_NAME["allowed-regions"].policy("mandatory", SETTINGS.settings("allowed-regions"), together=True)
+    wrong = changed(samples.STORAGE_PROPS, "location", "brazilsouth")
+    stack = [resource(samples.STORAGE, wrong, f"s{n}") for n in range(7)]
+    found = []
+    rule.validate(StackValidationArgs(stack, {}), lambda message, urn=None: found.append(message))
+    (line,) = found
+    assert line.startswith("s0, s1, s2, s3, s4 and 2 more: is in brazilsouth; allowed: ")
 
 
 def test_strict_makes_it_mandatory():

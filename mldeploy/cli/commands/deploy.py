@@ -65,7 +65,7 @@ PackConfigOption = Annotated[
 MarkdownOption = Annotated[
     Path | None,
     typer.Option(
-        "--markdown", help="Write a comment for a pull request to this file; '-' for standard output."
+        "--markdown", help="Also write a comment for a pull request to this file; '-': print it instead."
     ),
 ]
 AllowEmptyOption = Annotated[
@@ -84,6 +84,22 @@ def _strict(value: bool) -> bool:
     return value
 
 
+def _levels(value: Path | None) -> Path | None:
+    if value is not None:
+        os.environ["MLDEPLOY_POLICY_LEVELS"] = str(value.absolute())
+    return value
+
+
+LevelsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--policy-levels",
+        exists=True,
+        dir_okay=False,
+        callback=_levels,
+        help="Levels and settings of the project's policy pack (YAML), in place of its own file.",
+    ),
+]
 StrictOption = Annotated[
     bool,
     typer.Option(
@@ -109,6 +125,7 @@ def up(
     continue_on_error: ContinueOption = False,
     policy_pack: PackOption = None,
     policy_pack_config: PackConfigOption = None,
+    policy_levels: LevelsOption = None,  # noqa: ARG001 (its callback)
     strict: StrictOption = False,  # noqa: ARG001 (its callback)
     create: CreateOption = False,
     allow_empty: AllowEmptyOption = False,
@@ -155,6 +172,7 @@ def preview(
     replace_urn: ReplaceOption = None,
     policy_pack: PackOption = None,
     policy_pack_config: PackConfigOption = None,
+    policy_levels: LevelsOption = None,  # noqa: ARG001 (its callback)
     strict: StrictOption = False,  # noqa: ARG001 (its callback)
     markdown: MarkdownOption = None,
     create: CreateOption = False,
@@ -173,12 +191,10 @@ def preview(
         replace=tuple(replace_urn or ()),
         policy_pack_configs=tuple(policy_pack_config or ()),
     )
-    if markdown is not None:
-        _finish(_as_markdown(session, engine, options, markdown), as_json=False)
-        return
-    if not as_json and not diff:
+    if markdown is not None or (not as_json and not diff):
         load(session.project, session.stack)
-        _finish(_planned(session, prepare(session, engine, Operation.PREVIEW), options), as_json=False)
+        runner = prepare(session, engine, Operation.PREVIEW)
+        _finish(_planned(session, runner, options, markdown), as_json=False)
         return
     _finish(_carry_out(Operation.PREVIEW, session, engine, options, yes=True), as_json)
 
@@ -259,16 +275,22 @@ def _agreed(session: Session, runner: Runner, options: RunOptions) -> bool:
     return planned.changed or options.refresh
 
 
-def _planned(session: Session, runner: Runner, options: RunOptions) -> Outcome:
-    """Print the plan of both engines in the same words."""
+def _planned(session: Session, runner: Runner, options: RunOptions, markdown: Path | None = None) -> Outcome:
+    """Print the plan of both engines in the same words, also when it failed; and as a comment to a file."""
     from mldeploy.cli.tables import width
-    from mldeploy.review import Plan
+    from mldeploy.review import Plan, render
     from mldeploy.review.terminal import lines
 
     plan = Plan()
     outcome = runner.run(Operation.PREVIEW, replace(options, events=plan, json=False, diff=False))
     if not outcome.ok and outcome.error and not plan.errors:
         plan.errors.append(outcome.error)
+    if markdown is not None:
+        text = render(session.stack, plan, ok=outcome.ok)
+        if str(markdown) == "-":
+            print(text, end="")
+            return outcome
+        markdown.write_text(text, encoding="utf-8")
     manifest = load(session.project, session.stack)
     print("\n".join(lines(session.stack, plan, manifest, ok=outcome.ok, width=width())))
     return outcome
@@ -307,22 +329,6 @@ def _carry_out(
         load(session.project, session.stack)
     ask = operation is not Operation.PREVIEW and not yes and not options.json and sys.stdin.isatty()
     return prepare(session, engine, operation).run(operation, replace(options, ask=ask))
-
-
-def _as_markdown(session: Session, engine: EngineChoice, options: RunOptions, file: Path) -> Outcome:
-    """Preview without showing progress, and write what it found, also when it failed."""
-    from mldeploy.review import Plan, render
-
-    plan = Plan()
-    outcome = _carry_out(
-        Operation.PREVIEW, session, engine, replace(options, events=plan, json=False), yes=True
-    )
-    text = render(session.stack, plan, ok=outcome.ok)
-    if str(file) == "-":
-        print(text, end="")
-    else:
-        file.write_text(text, encoding="utf-8")
-    return outcome
 
 
 def _finish(outcome: Outcome, as_json: bool) -> None:

@@ -130,7 +130,8 @@ class OperationRun:
                 self._monitor.close()
         executor = self.executor
         if self.analyzers.violated:
-            error = "mandatory policy violations: " + "; ".join(self.analyzers.violated)
+            # Each violation has been said by its own event.
+            error = "mandatory policies are violated: " + ", ".join(dict.fromkeys(self.analyzers.violated))
             self.deployment.errors.insert(0, error)
         failed = (
             bool(error) or executor.failed or self.generator.decided.failed or bool(self.deployment.errors)

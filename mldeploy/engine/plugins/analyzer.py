@@ -261,7 +261,7 @@ class Analyzers:
 
     def _report(self, urn: str, pack: PolicyPack, item: Message, level: str, message: str) -> None:
         if level == "mandatory":
-            self.violated.append(f"{pack.name} {item.policyName}: {message.strip()}")
+            self.violated.append(f"{pack.name} {item.policyName}")
         self._events.emit(
             policyEvent={
                 "resourceUrn": urn,

@@ -6,20 +6,20 @@ from collections.abc import Iterator
 
 from pulumi_policy import ResourceValidationArgs
 
-from mldeploy_policies.reading import DEPLOYMENT, GROUP, scoring
+from mldeploy_policies.reading import DEPLOYMENT, EDGE, GROUP, scoring
 from mldeploy_policies.rule import Rule, Settings
 
 
 def check(args: ResourceValidationArgs, settings: Settings) -> Iterator[str]:
     for container in scoring(args.resource_type, args.props):
         if not container.on("enable_app_insights"):
-            yield "sends no telemetry"
+            yield f"{container.name} sends no telemetry"
 
 
 RULE = Rule(
     name="app-insights",
     description="Services send telemetry to Application Insights.",
     fix="Write enable_app_insights: true.",
-    types=(GROUP, DEPLOYMENT),
+    types=(GROUP, DEPLOYMENT, EDGE),
     check=check,
 )

@@ -9,9 +9,11 @@ from pulumi_policy import ResourceValidationArgs, Severity
 from mldeploy_policies.reading import UNKNOWN, at, key
 from mldeploy_policies.rule import Rule, Settings
 
+_STORED = "mldeploy:model:StoredModel"
+
 
 def check(args: ResourceValidationArgs, settings: Settings) -> Iterator[str]:
-    tags = at(args.props, "properties.tags", {})
+    tags = at(args.props, "tags" if args.resource_type == _STORED else "properties.tags", {})
     if tags is UNKNOWN or at(args.props, "properties.isArchived") is True:
         return
     for name, value in settings["tags"].items():
@@ -24,7 +26,7 @@ RULE = Rule(
     description="Registered models have the tags that mark them as approved.",
     fix="Tag the model in the manifest once it was reviewed: tags: {stage: approved}.",
     severity=Severity.HIGH,
-    types=("azure-native:machinelearningservices:ModelVersion",),
+    types=("azure-native:machinelearningservices:ModelVersion", _STORED),
     check=check,
     defaults={"tags": {"stage": "approved"}},
 )

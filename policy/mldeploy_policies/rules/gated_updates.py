@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from pulumi_policy import PolicyResource
 
-from mldeploy_policies.reading import REPLICA, UNKNOWN, at
+from mldeploy_policies.reading import GROUP, REPLICA, UNKNOWN, at, scoring
 from mldeploy_policies.rule import Rule, Settings
 
-_GATES = ("mldeploy:service:Gate", "mldeploy:kubernetes:Gate")
+_GATES = ("mldeploy:service:Gate", "mldeploy:kubernetes:Gate", "mldeploy:azure:GroupGate")
 _SERVED = (REPLICA, "mldeploy:kubernetes:Rollout")
 
 
@@ -20,9 +21,17 @@ def check(resources: Sequence[PolicyResource], settings: Settings) -> Iterator[t
         if one.resource_type in _GATES and (golden is UNKNOWN or golden):
             gated.add(at(one.props, "service"))
     for one in resources:
-        service = at(one.props, "service")
-        if one.resource_type in _SERVED and service is not UNKNOWN and service not in gated:
-            yield f"{one.name}: service {service} has no golden requests", one.urn
+        for service in _served(one):
+            if service is not UNKNOWN and service not in gated:
+                yield f"{one.name}: service {service} has no golden requests", one.urn
+
+
+def _served(one: PolicyResource) -> list[Any]:
+    if one.resource_type in _SERVED:
+        return [at(one.props, "service")]
+    if one.resource_type == GROUP:
+        return [container.setting("service") for container in scoring(one.resource_type, one.props)]
+    return []
 
 
 RULE = Rule(

@@ -6,21 +6,21 @@ from collections.abc import Iterator
 
 from pulumi_policy import ResourceValidationArgs
 
-from mldeploy_policies.reading import DEPLOYMENT, GROUP, scoring, text
+from mldeploy_policies.reading import IMAGES, images, text
 from mldeploy_policies.rule import Rule, Settings
 
 
 def check(args: ResourceValidationArgs, settings: Settings) -> Iterator[str]:
-    for container in scoring(args.resource_type, args.props):
-        image = text(container.image)
+    for what, found in images(args.resource_type, args.props):
+        image = text(found)
         if image is not None and "@sha256:" not in image:
-            yield f"container {container.name} runs {image!r}, whose tag somebody can move"
+            yield f"{what} runs {image!r}, whose tag somebody can move"
 
 
 RULE = Rule(
     name="images-by-digest",
-    description="Scoring containers name their image by digest.",
+    description="Containers name their image by digest.",
     fix="Deploy images that mldeploy built; an own image is written name@sha256:<digest>.",
-    types=(GROUP, DEPLOYMENT),
+    types=IMAGES,
     check=check,
 )

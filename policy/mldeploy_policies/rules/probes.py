@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pulumi_policy import ResourceValidationArgs
 
-from mldeploy_policies.reading import DEPLOYMENT, at, scoring
+from mldeploy_policies.reading import DEPLOYMENT, GROUP, at, scoring
 from mldeploy_policies.rule import Rule, Settings
 
 
@@ -21,6 +21,6 @@ RULE = Rule(
     name="probes",
     description="Scoring containers have a readiness and a liveness probe.",
     fix="Deploy through mldeploy, which sets both; probes: {...} tunes them.",
-    types=(DEPLOYMENT,),
+    types=(DEPLOYMENT, GROUP),
     check=check,
 )

@@ -23,6 +23,9 @@ _TAGGED = tuple(
         "operationalinsights:Workspace",
         "machinelearningservices:Workspace",
         "machinelearningservices:BatchEndpoint",
+        "machinelearningservices:BatchDeployment",
+        "machinelearningservices:Compute",
+        "iothub:IotHubResource",
     )
 )
 

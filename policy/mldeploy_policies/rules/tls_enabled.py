@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pulumi_policy import ResourceValidationArgs, Severity
 
-from mldeploy_policies.reading import GROUP, REPLICA, ROLLOUT, at, scoring
+from mldeploy_policies.reading import EDGE, GROUP, REPLICA, ROLLOUT, at, scoring
 from mldeploy_policies.rule import Rule, Settings
 
 
@@ -17,7 +17,7 @@ def check(args: ResourceValidationArgs, settings: Settings) -> Iterator[str]:
         return
     for container in scoring(args.resource_type, args.props):
         if not container.setting("ssl"):
-            yield "is reached without TLS"
+            yield f"{container.name} is reached without TLS"
 
 
 RULE = Rule(
@@ -25,6 +25,6 @@ RULE = Rule(
     description="Every service is reached over TLS.",
     fix="Write ssl: {cname: ..., cert: {keyvault: ...}, key: {keyvault: ...}}, or an issuer on Kubernetes.",
     severity=Severity.HIGH,
-    types=(GROUP, REPLICA, ROLLOUT),
+    types=(GROUP, REPLICA, ROLLOUT, EDGE),
     check=check,
 )
