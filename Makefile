@@ -69,8 +69,8 @@ format: .venv/.dev ## Format the code
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-test: .venv/.dev ## The default test suite
-	@$(BIN)/python -m pytest
+test: .venv/.dev ## The default test suite, a file at a time on each processor
+	@$(BIN)/python -m pytest -n auto --dist loadfile
 
 test-kubernetes: .venv/.dev ## Services on a real API server (builds one from Go modules, ten minutes once)
 	@$(BIN)/python -m tests.kubernetes.suite

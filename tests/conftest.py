@@ -1,11 +1,17 @@
 """What every test may rely on."""
 
 import asyncio
+import os
 
 import pytest
 
 # One engine, one registry and one base image for all that need them, whatever folder they are in.
 pytest_plugins = ["tests.docker.fixtures"]
+
+
+def pytest_configure() -> None:
+    # pytest-xdist gives its workers a width; commands that a test runs take it for a terminal's.
+    os.environ.pop("COLUMNS", None)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -40,8 +40,8 @@ def test_records_arrive_in_blobs_and_a_missing_container_costs_no_request(accoun
         for number in range(1, 4):
             answer = one.request("/score", json.dumps({"a": number}), {"x-request-id": str(number)})
             assert answer.status == 200
-        one.control("stop", seconds=5)
-        one.process.wait(30)
+        one.control("stop", seconds=30)
+        one.process.wait(45)
     finally:
         one.clean()
     names = list(client.list_blob_names())

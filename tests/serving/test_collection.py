@@ -117,8 +117,8 @@ def test_sampling_keeps_both_sides_of_a_request(replica: Callable[..., Replica],
     with_client = one.client()
     for number in range(300):
         one.request("/score", '{"a": 1}', {"x-request-id": f"id-{number}"}, client=with_client)
-    assert one.control("stop", seconds=5) == {"ok": True}
-    one.process.wait(20)
+    assert one.control("stop", seconds=30) == {"ok": True}
+    one.process.wait(45)
     kept = [
         {r["correlationid"] for r in records(tmp_path / "kept", c)} for c in ("model_inputs", "model_outputs")
     ]
@@ -161,8 +161,8 @@ def test_parquet_is_written_at_the_end(replica: Callable[..., Replica], tmp_path
     one = replica(TEXT_SCRIPT, collect_model_data=collecting(tmp_path / "kept", format="parquet"))
     for number in range(3):
         one.request("/score", json.dumps({"a": number}), {"x-request-id": str(number)})
-    one.control("stop", seconds=5)
-    one.process.wait(20)
+    one.control("stop", seconds=30)
+    one.process.wait(45)
     files = list((tmp_path / "kept").glob("*/model_inputs/*/*/*/*/*.parquet"))
     rows = [row for file in files for row in parquet.read_table(file, partitioning=None).to_pylist()]
     assert sorted((row["correlationid"], json.loads(row["data"])["a"], row["status"]) for row in rows) == [
