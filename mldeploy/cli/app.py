@@ -92,9 +92,10 @@ def run(arguments: list[str]) -> int:
         result = build(_command(arguments))(args=arguments, standalone_mode=False, prog_name="mldeploy")
     except typer.Exit as stop:
         return stop.exit_code
-    except typer.Abort:
+    except typer.Abort as stop:
         print("aborted", file=sys.stderr)
-        return EXIT_FAILED
+        # Ctrl-C at a question arrives as a "no".
+        return EXIT_INTERRUPTED if isinstance(stop.__context__, KeyboardInterrupt) else EXIT_FAILED
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except Exception as error:

@@ -6,9 +6,10 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TextIO
 
 import typer
 
@@ -39,7 +40,10 @@ class EmbeddedRunner:
         return self._carry_out(operation, options)
 
     def _carry_out(self, operation: Operation, options: RunOptions) -> Outcome:
-        display = _display(operation, options)
+        with _documents(options) as stream:
+            return self._run_engine(operation, options, _display(operation, options, stream))
+
+    def _run_engine(self, operation: Operation, options: RunOptions, display: Display) -> Outcome:
         engine = Engine(
             self.session.project,
             self.session.stack,
@@ -104,7 +108,28 @@ class _Taken(Display):
         self._take(event)
 
 
-def _display(operation: Operation, options: RunOptions) -> Display:
+@contextmanager
+def _documents(options: RunOptions) -> Generator[TextIO]:
+    """Where events go. With ``--json`` standard output is theirs alone: what the program's children and libraries write
+    to it goes to standard error meanwhile. What Python prints is an event already."""
+    try:
+        number = sys.stdout.fileno()
+    except OSError:  # somebody reads it in this process
+        number = -1
+    if not options.json or number < 0:
+        yield sys.stdout
+        return
+    sys.stdout.flush()
+    with os.fdopen(os.dup(number), "w", encoding="utf-8") as stream:
+        os.dup2(sys.stderr.fileno(), number)
+        try:
+            yield stream
+        finally:
+            stream.flush()
+            os.dup2(stream.fileno(), number)
+
+
+def _display(operation: Operation, options: RunOptions, stream: TextIO) -> Display:
     if options.events is not None:
         return _Taken(operation, options.events)
-    return EventStream(sys.stdout) if options.json else make_display(operation.value, diff=options.diff)
+    return EventStream(stream) if options.json else make_display(operation.value, diff=options.diff)
