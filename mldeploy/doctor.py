@@ -18,11 +18,19 @@ from mldeploy.operations.model import Finding
 from mldeploy.session import LOCAL_STACK, Session, UsageError
 
 _SECONDS = 10
+_AZURE = "Azure login"
+# Where a managed identity or a pod's workload identity logs in:
+# https://learn.microsoft.com/python/api/overview/azure/identity-readme#defaultazurecredential
+_IDENTITIES = ("IDENTITY_ENDPOINT", "MSI_ENDPOINT", "AZURE_FEDERATED_TOKEN_FILE", "AZURE_CLIENT_SECRET")
 Which = Callable[[str], str | None]
 
 
 def examine(
-    session: Session, environment: Mapping[str, str] = os.environ, which: Which = shutil.which
+    session: Session,
+    environment: Mapping[str, str] = os.environ,
+    which: Which = shutil.which,
+    *,
+    ask: bool = False,
 ) -> list[Finding]:
     """Look at everything that `up` of a stack needs. Never prints or returns a secret.
 
@@ -30,15 +38,19 @@ def examine(
         session: the project and stack.
         environment: the environment variables.
         which: finds a program on PATH.
+        ask: whether to ask clouds, with the login that is there, for rights and quotas.
     """
     manifest, found = _manifest(session)
     used = _used(manifest)
+    needs = list(_needs({target.type for target in used.values()}, environment, which))
+    logged_in = any(one.what == _AZURE and one.level == "ok" for one in needs)
     return [
         _python(),
         _system(),
         _pulumi(which),
         found,
-        *_needs({target.type for target in used.values()}, environment, which),
+        *needs,
+        *(_asked(manifest, session) if ask and logged_in and manifest else ()),
         *_docker(manifest, used, which),
         *(one for name, target in used.items() for one in _of_target(name, target)),
         *_state(session, environment),
@@ -120,9 +132,20 @@ def _login(need: Need, environment: Mapping[str, str], which: Which) -> Finding:
         environment.get("ARM_USE_OIDC") or environment.get("ARM_CLIENT_SECRET")
     ):
         return Finding("ok", what, "ARM_CLIENT_ID and its credential")
+    if variable := next((name for name in _IDENTITIES if environment.get(name)), None):
+        return Finding("ok", what, variable)
+    if environment.get("ARM_USE_MSI"):
+        return Finding("ok", what, "ARM_USE_MSI")
     if (az := which("az")) is not None and _runs([az, "account", "show"]):
         return Finding("ok", what, "az login")
     return Finding("problem", what, "none found", need.fix)
+
+
+def _asked(manifest: Manifest, session: Session) -> Iterator[Finding]:
+    """What Azure says: only a stack on it pays for the import."""
+    from mldeploy.operations.azure_check import examine
+
+    yield from examine(manifest, session.stack_settings())
 
 
 def _docker(manifest: Manifest | None, used: Mapping[str, Target], which: Which) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.azure.cloud import Cloud
-from tests.azure.standin.arm import Service
+from tests.azure.standin.arm import SUBSCRIPTION, Service
 from tests.azure.standin.rights import OWNER
 from tests.azure.standin.tokens import TOKENS
 
@@ -39,6 +39,16 @@ def run(cloud: Cloud, line: str) -> None:
     _COMMANDS[command](cloud, {name: value for name, value in options.items() if name.startswith("--")})
 
 
+def group(cloud: Cloud, name: str) -> str:
+    """A resource group that somebody else made; its id."""
+    cloud.world.people[ADMIN] = {"/subscriptions": OWNER}
+    ident = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{name}"
+    token = next(token for token in TOKENS.values() if token.arm == "Microsoft.Resources/resourceGroups")
+    body = {"location": "westeurope", "tags": {"managed-by": "us"}}
+    Service(cloud.folder, cloud.world).write(token, ident, body, body, create=True, who=ADMIN)
+    return ident
+
+
 def _assign(cloud: Cloud, options: dict[str, str]) -> None:
     from mldeploy.provider.azure import roles
 
@@ -61,4 +71,19 @@ def _assign(cloud: Cloud, options: dict[str, str]) -> None:
     service.write(token, ident, properties, {"properties": properties}, create=True, who=ADMIN)
 
 
-_COMMANDS: dict[str, Callable[[Cloud, dict[str, str]], None]] = {"role assignment create": _assign}
+def _register(cloud: Cloud, options: dict[str, str]) -> None:
+    cloud.world.unregistered.remove(options["--namespace"].lower())
+
+
+def _more(cloud: Cloud, options: dict[str, str]) -> None:
+    namespace = options["--scope"].split("/")[4].lower()
+    key = (namespace, options["--resource-name"].lower())
+    allowed = int(options["--limit-object"].removeprefix("value="))
+    cloud.world.quotas[key] = (cloud.world.quotas[key][0], allowed)
+
+
+_COMMANDS: dict[str, Callable[[Cloud, dict[str, str]], None]] = {
+    "role assignment create": _assign,
+    "provider register": _register,
+    "quota update": _more,
+}

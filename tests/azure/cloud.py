@@ -189,7 +189,7 @@ def _upload(state: Cloud, ask: Ask) -> Answer:
 _FRONTS: dict[str, Callable[[Cloud, Ask], Answer]] = {
     "/blob/": cloud_blobs.answer,
     "/upload/": _upload,
-    "/subscriptions/": cloud_arm.answer,
+    "/subscriptions": cloud_arm.answer,
     "/runlog/": cloud_arm.build_log,
     "/vault/": cloud_vaults.answer,
     "/aci/": cloud_containers.answer,

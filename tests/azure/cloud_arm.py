@@ -7,7 +7,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from tests.azure import cloud_builds
+from tests.azure import cloud_builds, cloud_subscription
 from tests.azure.answers import Answer, Ask
 from tests.azure.cloud_containers import instance_view, logs
 from tests.azure.standin import rights
@@ -33,6 +33,8 @@ def answer(state: Cloud, ask: Ask) -> Answer:
     try:
         if not ask.who:
             return Answer.error(401, "AuthenticationFailed", "Authentication failed.")
+        if (found := cloud_subscription.answer(state, ask)) is not None:
+            return found
         busy = state.world.nature.busy(f"own {lower}")
         if busy == "429":
             return Answer.error(429, "TooManyRequests", "The request is being throttled.", Retry_After="7")

@@ -67,10 +67,11 @@ def _by_name(output: Path | None) -> Format:
 def doctor(
     project: ProjectOption = None, stack: StackOption = DEFAULT_STACK, as_json: JsonOption = False
 ) -> None:
-    """Check tools, versions, credentials and names that `up` of a stack needs; each finding says how to fix it."""
+    """Check tools, versions, credentials and names that `up` of a stack needs, and on Azure the login's rights, the
+    subscription's providers and quotas; each finding says how to fix it."""
     from mldeploy.doctor import examine
 
-    findings = examine(open_session(project, stack))
+    findings = examine(open_session(project, stack), ask=True)
     if as_json:
         print_json([finding.to_json() for finding in findings])
     else:

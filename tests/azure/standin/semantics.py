@@ -48,6 +48,11 @@ def refuse(world: World, token: Token, ident: str, body: dict[str, Any], *, crea
     plain = reveal(body)
     if not world.may_manage(who, token.arm, ident, "PUT"):
         raise forbidden(who, f"{token.arm}/write", ident)
+    space = token.arm.partition("/")[0]
+    if space.lower() in world.unregistered:
+        # https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/error-register-resource-provider
+        message = f"The subscription is not registered to use namespace '{space}'."
+        raise ServiceError(409, "MissingSubscriptionRegistration", message)
     before = world.store.get(ident)
     if create and before is None:
         _taken(world, token, ident, plain)

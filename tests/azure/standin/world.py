@@ -34,6 +34,12 @@ class World:
     """Names that other customers have: (ARM type, name in small letters)."""
     free: bool = False
     """Whether the subscription is one on free credit."""
+    unregistered: set[str] = field(default_factory=set[str])
+    """Namespaces of resource providers that the subscription has not registered, in small letters."""
+    quotas: dict[tuple[str, str], tuple[int, int]] = field(
+        default_factory=dict[tuple[str, str], tuple[int, int]]
+    )
+    """Used and allowed by (namespace in small letters, name in small letters); what is not here is plenty."""
     images: dict[tuple[str, str, str], str] = field(default_factory=dict[tuple[str, str, str], str])
     """What registries have: digest by (server, repository, tag or digest)."""
     runs: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
