@@ -66,6 +66,9 @@ _FORMS = {
 }
 _ALLOWED = "allowed: {config: <key>}, {env: <NAME>} or {keyvault: <name>}"
 
+NO_REFERENCES = FREE_FORM | {"tags", "properties", "labels", "node_selector"}
+"""Keys below which names and texts are the user's own: ``tags: {env: dev}`` names no secret. A test has the list."""
+
 
 def _reference(value: Any) -> Any:
     """A reference from its mapping. Messages never repeat the value: it may be the secret itself."""
@@ -102,7 +105,7 @@ def written_secrets(raw: Any, kind: str, path: Path = ()) -> Iterator[tuple[Path
             yield path, name
             return
         for key, item in given.items():
-            if key not in FREE_FORM:
+            if key not in NO_REFERENCES:
                 yield from written_secrets(item, kind, (*path, key))
 
 

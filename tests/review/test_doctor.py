@@ -1,10 +1,15 @@
 """`mldeploy doctor`: problems have fixes, and no secret is said."""
 
 import json
+import re
+from inspect import get_annotations
 from pathlib import Path
 
 from mldeploy.cli.app import run as command
 from mldeploy.doctor import examine
+from mldeploy.manifest.base import Section
+from mldeploy.manifest.kinds import kinds
+from mldeploy.manifest.secret_refs import NO_REFERENCES
 from mldeploy.provider.local import containers
 from mldeploy.session import Session
 
@@ -88,3 +93,25 @@ def test_containers_on_this_machine(tmp_path, monkeypatch):
     )  # fmt: skip
     monkeypatch.setattr(containers, "fault", lambda: None)
     assert found(Session(root, "local"))["targets.here"].level == "ok"
+
+
+def test_a_label_names_no_secret():
+    for stack in ("dev", "prod"):
+        assert not [what for what in found(Session(ROOT, stack)) if "env:" in what]
+
+
+def test_every_key_of_free_texts_is_known_to_hold_no_references():
+    kinds()  # the sections of all types
+
+    def sections(of):
+        for one in of.__subclasses__():
+            yield one
+            yield from sections(one)
+
+    free = {
+        name
+        for section in sections(Section)
+        for name, text in get_annotations(section).items()
+        if re.search(r"\b(Labels|FreeForm)\b", str(text))
+    }
+    assert free == NO_REFERENCES
