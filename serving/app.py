@@ -71,7 +71,8 @@ class App:
         version = os.environ.get("HTTP_X_MS_SERVER_VERSION") or SERVER_VERSION
         if not version.isprintable() or not version.isascii():
             raise ValueError(f"HTTP_X_MS_SERVER_VERSION: {version!r} is not allowed; give printable ASCII")
-        self._version_line = f"x-ms-server-version: {version}\r\n"
+        shown = os.environ.get("SERVER_VERSION_LOG_RESPONSE_ENABLED", "true").lower() == "true"
+        self._version_line = f"x-ms-server-version: {version}\r\n" if shown else ""
         # Ids: a random beginning for this process, and a count. They need not be secret.
         start = os.urandom(10).hex()
         self._id_start = f"{start[:8]}-{start[8:12]}-4{start[13:16]}-a{start[17:20]}-"

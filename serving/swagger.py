@@ -14,6 +14,7 @@ from serving.script import Script
 _ALIASES = {"2": "2", "2.0": "2", "3": "3", "3.0": "3", "3.1": "3.1"}
 _FILES = {"2": ("swagger.json", "swagger2.json"), "3": ("swagger3.json",), "3.1": ("swagger3.1.json",)}
 Document = dict[str, Any]
+_PREFIX = "SERVICE_PATH_PREFIX"
 
 
 class SwaggerError(Exception):
@@ -33,10 +34,10 @@ class Swagger:
             auth: whether scoring needs a key.
 
         Raises:
-            ValueError: such a file is no JSON object.
+            ValueError: such a file is no JSON.
         """
         input_schema, output_schema, supported = _schemas(script)
-        self._documents: dict[str, Document] = {}
+        self._documents: dict[str, Any] = {}
         for version, names in _FILES.items():
             own = _own_file(Path(folder), names)
             if own is not None:
@@ -53,7 +54,7 @@ class Swagger:
         self._own = {v for v, names in _FILES.items() if any((Path(folder) / n).is_file() for n in names)}
 
     def text(self, version: str, prefix: str) -> bytes:
-        """The document for `?version=`, its paths under `prefix`.
+        """The document for `?version=`, its paths under `prefix` or, without one, under `SERVICE_PATH_PREFIX`.
 
         Raises:
             SwaggerError: no such version, or the script's types cannot be described in it.
@@ -70,6 +71,8 @@ class Swagger:
                 f"Swagger version [{version}] is not supported for the scoring script. "
                 f"Supported swagger versions: [{supported}]."
             )
+        outside = os.environ.get(_PREFIX, "").strip("/")
+        prefix = prefix or (f"/{outside}" if outside else "")
         if prefix and name not in self._own:
             document = {
                 **document,
@@ -78,15 +81,8 @@ class Swagger:
         return json.dumps(document).encode()
 
 
-def _own_file(folder: Path, names: tuple[str, ...]) -> Document | None:
-    for name in names:
-        path = folder / name
-        if path.is_file():
-            document: object = json.loads(path.read_text(encoding="utf-8"))
-            if not isinstance(document, dict):
-                raise ValueError(f"{path}: expected a JSON object")
-            return cast("Document", document)
-    return None
+def _own_file(folder: Path, names: tuple[str, ...]) -> Any:
+    return next((json.loads(path.read_text("utf-8")) for n in names if (path := folder / n).is_file()), None)
 
 
 def _schemas(script: Script) -> tuple[Document, Document, set[str]]:

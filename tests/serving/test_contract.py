@@ -158,9 +158,15 @@ def test_swagger_in_every_version(schema: Replica) -> None:
 
 def test_swagger_files_beside_the_script_win(replica: Callable[..., Replica]) -> None:
     own = {"openapi": "3.0.0", "paths": {"/own": {}}}
-    one = replica(TEXT_SCRIPT, files={"source/swagger3.json": json.dumps(own)})
+    files = {"source/swagger3.json": json.dumps(own), "source/swagger3.1.json": '"any JSON"'}
+    environ = {"SERVICE_PATH_PREFIX": "/outside/", "SERVER_VERSION_LOG_RESPONSE_ENABLED": "false"}
+    one = replica(TEXT_SCRIPT, files=files, environ=environ)
     assert one.request("/swagger.json?version=3").json == own
-    assert one.request("/swagger.json").json["swagger"] == "2.0"
+    assert one.request("/swagger.json?version=3.1").json == "any JSON"
+    answer = one.request("/swagger.json")
+    assert answer.json["swagger"] == "2.0"
+    assert set(answer.json["paths"]) == {"/outside/", "/outside/score", "/outside/swagger.json"}
+    assert "x-ms-server-version" not in answer.headers
 
 
 def test_raw_scripts_get_the_request_and_give_the_response(raw: Replica) -> None:
@@ -449,16 +455,18 @@ def test_tables_that_do_not_fit_are_the_clients_error(replica: Callable[..., Rep
 
 
 @pytest.mark.parametrize("auth", [False, True])
-@pytest.mark.parametrize("version", ["2", "3", "3.1"])
-def test_the_document_says_what_is_so(replica: Callable[..., Replica], auth: bool, version: str) -> None:
+def test_the_document_says_what_is_so(replica: Callable[..., Replica], auth: bool) -> None:
     one = replica(TEXT_SCRIPT, auth_enabled=auth, environ={"SERVICE_NAME": "other"})
-    document = one.request(f"/swagger.json?version={version}").json
-    assert document["info"]["title"] == "churn"
-    assert "schemes" not in document  # the one by which the document was got
-    paths = document["paths"]
-    assert paths["/score"]["post"].get("security") == ([{"Bearer": []}] if auth else None)
-    assert ("Bearer" in json.dumps(document)) is auth
-    spec = paths["/swagger.json"]["get"]
-    assert not spec.get("security")
-    done = spec["responses"]["200"]
-    assert (done if version == "2" else done["content"]["application/json"])["schema"] == {"type": "object"}
+    for version in ("2", "3", "3.1"):
+        document = one.request(f"/swagger.json?version={version}").json
+        assert document["info"]["title"] == "churn"
+        assert "schemes" not in document  # the one by which the document was got
+        paths = document["paths"]
+        assert paths["/score"]["post"].get("security") == ([{"Bearer": []}] if auth else None)
+        assert ("Bearer" in json.dumps(document)) is auth
+        spec = paths["/swagger.json"]["get"]
+        assert not spec.get("security")
+        done = spec["responses"]["200"]
+        assert (done if version == "2" else done["content"]["application/json"])["schema"] == {
+            "type": "object"
+        }

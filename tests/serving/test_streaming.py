@@ -303,25 +303,6 @@ def test_streams_of_several_threads_stay_in_theirs(replica: Callable[..., Replic
     assert len(set.union(*found)) > 1
 
 
-def test_swaps_cut_no_stream(replica: Callable[..., Replica]) -> None:
-    script = YIELDS.replace("def init", "name = os.environ['NAME']\n    def init")
-    old, new = (
-        replica(script, tcp=False, environ={"NAME": name}, drain_seconds=1) for name in ("old", "new")
-    )
-    with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
-        old.port = listener.getsockname()[1]
-        assert old.control("accept", [listener.fileno()])["ok"]
-        responses = [begin(old, {"count": 30, "sleep": 0.002, "mark": n}) for n in range(40)]
-        for response in responses:
-            response.readline()
-        assert new.control("accept", [listener.fileno()])["ok"]
-        old.control("release")
-        old.control("stop")
-        for number, response in enumerate(responses):
-            assert [line["n"] for line in lines(response.read())] == list(range(1, 30)), number
-    assert old.process.wait(20) == 0
-
-
 def test_the_end_waits_for_streams_only_so_long(replica: Callable[..., Replica]) -> None:
     one = replica(YIELDS, drain_seconds=0.5, stream_drain_seconds=1)
     response = begin(one, {"count": 1000, "sleep": 0.1})
