@@ -54,6 +54,14 @@ def model_entries(source: Path) -> list[Entry]:
     return [Entry(f"{source.absolute().name}/{entry.name}", entry.path, entry.size) for entry in listed]
 
 
+def empty_folders(source: Path) -> list[str]:
+    """The folders of a model without anything in them, under the model's own base name; no part of its content."""
+    if not source.is_dir():
+        return []
+    found = (Path(name) for name, folders, files in os.walk(source) if not folders and not files)
+    return sorted(f"{source.absolute().name}/{path.relative_to(source).as_posix()}" for path in found)
+
+
 def inside(relative: str, root: Path) -> Path:
     """``root / relative``, which must exist and, links followed, lie inside ``root``.
 

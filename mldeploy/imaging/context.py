@@ -15,7 +15,7 @@ from packaging.specifiers import SpecifierSet
 
 from mldeploy.artifacts import conda, scoring_server
 from mldeploy.artifacts.content import Entry, SqliteHashCache, digest, entries, source_ignore
-from mldeploy.artifacts.sources import inside, locate, model_entries
+from mldeploy.artifacts.sources import empty_folders, inside, locate, model_entries
 from mldeploy.home import cache_dir
 from mldeploy.imaging import dockerfile
 
@@ -154,6 +154,11 @@ def _packages(root: Path, spec: ContextSpec, wanted: dict[str, Entry | str]) -> 
         entry_script=spec.entry_script,
         models=names,
         model_dir=model_dir,
+        empty_folders=[
+            f"{model.name}/{model.version}/{name}"
+            for model in spec.models
+            for name in empty_folders(locate(model.source, root))
+        ],
         conda=needs_conda,
         offline=spec.wheels is not None,
         build_secrets=spec.build_secrets,

@@ -35,6 +35,8 @@ class Recipe:
     models: Mapping[str, str]
     """Version by name."""
     model_dir: str
+    empty_folders: Sequence[str] = ()
+    """Folders of models without a file in them: builders are given files only."""
     conda: bool = False
     """Whether packages are needed that only conda has."""
     offline: bool = False
@@ -134,6 +136,7 @@ def _final(recipe: Recipe) -> list[str]:
         f"COPY source {SOURCE}",
         *(f"ENV {name}={_quoted(value)}" for name, value in sorted(variables.items())),
         f"WORKDIR {SOURCE}",
+        *_folders(recipe),
         f"USER {USER_ID}:{USER_ID}",
         f"EXPOSE {PORT}",
         "HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=4 \\",
@@ -144,6 +147,11 @@ def _final(recipe: Recipe) -> list[str]:
         f"COPY models {MODELS}",
         *(f"ENV {name}={_quoted(value)}" for name, value in sorted(models.items())),
     ]
+
+
+def _folders(recipe: Recipe) -> list[str]:
+    folders = [f"{MODELS}/{name}" for name in recipe.empty_folders]
+    return [f"RUN {json.dumps(['mkdir', '-p', *folders])}"] if folders else []
 
 
 def _quoted(value: str) -> str:

@@ -222,6 +222,18 @@ def test_a_new_model_changes_the_last_layer_only(project):
     assert not (root / after.folder / "models/m/1").exists(), "the old version is still in the context"
 
 
+def test_empty_folders_of_a_model_are_in_the_image(project):
+    root = project("a")
+    (root / "models/m/cache $HOME/deep").mkdir(parents=True)
+    (root / "models/m/weights.bin").write_bytes(b"model")
+    model = ContextModel(name="m", version="1", source="models/m")
+    text = (root / render(root, spec(models=[model])).folder / "Dockerfile").read_text()
+    line = 'RUN ["mkdir", "-p", "/opt/azureml-models/m/1/m/cache $HOME/deep"]'
+    assert text.index(line) < text.index("USER 10001:10001") < text.index("COPY models")
+    (root / "models/m/cache $HOME/deep/x").touch()
+    assert "mkdir" not in (root / render(root, spec(models=[model])).folder / "Dockerfile").read_text()
+
+
 def test_removed_sources_leave_the_context(project):
     root = project("a")
     made = render(root, spec())

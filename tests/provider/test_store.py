@@ -8,9 +8,9 @@ import threading
 import pytest
 
 from mldeploy.artifacts.content import digest_entries
-from mldeploy.artifacts.sources import model_entries
+from mldeploy.artifacts.sources import empty_folders, model_entries
 from mldeploy.provider.framework.resource import ProvisionError
-from mldeploy.provider.local.store import Claim, Store, copy_tree, empty_folders, remove_tree
+from mldeploy.provider.local.store import Claim, Store, copy_tree, remove_tree
 
 from .conftest import write
 

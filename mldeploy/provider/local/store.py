@@ -51,14 +51,6 @@ class Claim:
     version: str
 
 
-def empty_folders(source: Path) -> list[str]:
-    """The folders of a model without anything in them, under the model's own base name; no part of its content."""
-    if not source.is_dir():
-        return []
-    found = (Path(name) for name, folders, files in os.walk(source) if not folders and not files)
-    return sorted(f"{source.absolute().name}/{path.relative_to(source).as_posix()}" for path in found)
-
-
 class Store:
     """The store in one folder.
 

@@ -7,7 +7,7 @@ import secrets
 from typing import Any
 
 from mldeploy.artifacts.content import ContentError
-from mldeploy.artifacts.sources import locate, model_entries
+from mldeploy.artifacts.sources import empty_folders, locate, model_entries
 from mldeploy.home import home, store_dir
 from mldeploy.provider.common.model_source import SHORT_DIGEST, ModelSourceFields, checked_digest
 from mldeploy.provider.framework.declare import Opt, Out, Texts, field, output
@@ -22,7 +22,7 @@ from mldeploy.provider.framework.resource import (
     known,
 )
 from mldeploy.provider.local.homes import not_elsewhere
-from mldeploy.provider.local.store import Claim, Store, empty_folders
+from mldeploy.provider.local.store import Claim, Store
 
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
 
