@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
 from mldeploy.engine import ResourceState
-from mldeploy.operations import arm
+from mldeploy.operations import arm, batch_jobs
 from mldeploy.operations.model import Answer, Keys, OperationError, ServiceStatus, State
 from mldeploy.operations.state import current, owner
 from mldeploy.values.property_value import reveal
@@ -48,6 +48,18 @@ class BatchService:
         if not default:
             return State.UNHEALTHY, "the endpoint has no default deployment: run `mldeploy up`"
         return State.HEALTHY, f"deployment {default}"
+
+    def run(self, data: str, output: str | None) -> int:
+        """Start a job over a folder and follow it to its end; 0 when it completed.
+
+        Args:
+            data: `azureml://…` or `https://…` of a folder.
+            output: `azureml://…` of the folder for the results. Default: the workspace's own store.
+
+        Raises:
+            OperationError: Azure ML refuses it, or cannot be reached.
+        """
+        return batch_jobs.run(self.endpoint_id, self.scoring_uri, data, output)
 
     def logs(self, *, lines: int, follow: bool) -> Iterator[str]:
         """Each job has its own."""

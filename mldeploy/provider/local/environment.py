@@ -134,6 +134,14 @@ class Environment(Resource[EnvironmentFields]):
         _make(ctx, change.id, change.new)
         return _outputs(change.new)
 
+    def claim(self, ctx: Context, ident: str, inputs: EnvironmentFields) -> None:
+        """Build what is missing for somebody who has no record of it in a stack, and keep it for him.
+
+        Raises:
+            ProvisionError: it cannot be built.
+        """
+        _make(ctx, ident, inputs)
+
     def delete(self, ctx: Context, ident: str, state: EnvironmentFields) -> None:
         """Give up the environment and the server's copy; they go with the last image that needs them."""
         _here(ident, state)
