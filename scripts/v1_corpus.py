@@ -29,6 +29,11 @@ _ROUNDS = 4
 _KNOWN = ("still to be decided",)
 """Faults that stand for a decision."""
 OUTCOMES = ("whole", "one loss", "losses", "nothing", "refused", "silent", "crash")
+_MODELS = {
+    "sklearn": b"\x80\x02csklearn.linear_model._ridge\nRidge\n)\x81}X\x10\0\0\0_sklearn_versionX\x05\0\0\x001.5.2sb.",
+    "onnx": b"\x08\x07",
+}
+"""What stands for a model that is scored without an entry script, by its runtime: its kind is looked at."""
 _STUB = "import json\n\n\ndef init():\n    pass\n\n\ndef run(raw):\n    return json.loads(raw)\n"
 
 
@@ -125,7 +130,11 @@ def _stub(root: Path, stack: str, path: str, written: dict[Path, str | None]) ->
         key = max((k for k in document["models"] if path.startswith(f"models.{k}")), key=len)
         source = document["models"].get(key, {}).get("source", "")
         if source and "://" not in source and not (root / source).exists():
-            _write(root / source, "model", written)
+            runtime = next(
+                (one.get("runtime") for one in document.get("images", {}).values() if key in one["models"]),
+                "",
+            )
+            _write(root / source, _MODELS.get(runtime, b"model"), written)
             return True
     if parts[0] == "images":
         key = max((k for k in document["images"] if path.startswith(f"images.{k}")), key=len)
@@ -147,10 +156,10 @@ def _decided(found: Migration, path: str) -> bool:
     return any(one.to and path.startswith(one.to) for one in found.by_outcome(Outcome.DECIDE))
 
 
-def _write(path: Path, text: str, written: dict[Path, str | None]) -> None:
+def _write(path: Path, text: str | bytes, written: dict[Path, str | None]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     written.setdefault(path, path.read_text() if path.exists() else None)
-    path.write_text(text)
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
 
 
 # --- the corpus ------------------------------------------------------------------------------------------

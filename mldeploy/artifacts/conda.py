@@ -16,10 +16,9 @@ from packaging.utils import canonicalize_name
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 
-from mldeploy.artifacts.conda_names import CONDA_ONLY, INTERPRETER_PARTS, OLDEST, SERVED, WHEEL_NAMES
+from mldeploy.artifacts.conda_names import CONDA_ONLY, INTERPRETER_PARTS, SERVED, WHEEL_NAMES
+from mldeploy.artifacts.wheels import DEFAULT_PYTHON, PYTHONS, minors, pinned, pythons_with
 
-PYTHONS = ("3.10", "3.11", "3.12", "3.13")
-DEFAULT_PYTHON = f">={PYTHONS[0]},<3.14"
 _OPTIONS = ("--index-url", "-i", "--extra-index-url", "--find-links", "-f", "--no-binary", "--only-binary")
 # `name` and `prefix` say where conda would put it, `channels` where from: nothing that a service could notice.
 _KEYS = ("name", "channels", "dependencies", "prefix")
@@ -67,6 +66,14 @@ class CondaFile:
     prereleases: bool = False
     files: list[Path] = field(default_factory=list[Path])
     """The file itself and the requirements files that it includes: nothing else of them counts than what is above."""
+
+    def only_conda(self) -> list[str]:
+        """Those of the errors that are none where conda installs: in an image."""
+        return [error for error in self.errors if "exists for conda only" in error]
+
+    def pins(self) -> dict[str, str]:
+        """The packages that are pinned to a version, and that version."""
+        return {name: version for name, version in (pinned(one.line) for one in self.entries) if version}
 
 
 def read(file: Path, shown: str) -> CondaFile:
@@ -122,6 +129,7 @@ class _Reader:
                 self._conda_entry(item.strip(), where)
             else:
                 self._fault(where, f"{item!r} is no dependency: allowed are `name=version` and a `pip:` list")
+        self._found.python = _narrowed(self._found.python, [entry.line for entry in self._found.entries])
 
     def _where(self, container: Any, index: int) -> str:
         return f"{self._shown}:{container.lc.item(index)[0] + 1}"
@@ -158,8 +166,7 @@ class _Reader:
             self._add(f"{wheel}{specifier}", where, conda=True)
 
     def _python(self, text: str, specifier: str, where: str) -> None:
-        allowed = SpecifierSet(specifier)
-        if not any(allowed.contains(f"{minor}.{micro}") for minor in PYTHONS for micro in range(40)):
+        if not minors(specifier):
             self._fault(
                 where,
                 f"{text!r}: allowed are Python {PYTHONS[0]} to {PYTHONS[-1]}; remove the line or use 3.11",
@@ -322,23 +329,16 @@ def _specifier(version: str) -> str:
     return str(SpecifierSet(",".join(parts)))
 
 
-def too_old(line: str) -> str | None:
-    """Why a pinned version cannot be installed on any supported Python; None when it can, or nothing is known.
+def _narrowed(python: str, lines: list[str]) -> str:
+    """The versions of Python for which all pinned packages have wheels, as far as that is known.
 
-    Args:
-        line: a requirement as pip or conda writes it, `scikit-learn=0.22.2.post1`.
+    Else an image and a process of the same file, which begin from different defaults, end differently.
     """
-    match = re.match(
-        r"(?:[\w.\-/]+::)?(?P<name>[A-Za-z0-9_.-]+)(?:\[[^\]]*\])?\s*={1,3}\s*(?P<version>\d[\w.]*)", line
-    )
-    if match is None:
-        return None
-    oldest = OLDEST.get(canonicalize_name(match["name"]))
-    if oldest is None or version_of(match["version"]) >= oldest[0]:
-        return None
-    return f"{match['version']} has no wheel for Python {PYTHONS[0]} to {PYTHONS[-1]}: {oldest[1]}"
-
-
-def version_of(text: str) -> tuple[int, ...]:
-    """The first two numbers of a version: (0, 22) of `0.22.2.post1`."""
-    return tuple(int(part) for part in re.findall(r"\d+", text)[:2])
+    allowed = fits = minors(python)
+    for name, version in map(pinned, lines):
+        if version:
+            fits = tuple(one for one in pythons_with(name, version, python) if one in fits)
+    if not fits or fits == allowed:
+        return python
+    below = f"<3.{int(fits[-1].partition('.')[2]) + 1}"
+    return f">={PYTHONS[0]},{below}" if python == DEFAULT_PYTHON else f"{python},{below}"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 WHEEL_NAMES = {
     "dask": "dask[complete]",
     "dask-core": "dask",
@@ -106,26 +104,3 @@ SERVED = frozenset(
     }
 )
 """What the scoring server stands in for."""
-
-OLDEST: Final = {
-    "numpy": (
-        (1, 23),
-        "numpy has wheels for Python 3.10 and later from 1.23 on; 1.26 is closest to old code, 2 breaks some",
-    ),
-    "pandas": ((1, 5), "pandas has wheels for Python 3.10 and later from 1.5 on; 2.2 is current"),
-    "scikit-learn": (
-        (1, 1),
-        "scikit-learn has wheels for Python 3.10 and later from 1.1 on; an older pickle has to be made again",
-    ),
-    "scipy": ((1, 9), "scipy has wheels for Python 3.10 and later from 1.9 on"),
-    "onnxruntime": ((1, 12), "onnxruntime has wheels for Python 3.10 and later from 1.12 on"),
-    "tensorflow": ((2, 8), "tensorflow has wheels for Python 3.10 from 2.8 on; Keras 3 came with 2.16"),
-    "torch": ((1, 11), "torch has wheels for Python 3.10 from 1.11 on"),
-    "xgboost": (
-        (1, 6),
-        "xgboost 1.6 and later run on Python 3.10; models saved as JSON load in all later versions",
-    ),
-    "lightgbm": ((3, 3), "lightgbm 3.3 and later run on Python 3.10"),
-    "pillow": ((9, 0), "pillow has wheels for Python 3.10 from 9.0 on"),
-}
-"""The oldest versions with wheels for a Python that the scoring server runs on."""

@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from packaging.specifiers import SpecifierSet
-
 from mldeploy.artifacts import conda, scoring_server
 from mldeploy.artifacts.content import Entry, SqliteHashCache, digest, entries, source_ignore
 from mldeploy.artifacts.sources import empty_folders, inside, locate, model_entries
+from mldeploy.artifacts.wheels import minors
 from mldeploy.home import cache_dir
 from mldeploy.imaging import dockerfile
 
@@ -124,7 +123,7 @@ def _packages(root: Path, spec: ContextSpec, wanted: dict[str, Entry | str]) -> 
         shown = f"{spec.source_directory.rstrip('/')}/{spec.conda_file}"
         path = root / spec.source_directory / spec.conda_file
         found = conda.read(path, shown)
-        only_conda = [error for error in found.errors if "exists for conda only" in error]
+        only_conda = found.only_conda()
         if len(only_conda) != len(found.errors):
             raise ImageError("; ".join(error for error in found.errors if error not in only_conda))
         needs_conda = bool(only_conda)
@@ -175,10 +174,10 @@ def default_base(python: str) -> str:
 
 
 def _python(specifier: str) -> str:
-    allowed = SpecifierSet(specifier)
-    for minor in DEFAULT_PYTHONS:
-        if any(allowed.contains(f"{minor}.{micro}") for micro in range(40)):
-            return minor
+    allowed = minors(specifier)
+    found = next((minor for minor in DEFAULT_PYTHONS if minor in allowed), None)
+    if found is not None:
+        return found
     raise ImageError(f"no base image for Python {specifier!r}; allowed: {', '.join(sorted(DEFAULT_PYTHONS))}")
 
 

@@ -5,7 +5,7 @@ from mldeploy.manifest.document import Manifest
 from mldeploy.manifest.errors import ManifestError, ManifestErrors
 from mldeploy.manifest.foundation import makes_foundation
 from mldeploy.manifest.image import Image, Registry
-from mldeploy.manifest.loading import load, manifest_files, secret_places
+from mldeploy.manifest.loading import load, load_with_notes, manifest_files, secret_places
 from mldeploy.manifest.model import Model
 from mldeploy.manifest.rollout import Rollout
 from mldeploy.manifest.schema import schema
@@ -30,6 +30,7 @@ __all__ = [
     "Ssl",
     "Target",
     "load",
+    "load_with_notes",
     "makes_foundation",
     "manifest_files",
     "schema",

@@ -20,7 +20,7 @@ from mldeploy.manifest.merge import merge, without_nulls
 from mldeploy.manifest.model import Model
 from mldeploy.manifest.nodes import Node, Scalar, Table, dotted, locate, plain
 from mldeploy.manifest.nodes import Path as NodePath
-from mldeploy.manifest.rules import check
+from mldeploy.manifest.rules import check, notes
 from mldeploy.manifest.rules.runtimes import written
 from mldeploy.manifest.secret_refs import SecretRef, written_secrets
 from mldeploy.manifest.service import Service
@@ -44,6 +44,17 @@ def load(root: Path, stack: str) -> Manifest:
     Raises:
         ManifestErrors: everything that is wrong, in the order of files and lines.
     """
+    return _manifest(_checked(root, stack)[1], root)
+
+
+def load_with_notes(root: Path, stack: str) -> tuple[Manifest, list[ManifestError]]:
+    """As :func:`load`, and what is allowed but may yet fail, in the same form as errors."""
+    tree, draft, files = _checked(root, stack)
+    said = [_placed(fault, tree, root, stack) for fault in notes(draft, root)]
+    return _manifest(draft, root), _ordered(said, files)
+
+
+def _checked(root: Path, stack: str) -> tuple[Table, Draft, list[str]]:
     tree, errors, files = _read(root, stack)
     if tree is None:
         raise ManifestErrors(_ordered(errors, files))
@@ -52,7 +63,7 @@ def load(root: Path, stack: str) -> Manifest:
     errors += [_placed(fault, tree, root, stack) for fault in faults]
     if errors:
         raise ManifestErrors(_ordered(errors, files))
-    return _manifest(draft, root)
+    return tree, draft, files
 
 
 def secret_places(root: Path, stack: str, reference: SecretRef) -> list[str]:

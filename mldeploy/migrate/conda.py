@@ -1,15 +1,15 @@
-# ruff: noqa: E501 - a row of a table is a line
 """Advice on old conda files: what no longer installs, and what to write instead."""
 
 from __future__ import annotations
 
-import ast
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from mldeploy.artifacts.conda import read, too_old
+from mldeploy.artifacts.conda import read
+from mldeploy.artifacts.script_imports import imports, known
+from mldeploy.artifacts.wheels import too_old
 from mldeploy.migrate.findings import MigrateError
 
 _NAME = re.compile(r"^([A-Za-z0-9_.-]+)")
@@ -35,7 +35,6 @@ REPLACED: Final = {
     "sklearn": "the package is called scikit-learn",
     "azureml-defaults": "remove it: the scoring server stands in for it, and nothing is installed for it",
     "azureml-sdk": "remove it: an entry script needs none of it (azureml-core only for `azureml.core` imports)",
-    "azureml-train-automl": "AutoML models load without it mostly; keep the exact versions of the training run",
     "azureml-monitoring": "remove it: `collect_model_data` of the service collects inputs and outputs",
     "azureml-webservice-schema": "replaced by inference-schema, with the same idea: decorators on `run()`",
     "azureml-model-management-sdk": "remove it: it was the predecessor of azureml-core",
@@ -45,15 +44,6 @@ REPLACED: Final = {
     "keras": "Keras is part of tensorflow; keras 3 stands alone",
 }
 """Packages that are not wanted any more."""
-
-_MODULES: Final = {
-    "sklearn.externals": "removed in scikit-learn 0.23: the scoring server answers for joblib and six, everywhere else write `import joblib`",
-    "azureml.monitoring": "ModelDataCollector is not needed: `collect_model_data` of the service collects",
-    "azureml.contrib.services": "works as it is: the scoring server has AMLRequest, AMLResponse and rawhttp",
-    "azureml.core": "`Model.get_model_path` works as it is; everything else of azureml.core has to be listed in the conda file",
-    "azureml.webservice_schema": "replaced by inference_schema",
-    "cPickle": "Python 2: `import pickle`",
-}
 
 
 def advise(conda: Path, scripts: list[Path] | None = None) -> list[Advice]:
@@ -116,23 +106,9 @@ def _imports(script: Path) -> list[Advice]:
 def advise_script(text: str, name: str) -> list[Advice]:
     """What to change in an entry script, by its imports."""
     try:
-        tree = ast.parse(text)
-    except SyntaxError as error:
-        return [Advice(f"{name}:{error.lineno}", (error.text or "").strip(), f"no Python 3: {error.msg}")]
-    found: list[Advice] = []
-    for node in ast.walk(tree):
-        for module in _imported(node):
-            advice = next(
-                (text for gone, text in _MODULES.items() if f"{module}.".startswith(f"{gone}.")), None
-            )
-            if advice:
-                found.append(Advice(f"{name}:{getattr(node, 'lineno', 0)}", f"import {module}", advice))
-    return sorted(set(found), key=lambda advice: (advice.where, advice.what))
-
-
-def _imported(node: ast.AST) -> list[str]:
-    if isinstance(node, ast.Import):
-        return [name.name for name in node.names]
-    if isinstance(node, ast.ImportFrom):
-        return [f"{node.module}.{name.name}" for name in node.names]
-    return []
+        listed = imports(text)
+    except (SyntaxError, ValueError) as error:
+        line, what = getattr(error, "lineno", 1), getattr(error, "text", None) or ""
+        return [Advice(f"{name}:{line}", what.strip(), f"no Python 3: {getattr(error, 'msg', error)}")]
+    found = [(one, known(one.name)) for one in listed]
+    return [Advice(f"{name}:{one.line}", f"import {one.name}", said) for one, said in found if said]

@@ -28,7 +28,7 @@ _HANDLED = frozenset(
     }
 )
 _CURATED = "AzureML-"
-NO_CODE: Final[dict[str, str]] = {}
+NO_CODE: Final = {"scikitlearn": "sklearn", "onnx": "onnx", "mlflow": "mlflow"}
 """v1's frameworks (small letters) that a runtime of the manifest serves without an entry script."""
 
 
@@ -68,6 +68,7 @@ class Images(Packages):
         environment = config.get("environment")
         if environment is not None:
             self._environment(config, environment, name, folder)
+        self._beside(config, folder)
         return name
 
     def _without_script(self, config: Any, name: str, models: list[str], call: Call) -> None:
@@ -76,12 +77,17 @@ class Images(Packages):
         entry = self._draft.files.get(BASE, {}).get("models", {}).get(models[0], {})
         framework = str(entry.get("model_framework", "MLflow" if call.owner.startswith("mlflow") else ""))
         runtime = NO_CODE.get(framework.lower())
-        if config is None and runtime is not None:
+        here = not str(entry.get("source", "")).startswith("azureml:")
+        if config is None and runtime is not None and len(models) == 1 and here:
             self._draft.put(BASE, ("images", name, "runtime"), runtime)
             why = f"v1 made the script for {framework} itself; the runtime does"
             self._draft.note(
                 Outcome.CHANGED, call.where, f"{call.owner}.inference_config", f"images.{name}.runtime", why
             )
+            if str(entry.get("source", "")).startswith("runs:/"):
+                why = "what the model needs is read from the run: set MLFLOW_TRACKING_URI to the server that has it"
+                place = ("models", models[0], "source")
+                self._draft.decide(call, "model_uri", BASE, place, why)
             return
         self._draft.put(BASE, path, f"entry_scripts/{PLACEHOLDER}")
         self._draft.put(BASE, ("images", name, "entry_script"), "score.py")
@@ -142,17 +148,7 @@ class Images(Packages):
         """A script that a notebook's cell writes: it is written where it is not there yet."""
         if (self._draft.root / path).exists() or path in self._draft.written:
             return
-        base = (
-            self._base.relative_to(self._draft.root.resolve())
-            if self._base.is_relative_to(self._draft.root.resolve())
-            else Path()
-        )
-        texts = {
-            (base / name).as_posix(): text
-            for name, text in self._state.written.items()
-            if isinstance(text, str)
-        }
-        text = texts.get(path)
+        text = self._written_texts().get(path)
         what, to = f"{config.owner}.{key}", path
         if text is not None and secret_form(text) is None:
             self._draft.written[path] = text
@@ -163,6 +159,37 @@ class Images(Packages):
         elif PurePosixPath(path).name in {PurePosixPath(one).name for one in self._state.downloads}:
             why = "v1 downloaded it from the run's outputs: get it there and put it at this path"
             self._draft.note(Outcome.DECIDE, config.where, what, to, why)
+
+    def _written_texts(self) -> dict[str, str]:
+        """The files that the script's cells write, by path in the project."""
+        root = self._draft.root.resolve()
+        base = self._base.relative_to(root) if self._base.is_relative_to(root) else Path()
+        return {
+            (base / name).as_posix(): text
+            for name, text in self._state.written.items()
+            if isinstance(text, str)
+        }
+
+    def _beside(self, config: Call, folder: str) -> None:
+        """What else the cells write into the source folder is part of it: data and modules of the script."""
+        for path, text in self._written_texts().items():
+            within = inside(path, folder)
+            if (
+                within is None
+                or folder == "."
+                or path in self._draft.written
+                or (self._draft.root / path).exists()
+            ):
+                continue
+            what, to = f"{config.owner}.source_directory", path
+            if secret_form(text) is None:
+                self._draft.written[path] = text
+                self._draft.note(
+                    Outcome.CHANGED, config.where, what, to, "written from the cell that wrote it"
+                )
+            else:
+                why = "a cell writes it, and what it writes looks like a secret: write it without"
+                self._draft.note(Outcome.DECIDE, config.where, what, to, why)
 
     def _alone(self, config: Call, name: str, folder: str) -> None:
         why = f"v1 took the script alone; here everything in its folder, {folder!r}, goes into the image"

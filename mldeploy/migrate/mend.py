@@ -10,8 +10,16 @@ from typing import Any, Final, cast
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from mldeploy.artifacts.conda import PYTHONS, version_of
-from mldeploy.artifacts.conda_names import CONDA_ONLY, OLDEST
+from mldeploy.artifacts.conda_names import CONDA_ONLY
+from mldeploy.artifacts.wheels import (
+    DEFAULT_PYTHON,
+    FIRST,
+    NO_WHEELS,
+    PYTHONS,
+    minors,
+    numbers_of,
+    too_old_version,
+)
 
 PYTHON: Final = "3.11"
 """What stands in place of a Python that is too old: most old code runs on it, and old pins have wheels for it."""
@@ -29,6 +37,10 @@ _SDK: Final = {
     "azureml-webservice-schema": "replaced by inference-schema, which the scoring server brings",
     "azureml-explain-model": "it has no version for a supported Python",
     "gunicorn": "the scoring server brings its own",
+    **dict.fromkeys(
+        NO_WHEELS,
+        "no supported Python can install it: an AutoML model that needs it has to be exported to ONNX, or retrained",
+    ),
 }
 """Packages of v1 that are left out, and why nothing is lost."""
 _RENAMED: Final = {"sklearn": "scikit-learn", "tensorflow-gpu": "tensorflow", "opencv-python-headless": ""}
@@ -56,10 +68,11 @@ def mend(text: str) -> tuple[str, list[Mended]]:
     if not isinstance(listed, list):
         return text, []
     found: list[Mended] = []
-    _mend_list(cast("list[Any]", listed), found, conda=True)
+    python = _allowed(cast("list[Any]", listed))
+    _mend_list(cast("list[Any]", listed), found, python, conda=True)
     for item in cast("list[Any]", listed):
         if isinstance(item, dict) and isinstance(cast("dict[str, Any]", item).get("pip"), list):
-            _mend_list(cast("dict[str, Any]", item)["pip"], found, conda=False)
+            _mend_list(cast("dict[str, Any]", item)["pip"], found, python, conda=False)
     for item in [one for one in cast("list[Any]", listed) if one in ({"pip": []}, {"pip": None})]:
         cast("list[Any]", listed).remove(item)
     if not found:
@@ -69,12 +82,21 @@ def mend(text: str) -> tuple[str, list[Mended]]:
     return stream.getvalue(), found
 
 
-def _mend_list(items: list[Any], found: list[Mended], *, conda: bool) -> None:
+def _allowed(listed: list[Any]) -> str:
+    """The versions of Python that the mended file allows."""
+    lines = [
+        _python(line)[0] or line for line in listed if isinstance(line, str) and re.match(r"python\b", line)
+    ]
+    pinned = re.search(r"=\s*(\d+\.\d+)", lines[0]) if lines and ">" not in lines[0] else None
+    return f"=={pinned[1]}.*" if pinned else DEFAULT_PYTHON
+
+
+def _mend_list(items: list[Any], found: list[Mended], python: str, *, conda: bool) -> None:
     for index in range(len(items) - 1, -1, -1):
         line = items[index]
         if not isinstance(line, str):
             continue
-        after, why = _line(line.strip(), conda=conda)
+        after, why = _line(line.strip(), python, conda=conda)
         if why:
             found.append(Mended(line, after, why))
             if after:
@@ -83,7 +105,7 @@ def _mend_list(items: list[Any], found: list[Mended], *, conda: bool) -> None:
                 del items[index]
 
 
-def _line(line: str, *, conda: bool) -> tuple[str, str]:
+def _line(line: str, python: str, *, conda: bool) -> tuple[str, str]:
     """What stands in place of a line, and why; no reason when it stays."""
     git = _GIT.fullmatch(line)
     if git is not None:
@@ -102,16 +124,11 @@ def _line(line: str, *, conda: bool) -> tuple[str, str]:
     renamed = _RENAMED.get(name)
     if renamed:
         rest = line[match.end(1) :]
-        return _line(f"{renamed}{rest}", conda=conda)[0], f"the package is called {renamed}"
-    if name.startswith("azureml-core") and pin and version_of(pin[1]) < (1, 50):
+        return _line(f"{renamed}{rest}", python, conda=conda)[0], f"the package is called {renamed}"
+    if name.startswith("azureml-core") and pin and numbers_of(pin[1]) < (1, 50):
         return "azureml-core", f"{pin[1]} has no wheel for Python {PYTHONS[0]} and later"
-    oldest = OLDEST.get(name)
-    if oldest is not None and pin is not None and not line.count(">") and version_of(pin[1]) < oldest[0]:
-        return (
-            f"{name}>={'.'.join(map(str, oldest[0]))}",
-            f"{pin[1]} has no wheel for Python {PYTHONS[0]} and later: {oldest[1]}",
-        )
-    return line, ""
+    old = too_old_version(name, pin[1], python) if pin is not None and ">" not in line else None
+    return (f"{name}>={FIRST[name][(minors(python) or PYTHONS)[0]]}", old) if old else (line, "")
 
 
 def _python(line: str) -> tuple[str, str]:

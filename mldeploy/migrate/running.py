@@ -6,14 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mldeploy.artifacts.conda import version_of
-from mldeploy.artifacts.conda_names import OLDEST
-from mldeploy.artifacts.pickles import PickleError, looks_like_pickle, read_pickle
+from mldeploy.artifacts.pickled import pickles_in
 from mldeploy.migrate.conda import Advice, advise_script
 from mldeploy.migrate.draft import BASE
-
-_LARGEST = 200 << 20
-"""Models above it are not looked into: reading one takes longer than the import."""
 
 
 def advise_imported(
@@ -42,20 +37,9 @@ def advise_imported(
 
 def _model(root: Path, source: str) -> Iterator[Advice]:
     path = root / source
-    if "://" in source or not path.exists():
+    if ":/" in source or not path.exists():
         return
-    files = [path] if path.is_file() else sorted(one for one in path.rglob("*") if one.is_file())
-    for file in files:
-        if file.stat().st_size > _LARGEST or not looks_like_pickle(file):
-            continue
-        try:
-            facts = read_pickle(file)
-        except (PickleError, OSError):
-            continue  # `up` says what is wrong with it.
-        for package, versions in facts.versions.items():
-            old = sorted(
-                one for one in versions if package in OLDEST and version_of(one) < OLDEST[package][0]
-            )
-            if old:
-                why = f"made by {package} {', '.join(old)}: {OLDEST[package][1]}"
-                yield Advice(file.relative_to(root).as_posix(), package, why)
+    for one in pickles_in(path):
+        said = one.unloadable() or one.old()
+        if said:
+            yield Advice(source, "", said)

@@ -40,6 +40,11 @@ NOTEBOOKS = {
         ["base images.churn.source_directory = own", "base images.churn.entry_script = score.py"],
         ["changed *cell 4, line 1: written from the cell that wrote it"],
     ),
+    "writefile-beside": (
+        [HEAD, "%%writefile own/score.py\ndef init(): pass\ndef run(raw): return raw\n", '%%writefile own/extra.json\n{"a": 1}\n', '%%writefile other.json\n{}\n', MODEL, 'ic = InferenceConfig("score.py", source_directory="own", conda_file=None)', ACI + DEPLOY],
+        ["base images.churn.source_directory = own"],
+        ["changed *cell 6, line 1: InferenceConfig.source_directory: written from the cell that wrote it"],
+    ),
     "writefile-variable": (
         [HEAD, 'name = "late.py"', "%%writefile $name\ndef init(): pass\ndef run(raw): return raw\n", MODEL, "ic = InferenceConfig(entry_script=name)", ACI + DEPLOY],
         ["base images.churn.entry_script = late.py"],
@@ -137,8 +142,8 @@ OLD_IMAGES = {
     ),
     "mlflow": (
         'import mlflow.azureml\nmlflow.azureml.deploy(model_uri="runs:/0123456789abcdef0123456789abcdef/model", workspace=ws, service_name="svc")\n',
-        ["base models.model.source = runs:/0123456789abcdef0123456789abcdef/model", "dev services.svc.image = model"],
-        ["to decide *: v1 scored MLflow models without an entry script"],
+        ["base models.model.source = runs:/0123456789abcdef0123456789abcdef/model", "base images.model.runtime = mlflow", "dev services.svc.image = model"],
+        ["changed *: v1 made the script for MLflow itself", "to decide *: set MLFLOW_TRACKING_URI"],
     ),
     "mlflow-image": (
         'import mlflow.azureml\nfrom azureml.core.webservice import AciWebservice, Webservice\n'

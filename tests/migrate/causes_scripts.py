@@ -131,9 +131,19 @@ UPDATES = {
 
 REST = {
     "no-code": (
-        HEAD + 'from azureml.core.resource_configuration import ResourceConfiguration\nmodel = Model.register(ws, "model.pkl", "churn", model_framework=Model.Framework.SCIKITLEARN, model_framework_version="0.22", resource_configuration=ResourceConfiguration(cpu=2, memory_in_gb=3))\nModel.deploy(ws, "svc", [model])\n',
-        ["base models.churn.model_framework = ScikitLearn", "dev services.svc.cpu_cores = 2", "dev services.svc.memory_gb = 3"],
-        ["to decide *: v1 scored ScikitLearn models without an entry script"],
+        HEAD + 'from azureml.core.resource_configuration import ResourceConfiguration\nmodel = Model.register(ws, "ridge.pkl", "churn", model_framework=Model.Framework.SCIKITLEARN, model_framework_version="0.22", resource_configuration=ResourceConfiguration(cpu=2, memory_in_gb=3))\nModel.deploy(ws, "svc", [model])\n',
+        ["base models.churn.model_framework = ScikitLearn", "base images.churn.runtime = sklearn", "no base images.churn.entry_script", "dev services.svc.cpu_cores = 2", "dev services.svc.memory_gb = 3"],
+        ["changed *: v1 made the script for ScikitLearn itself"],
+    ),
+    "no-code-onnx": (
+        HEAD + 'model = Model.register(ws, "net.onnx", "churn", model_framework=Model.Framework.ONNX)\nModel.deploy(ws, "svc", [model])\n',
+        ["base images.churn.runtime = onnx"],
+        ["changed *: v1 made the script for Onnx itself"],
+    ),
+    "no-code-tensorflow": (
+        HEAD + 'model = Model.register(ws, "folder", "churn", model_framework=Model.Framework.TENSORFLOW)\nModel.deploy(ws, "svc", [model])\n',
+        ["base images.churn.entry_script = score.py"],
+        ["to decide *: v1 scored TensorFlow models without an entry script"],
     ),
     "fpga": (
         HEAD + MODEL + 'from azureml.accel import AccelContainerImage\nimage = ContainerImage.create(name="i", models=[model], image_config=AccelContainerImage.image_configuration(), workspace=ws)\n' + ACI + 'Webservice.deploy_from_image(ws, "svc", image, aci)\n',

@@ -1,10 +1,12 @@
 """One input a cause: the manifest says what v1's script said, the report the rest, and `validate` has no other word."""
 
 import json
+import pickle
 import re
 
 import pytest
 import yaml
+from sklearn.linear_model import Ridge
 
 from mldeploy.manifest import ManifestErrors, load
 from mldeploy.migrate import MigrateError, Options, Outcome, migrate
@@ -34,6 +36,8 @@ FILES = {
     "settings.json": json.dumps({"name": "churn", "path": "model.pkl"}),
     "common.py": "from azureml.core.model import InferenceConfig\nNAME = 'churn'\n"
     "def config():\n    return InferenceConfig('score.py', source_directory='source')\n",
+    "ridge.pkl": pickle.dumps(Ridge()).decode("latin-1"),
+    "net.onnx": "",
     "source/old.yml": "dependencies:\n  - python=3.6.2\n  - scikit-learn=0.22.2.post1\n"
     "  - pip: [azureml-sdk==1.0.43]\n",
 }
@@ -42,7 +46,7 @@ FILES = {
 def project(root, source):
     for path, text in FILES.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(text)
+        (root / path).write_bytes(text.encode("latin-1"))
     if isinstance(source, list):
         cells = [{"cell_type": "code", "source": text.splitlines(keepends=True)} for text in source]
         script, text = root / "deploy.ipynb", json.dumps({"cells": cells})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,13 +12,13 @@ from typing import Any, Final, cast
 
 import yaml
 
+from mldeploy.artifacts.pickled import danger
 from mldeploy.artifacts.pickles import PickleError, PickleFacts, looks_like_pickle, read_pickle
+from mldeploy.artifacts.wheels import FIRST, PYTHONS, pythons_with
 
 RUNTIMES: Final = ("sklearn", "onnx", "mlflow", "xgboost", "lightgbm", "catboost")
 """The values of `runtime` for which no entry script is needed."""
 
-# The first release of scikit-learn with wheels for a Python.
-_FIRST_SKLEARN: Final = {(3, 10): (1, 0), (3, 11): (1, 1, 3), (3, 12): (1, 3, 1), (3, 13): (1, 5, 2)}
 # Modules of pickled models, and the distributions that they come from. Their versions are in no pickle.
 _MODULES: Final = {
     "sklearn": "scikit-learn",
@@ -34,11 +33,6 @@ _MODULES: Final = {
 }
 _HARMLESS: Final = frozenset(
     ("numpy", "joblib", "copyreg", "builtins", "collections", "_codecs", "__builtin__", "functools")
-)
-# What no model needs, whoever made it: a pickle that names one of these wants to do something else.
-_DANGEROUS: Final = re.compile(
-    r"(os|posix|nt|subprocess|pty|sys|shutil|socket|importlib|runpy|code|ctypes|webbrowser|asyncio|pip|signal)\..*"
-    r"|(builtins|__builtin__)\.(eval|exec|compile|open|__import__|globals|input|breakpoint)"
 )
 _MODEL_SERVER: Final = ("pandas",)
 
@@ -56,13 +50,12 @@ class Plan:
     """Requirements as pip takes them."""
 
 
-def plan(source: Path, runtime: str | None = None, python: tuple[int, int] = sys.version_info[:2]) -> Plan:
+def plan(source: Path, runtime: str | None = None) -> Plan:
     """How to score with the model in a file or folder.
 
     Args:
         source: The model's file or folder.
         runtime: One of :data:`RUNTIMES`; None: what its content says.
-        python: The interpreter that it shall run on.
 
     Raises:
         NoRuntimeError: it is none of them, or its packages are not known.
@@ -82,7 +75,7 @@ def plan(source: Path, runtime: str | None = None, python: tuple[int, int] = sys
         raise NoRuntimeError(
             f"{source.name} is {_KINDS[found]}: it needs an entry script (source_directory, entry_script)"
         )
-    return Plan(found, tuple(_PACKAGES[found](source, python)))
+    return Plan(found, tuple(_PACKAGES[found](source)))
 
 
 def detect(source: Path) -> str | None:
@@ -135,14 +128,16 @@ def _zipped(source: Path) -> str | None:
 # -- packages ----
 
 
-def _sklearn(source: Path, python: tuple[int, int]) -> list[str]:
+def _sklearn(source: Path) -> list[str]:
     if zipfile.is_zipfile(source):
-        return _skops(source, python)
+        return _skops(source)
     try:
         facts = read_pickle(source)
     except PickleError as problem:
         raise NoRuntimeError(str(problem)) from None
-    _no_danger(facts, source.name)
+    wrong = danger(source.name, facts)
+    if wrong:
+        raise NoRuntimeError(wrong)
     unknown = sorted(facts.packages() - _HARMLESS - _MODULES.keys())
     if unknown:
         raise NoRuntimeError(
@@ -151,7 +146,7 @@ def _sklearn(source: Path, python: tuple[int, int]) -> list[str]:
         )
     versions = facts.versions.get("scikit-learn", frozenset())
     if "sklearn" in facts.packages():
-        found = [f"scikit-learn=={_one_version(versions, source.name, python)}"]
+        found = [f"scikit-learn=={_one_version(versions, source.name)}"]
     else:
         found = ["scikit-learn"]  # the interface of XGBClassifier and its like needs it, in whichever version
     found += [_MODULES[name] for name in sorted(facts.packages() & _MODULES.keys() - {"sklearn"})]
@@ -161,16 +156,7 @@ def _sklearn(source: Path, python: tuple[int, int]) -> list[str]:
     return ["joblib", *dict.fromkeys(found)]
 
 
-def _no_danger(facts: PickleFacts, name: str) -> None:
-    wrong = sorted(one for one in facts.globals if _DANGEROUS.fullmatch(one))
-    if wrong:
-        raise NoRuntimeError(
-            f"{name} would call {', '.join(wrong)} when it is loaded, which no model needs: it is not deployed; "
-            "find out who made it, and save the model anew"
-        )
-
-
-def _one_version(versions: frozenset[str], name: str, python: tuple[int, int]) -> str:
+def _one_version(versions: frozenset[str], name: str) -> str:
     if not versions:
         raise NoRuntimeError(
             f"{name} does not say which scikit-learn it was made with; write conda_file with it"
@@ -180,12 +166,11 @@ def _one_version(versions: frozenset[str], name: str, python: tuple[int, int]) -
             f"{name} holds objects of scikit-learn {' and '.join(sorted(versions))}; save it anew with one of them"
         )
     (version,) = versions
-    first = _FIRST_SKLEARN.get(python)
-    if first and tuple(map(int, re.findall(r"\d+", version)[:3])) < first:
-        least = ".".join(map(str, first))
+    if not pythons_with("scikit-learn", version):
+        least, python = FIRST["scikit-learn"][PYTHONS[0]], PYTHONS[0]
         raise NoRuntimeError(
-            f"{name} was made with scikit-learn {version}, which has no package for Python {python[0]}.{python[1]} "
-            f"(from {least} on); load it with that version on an older Python and save it anew with {least} or later, "
+            f"{name} was made with scikit-learn {version}, which has no package for Python {python} and later "
+            f"(from {least} on): load it with that version on an older Python and save it anew with {least} or later, "
             "or retrain"
         )
     return version
@@ -199,7 +184,7 @@ def _numpy(facts: PickleFacts, versions: frozenset[str]) -> tuple[str, ...]:
     return ("numpy<2",) if any(old) else ()
 
 
-def _skops(source: Path, python: tuple[int, int]) -> list[str]:
+def _skops(source: Path) -> list[str]:
     with zipfile.ZipFile(source) as archive:
         schema: dict[str, Any] = json.loads(archive.read("schema.json"))
     text = json.dumps(schema)
@@ -207,17 +192,16 @@ def _skops(source: Path, python: tuple[int, int]) -> list[str]:
     if not versions:
         versions = frozenset(re.findall(r"_sklearn_version[^0-9]{1,200}?([0-9]+\.[0-9]+[\w.]*)", text))
     pins = [f"skops=={schema['_skops_version']}"] if schema.get("_skops_version") else ["skops"]
-    return [f"scikit-learn=={_one_version(versions, source.name, python)}", *pins, "joblib", "pandas"]
+    return [f"scikit-learn=={_one_version(versions, source.name)}", *pins, "joblib", "pandas"]
 
 
-def _onnx(source: Path, python: tuple[int, int]) -> list[str]:
-    del source, python
+def _onnx(source: Path) -> list[str]:
+    del source
     # It runs the models of all earlier opsets.
     return ["onnxruntime>=1.20,<2", "numpy"]
 
 
-def _mlflow(source: Path, python: tuple[int, int]) -> list[str]:
-    del python
+def _mlflow(source: Path) -> list[str]:
     described = cast("dict[str, Any]", yaml.safe_load((source / "MLmodel").read_text("utf-8")) or {})
     if "python_function" not in described.get("flavors", {}):
         kinds = ", ".join(described.get("flavors", {})) or "none"
@@ -241,8 +225,7 @@ def _skinny(line: str, version: str | None) -> str:
     return f"mlflow-skinny{match[2] or (f'=={version}' if version else '')}"
 
 
-def _xgboost(source: Path, python: tuple[int, int]) -> list[str]:
-    del python
+def _xgboost(source: Path) -> list[str]:
     version = _xgboost_version(source)
     # The package without the GPU's libraries exists from 2.1 on; the format is kept across releases (XGBoost,
     # "Introduction to Model IO").
@@ -291,17 +274,17 @@ def _ubj_numbers(data: bytes) -> str | None:
     return ".".join(map(str, found))
 
 
-def _lightgbm(source: Path, python: tuple[int, int]) -> list[str]:
-    del source, python
+def _lightgbm(source: Path) -> list[str]:
+    del source
     return ["lightgbm>=4,<5", "numpy"]
 
 
-def _catboost(source: Path, python: tuple[int, int]) -> list[str]:
-    del source, python
+def _catboost(source: Path) -> list[str]:
+    del source
     return ["catboost>=1.2,<2", "numpy"]
 
 
-_PACKAGES: Final[dict[str, Callable[[Path, tuple[int, int]], list[str]]]] = {
+_PACKAGES: Final[dict[str, Callable[[Path], list[str]]]] = {
     "sklearn": _sklearn,
     "onnx": _onnx,
     "mlflow": _mlflow,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -15,11 +16,14 @@ from mldeploy.cli.options import session as open_session
 def validate(
     project: ProjectOption = None, stack: StackOption = DEFAULT_STACK, as_json: JsonOption = False
 ) -> None:
-    """Check the manifest of a stack, with every error's file, line and column. Deploys nothing."""
-    from mldeploy.manifest import load
+    """Check the manifest of a stack, with every error's file, line and column. Deploys nothing.
+
+    Notes name what is allowed and may yet fail, such as models that an old library made.
+    """
+    from mldeploy.manifest import load_with_notes
 
     session = open_session(project, stack)
-    manifest = load(session.project, stack)
+    manifest, notes = load_with_notes(session.project, stack)
     counts = {
         "models": len(manifest.models),
         "images": len(manifest.images),
@@ -27,8 +31,10 @@ def validate(
         "services": len(manifest.services),
     }
     if as_json:
-        print_json({"valid": True, **counts})
+        print_json({"valid": True, **counts, "notes": [str(note) for note in notes]})
     else:
+        for note in notes:
+            print(f"note: {note}", file=sys.stderr)
         print(f"{stack}: valid; " + ", ".join(f"{number} {name}" for name, number in counts.items()))
 
 

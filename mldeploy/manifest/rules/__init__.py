@@ -15,6 +15,7 @@ from mldeploy.manifest.rules import (
     models,
     names,
     paths,
+    pickles,
     ports,
     references,
     runtimes,
@@ -32,6 +33,7 @@ _RULES = (
     images.check,
     paths.check,
     runtimes.check,
+    pickles.check,
     conda_files.check,
     entry_scripts.check,
     targets.check,
@@ -53,3 +55,8 @@ def check(draft: Draft, root: Path) -> list[Fault]:
         root: the project's folder, for rules about files.
     """
     return [fault for rule in _RULES for fault in rule(draft, root)]
+
+
+def notes(draft: Draft, root: Path) -> list[Fault]:
+    """What is allowed and may yet fail."""
+    return list(pickles.notes(draft, root))

@@ -39,8 +39,9 @@ def check(draft: Draft, root: Path) -> Iterator[Fault]:
                 planned(root, model, image)
             except runtimes.NoRuntimeError as problem:
                 yield Fault((*path, "runtime" if image.runtime != "python" else "models"), str(problem))
-            except (ContentError, OSError):
-                continue  # reported as the model's source
+            except (ContentError, OSError) as problem:
+                if ":/" in model.source:  # what is wrong with a path is reported as such
+                    yield Fault(("models", image.models[0], "source"), str(problem))
 
 
 def planned(root: Path, model: Model, image: Image) -> runtimes.Plan:
