@@ -25,6 +25,8 @@ _MODULES: Final = {
     "xgboost": "xgboost-cpu",
     "lightgbm": "lightgbm",
     "catboost": "catboost",
+    "cloudpickle": "cloudpickle",
+    "dill": "dill",
     "pandas": "pandas",
     "scipy": "scipy",
     "imblearn": "imbalanced-learn",
