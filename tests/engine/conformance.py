@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mldeploy.engine import Engine, EngineError, Options
+from mldeploy.engine.project import secrets
 from mldeploy.engine.state import edit, move
 from mldeploy.engine.state.stack import Secrets, init_stack
 from mldeploy.values.property_value import SECRET_SIG, SIG_KEY
@@ -32,16 +33,15 @@ HERE = Path(__file__).parent
 PROGRAMS = HERE / "programs"
 PASSPHRASE = "conformance"
 # One salt for all stacks: deriving a key takes half a second.
-SALT = "v1:Wm9yYmEyNjA=:v1:"
-_salt: list[str] = []
+_salts: dict[int, str] = {}
 
 
 def salt() -> str:
-    if not _salt:
-        from mldeploy.engine.project.secrets import new_salt
-
-        _salt.append(new_salt(PASSPHRASE))
-    return _salt[0]
+    """One for each number of rounds: tests without the CLI need not be slow to attack."""
+    rounds = secrets.ROUNDS
+    if rounds not in _salts:
+        _salts[rounds] = secrets.new_salt(PASSPHRASE)
+    return _salts[rounds]
 
 
 @dataclass

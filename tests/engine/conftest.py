@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from mldeploy.engine.base import files
+from mldeploy.engine.project import secrets
 from tests.engine.conformance import PASSPHRASE, EmbeddedRunner, Workspace
 
 
@@ -18,6 +20,23 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", PASSPHRASE)
     monkeypatch.setenv("PULUMI_HOME", str(tmp_path / "pulumi-home"))
     monkeypatch.setenv("TP_PYTHON", sys.executable)
+
+
+@pytest.fixture(autouse=True)
+def hurried(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch):
+    """Keys are derived quickly and disks are not waited for, but where that is what a test is about.
+
+    With the CLI the rounds are Pulumi's: both engines have the same passphrase.
+    """
+    if request.node.get_closest_marker("pulumi") is None and "pulumis_rounds" not in request.fixturenames:
+        monkeypatch.setattr(secrets, "ROUNDS", 1000)
+    if request.path.stem != "test_crash":
+        monkeypatch.setattr(files, "fsync", lambda _descriptor: None)
+
+
+@pytest.fixture
+def pulumis_rounds():
+    """Keys as Pulumi derives them."""
 
 
 @pytest.fixture

@@ -30,11 +30,9 @@ def test_lifecycle_over_grpc(workspace: Workspace):
     runner = EmbeddedRunner(workspace, plugin=True)
     workspace.set_program(PROGRAM)
     assert runner.run("up", []).changes == {"create": 3}
-    assert runner.run("preview", ["--expect-no-changes"]).ok
     workspace.set_program(PROGRAM.replace("value=1", "value=2"))
-    assert runner.run("up", []).changes == {"same": 1, "update": 2}
-    assert runner.run("refresh", []).ok
-    assert runner.run("destroy", []).changes == {"delete": 3}
+    assert runner.run("up", ["--refresh"]).changes == {"same": 1, "update": 2}
+    assert runner.run("destroy", ["--refresh"]).changes == {"delete": 3}
     assert not workspace.objects()
     assert not children(), "no plugin process stays"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mldeploy.engine import Engine, Options
-from tests.engine.conformance import PASSPHRASE, Workspace
+from tests.engine.conformance import PASSPHRASE, EmbeddedRunner, Workspace
 from tests.engine.testprovider import TestProvider
 
 pytest.importorskip("pulumi_policy", reason="policy packs need the pulumi-policy package")
@@ -76,16 +76,16 @@ def test_advisory_prints(workspace: Workspace, pack: Path):
     assert "default hint" in violations[0]["message"]
 
 
-@pytest.mark.parametrize("command", ["preview", "up"])
-def test_mandatory_stops_and_nothing_is_deleted(workspace: Workspace, pack: Path, command: str):
+def test_mandatory_stops_and_nothing_is_deleted(workspace: Workspace, runner: EmbeddedRunner, pack: Path):
     workspace.set_program("from tp import Res\nRes('keep', owner='x')\n")
-    assert run(workspace, "up", pack)[0].ok
+    assert runner.run("up", []).ok
     workspace.set_program("from tp import Res\nRes('a', value=13, owner='x')\n")
-    result, violations = run(workspace, command, pack)
-    assert not result.ok
-    assert "thirteen is unlucky" in result.error
-    assert [v["enforcementLevel"] for v in violations] == ["mandatory"]
-    assert sorted(workspace.objects()) == ["keep-1"]
+    for command in ("preview", "up"):
+        result, violations = run(workspace, command, pack)
+        assert not result.ok
+        assert "thirteen is unlucky" in result.error
+        assert [v["enforcementLevel"] for v in violations] == ["mandatory"]
+        assert sorted(workspace.objects()) == ["keep-1"]
 
 
 def test_stack_rule(workspace: Workspace, pack: Path):

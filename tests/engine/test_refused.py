@@ -13,13 +13,14 @@ REFUSED = {
         "Res('a', opts=pulumi.ResourceOptions(hooks=pulumi.ResourceHookBinding(before_create=[hook])))\n",
         "resource hooks",
     ),
-    "remote component": (
-        "import pulumi\n"
-        "class R(pulumi.ComponentResource):\n"
-        "    def __init__(self, name):\n"
-        "        super().__init__('tp:index:Remote', name, {}, None, True)\n"
-        "R('a')\n",
-        "remote components",
+    "organization": (
+        "import pulumi\npulumi.StackReference('acme/conf/dev')\n",
+        "the organization of stacks in folders is 'organization'",
+    ),
+    "environment variable mappings": (
+        "import pulumi\nfrom tp import Provider, Res\n"
+        "Res('a')\nProvider('p', opts=pulumi.ResourceOptions(env_var_mappings={'A': 'B'}))\n",
+        "environment variable mappings",
     ),
     "method call": (
         "import pulumi\nfrom tp import Res\na = Res('a')\n"
@@ -62,12 +63,19 @@ def test_refused_by_name(name: str, command: str, workspace: Workspace, runner: 
         ("Pulumi.dev.yaml", "environment: [prod]\n", "Pulumi ESC"),
         ("Pulumi.dev.yaml", "secretsprovider: awskms://x\n", "knows 'passphrase' only"),
         ("Pulumi.dev.yaml", "config: [\n", "not valid YAML"),
+        ("Pulumi.dev.yaml", "config:\n  pulumi:autonaming: {mode: verbatim}\n", "pulumi:autonaming needs"),
+        (
+            "Pulumi.yaml",
+            "name: conf\nruntime: {name: python, options: {virtualenv: other}}\n",
+            "runs the program in its own Python",
+        ),
     ],
 )
 def test_project_files(workspace: Workspace, runner: EmbeddedRunner, file: str, text: str, message: str):
     from mldeploy.engine import EngineError
 
     workspace.set_program("pass\n")
+    (workspace.folder / "other").mkdir()
     (workspace.folder / file).write_text(text)
     try:
         outcome = runner.run("up", [])

@@ -166,6 +166,34 @@ def test_read_only_folder(deployed: Workspace):
         folder.chmod(0o700)
 
 
+# What `pulumi stack init` wrote for the passphrase "conformance", and a secret of that stack.
+BY_PULUMI = "v1:0v4wMGnmwzw=:v1:+L5cMvkVFEkCGoM1:B8toHP3K8XvrldgrYz2logmibMMVBw=="
+SEALED_BY_PULUMI = "v1:fecGtm3SF/bpaODB:zAXxEGVuKU7pt7R5xV8n70xm0lbhk4EDFw=="
+
+
+def test_what_pulumi_encrypted_is_read(pulumis_rounds):
+    assert SecretsManager(BY_PULUMI, PASSPHRASE).crypter.decrypt(SEALED_BY_PULUMI) == "by pulumi"
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        lambda salt: salt[:-3],
+        lambda salt: salt.replace("v1:", "v2:", 1),
+        lambda salt: salt.rpartition(":")[0],
+        lambda salt: "v1:" + salt[8:],
+        lambda salt: salt.replace("=", "!", 1),
+        lambda salt: "v1:c2hvcnQ=" + salt[15:],
+    ],
+)
+def test_a_damaged_salt_is_no_wrong_passphrase(workspace: Workspace, broken):
+    workspace.set_program("pass\n")
+    (workspace.folder / "Pulumi.dev.yaml").write_text(f"encryptionsalt: '{broken(new_salt(PASSPHRASE))}'\n")
+    error = _run_raw(workspace, "up").error
+    assert "is damaged" in error
+    assert "incorrect passphrase" not in error
+
+
 def test_passphrase_crypter():
     salt = new_salt("p")
     sealed = SecretsManager(salt, "p").crypter.encrypt("text äß")

@@ -5,6 +5,7 @@ Its objects are JSON files in the folder $TP_ROOT, so tests can count what exist
 - `force`: a change replaces, create first; `dbr`: a change replaces, delete first
 - `fail`: a list of operations that fail (create, update, delete, check, diff, read, init, configure)
 - `delay`: seconds that create, update and delete take; `crash`: the operation in which the process dies
+- `fresh`: the object is to be read before each update
 - `auto`: Check makes up a `name` once
 - `tp:index:Pair` is a component: two resources, the second needs the first
 - outputs: the inputs, `computed` ("<name>=<value>"), `generation` (how often it was updated)
@@ -230,6 +231,10 @@ class TestProvider(provider_pb2_grpc.ResourceProviderServicer):
         if "late" in (props.get("fail") or []):
             context.abort(grpc.StatusCode.UNKNOWN, "created but not confirmed")
         outputs = self._outputs(inputs, 1)
+        if props.get("fresh"):
+            return provider_pb2.CreateResponse(
+                id=id_, properties=to_struct(outputs), refresh_before_update=True
+            )
         if "init" in (props.get("fail") or []):
             self._init_failed(context, id_, outputs, inputs)
         return provider_pb2.CreateResponse(id=id_, properties=to_struct(outputs))
@@ -257,7 +262,10 @@ class TestProvider(provider_pb2_grpc.ResourceProviderServicer):
                 inputs[key] = value
         outputs = self._outputs(inputs, state["generation"])
         return provider_pb2.ReadResponse(
-            id=request.id, inputs=to_struct(inputs), properties=to_struct(outputs)
+            id=request.id,
+            inputs=to_struct(inputs),
+            properties=to_struct(outputs),
+            refresh_before_update=bool(state["inputs"].get("fresh")),
         )
 
     def Update(self, request, context):
@@ -270,7 +278,10 @@ class TestProvider(provider_pb2_grpc.ResourceProviderServicer):
         self._maybe("update", props, context)
         self._save(request.id, {"inputs": props, "urn": request.urn, "generation": generation})
         self._log("update", request.urn, id=request.id)
-        return provider_pb2.UpdateResponse(properties=to_struct(self._outputs(inputs, generation)))
+        return provider_pb2.UpdateResponse(
+            properties=to_struct(self._outputs(inputs, generation)),
+            refresh_before_update=bool(props.get("fresh")),
+        )
 
     def Delete(self, request, context):
         props = plain(to_dict(request.old_inputs) or to_dict(request.properties))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from mldeploy.engine.base.errors import PassphraseError
 
-_ROUNDS = 1_000_000
+ROUNDS = 1_000_000
 _CHECK = "pulumi"
 _SALT_BYTES = 8
 _NONCE_BYTES = 12
@@ -59,6 +59,8 @@ class SecretsManager:
     type = "passphrase"
 
     def __init__(self, salt: str, passphrase: str | None) -> None:
+        """Raises PassphraseError for a salt that cannot be one, also where there is nothing to decrypt yet."""
+        _salt_parts(salt)
         self.salt = salt
         self._passphrase = passphrase
         self._crypter: Crypter | None = None
@@ -80,9 +82,7 @@ def _b64(data: bytes) -> str:
 def _key(passphrase: str, salt: bytes) -> bytes:
     known = _keys.get((passphrase, salt))
     if known is None:
-        known = _keys[passphrase, salt] = hashlib.pbkdf2_hmac(
-            "sha256", passphrase.encode(), salt, _ROUNDS, 32
-        )
+        known = _keys[passphrase, salt] = hashlib.pbkdf2_hmac("sha256", passphrase.encode(), salt, ROUNDS, 32)
     return known
 
 
