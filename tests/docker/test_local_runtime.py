@@ -164,8 +164,15 @@ def test_a_life(stack: Local, docker_host: str) -> None:
     assert second["Id"] != first["Id"]
     assert len(daemon.docker(docker_host, "images", "--quiet", "mldeploy/*/*/*").split()) == 1
 
-    # Killed: status and refresh tell, `up` repairs.
+    # Killed: it comes back by itself, and the state has nothing to do.
     daemon.docker(docker_host, "kill", second["Id"])
+    assert eventually(lambda: score(stack, fresh).status_code == 200)
+    assert eventually(lambda: stack.service().status("here").state == "healthy")
+    assert [found["Id"] for found in running(docker_host)] == [second["Id"]]
+    assert only(stack.run("refresh")[0]).get("delete") is None
+
+    # Removed: status and refresh tell, `up` repairs.
+    daemon.docker(docker_host, "rm", "--force", second["Id"])
     assert stack.service().status("here").state == "unhealthy"
     assert only(stack.run("refresh")[0]).get("delete") == 1
     stack.up()

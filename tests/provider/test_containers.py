@@ -1,8 +1,14 @@
 """What a local service as a container asks of the Docker engine, and what it says when it cannot have it."""
 
 import asyncio
+import json
 import os
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from socketserver import UnixStreamServer
 
 import pulumi
 import pytest
@@ -11,7 +17,7 @@ import yaml
 from components.compose import compose
 from mldeploy.manifest import load
 from mldeploy.provider.framework.resource import ProvisionError
-from mldeploy.provider.local import containers
+from mldeploy.provider.local import containers, launch
 
 
 @pytest.fixture
@@ -134,3 +140,54 @@ def test_a_container_has_no_virtual_environment(program, monkeypatch):
     assert "mldeploy:image:LocalImage" in recorded.types
     assert "mldeploy:image:Environment" not in recorded.types
     assert "mldeploy:service:Replica" in recorded.types
+
+
+@pytest.mark.parametrize(
+    ("status", "state", "said"),
+    [
+        (204, {"Running": True, "Pid": os.getpid()}, ""),
+        (304, {"Running": True, "Pid": 2**22 + 1, "Status": "running"}, "the container c is running"),
+        (204, {"Running": False, "Pid": 0, "Status": "exited"}, "the container c is exited"),
+        (404, {}, "the container c does not start: No such container"),
+    ],
+)
+def test_a_container_that_ended_is_started_again(tmp_path, status, state, said):
+    """What the process that holds the port does, with the order that it finds in the replica's folder."""
+    asked = []
+
+    class Docker(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.answer(status, b"No such container" if status == 404 else b"")
+
+        def do_GET(self):
+            self.answer(200, json.dumps({"State": state}).encode())
+
+        def answer(self, code, body):
+            asked.append(f"{self.command} {self.path}")
+            self.send_response(code)
+            if code != 304:
+                self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def address_string(self):
+            return "client"
+
+    record = tmp_path / "process.json"
+    order = {"engine": str(tmp_path / "d.sock"), "container": "c", "record": str(record)}
+    with UnixStreamServer(order["engine"], Docker) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        made = subprocess.run(
+            [sys.executable, "-I", "-S", launch.__file__],
+            input=json.dumps(order),
+            capture_output=True,
+            text=True,
+        )
+        server.shutdown()
+    assert asked[0] == "POST /containers/c/start"
+    if said:
+        assert made.returncode and said in made.stderr
+        assert not record.exists()
+    else:
+        assert int(made.stdout) == os.getpid()
+        assert json.loads(record.read_text()) == {"pid": os.getpid(), "born": launch.birth(os.getpid())}

@@ -1,17 +1,20 @@
 """Start a process that belongs to nobody: its own session, nothing inherited, reaped by the system.
 
-Run as a script with a JSON object on its standard input: {argv, cwd, env, log}, and perhaps {record}, a file that
-will say which process it is. Prints the process id. A process of its own does this because forking a process that has
-threads is not safe, and because a child that ends unwaited stays as a zombie for as long as its parent lives.
+Run as a script with a JSON object on its standard input: {argv, cwd, env, log}, or {engine, container} for a container
+that has ended and is to run again; and perhaps {record}, a file that will say which process it is. Prints the process
+id. A process of its own does this because forking a process that has threads is not safe, and because a child that ends
+unwaited stays as a zombie for as long as its parent lives.
 Standard library only: it runs isolated.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
+from typing import Any
 
 
 def birth(pid: int) -> str | None:
@@ -38,9 +41,40 @@ def birth(pid: int) -> str | None:
     return None if not state or state.startswith("Z") else started.strip()
 
 
-def main() -> None:
-    """Start what the standard input describes."""
-    order = json.load(sys.stdin)
+def start_container(engine: str, name: str) -> int:
+    """Start a container again, on the engine behind a UNIX socket; the id of its first process on this machine.
+
+    Raises:
+        OSError: it does not run afterwards, or the engine does not answer.
+    """
+    import http.client
+    import socket
+
+    def ask(method: str, path: str) -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection("docker", timeout=20)
+        connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection.sock.settimeout(20)
+        connection.sock.connect(engine)
+        with contextlib.closing(connection):
+            connection.request(method, path)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+
+    status, said = ask("POST", f"/containers/{name}/start")
+    if status >= 400:
+        raise OSError(f"the container {name} does not start: {said.decode(errors='replace')[:300]}")
+    state = json.loads(ask("GET", f"/containers/{name}/json")[1])["State"]
+    if not state.get("Running") or birth(state["Pid"]) is None:
+        raise OSError(f"the container {name} is {state.get('Status')}")
+    return int(state["Pid"])
+
+
+def start_process(order: dict[str, Any]) -> int:
+    """Start a process; its id.
+
+    Raises:
+        OSError: it cannot be started.
+    """
     with open(order["log"], "ab", buffering=0) as log:
         process = subprocess.Popen(
             order["argv"],
@@ -52,13 +86,21 @@ def main() -> None:
             start_new_session=True,
             close_fds=True,
         )
-    if order.get("record"):
-        temporary = f"{order['record']}.{process.pid}"
-        with open(temporary, "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
-            json.dump({"pid": process.pid, "born": birth(process.pid) or ""}, file)
-        os.replace(temporary, order["record"])
-    print(process.pid, flush=True)
     process.returncode = 0  # it goes on without us: no warning that it was not waited for
+    return process.pid
+
+
+def main() -> None:
+    """Start what the standard input describes."""
+    order = json.load(sys.stdin)
+    named = order.get("container")
+    pid = start_container(order["engine"], named) if named else start_process(order)
+    if order.get("record"):
+        temporary = f"{order['record']}.{pid}"
+        with open(temporary, "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+            json.dump({"pid": pid, "born": birth(pid) or ""}, file)
+        os.replace(temporary, order["record"])
+    print(pid, flush=True)
 
 
 if __name__ == "__main__":

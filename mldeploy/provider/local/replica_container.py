@@ -11,10 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mldeploy.provider.local import processes
 from mldeploy.provider.local.claims import write_json
 from mldeploy.provider.local.containers import COLLECTED, FOLDER, Engine, Limits, create_body, endpoint, give
 from mldeploy.provider.local.replica_fields import ReplicaFields
 from mldeploy.provider.local.runs import Run
+from mldeploy.provider.local.supervisor import AGAIN
 
 _SHARED = "shared"
 _LINKED = ("replica.log", "startup_error.txt")
@@ -64,9 +66,13 @@ def start(run: Run, inputs: ReplicaFields, config: Mapping[str, Any], collected:
     limits = Limits(inputs.cpu_cores, inputs.memory_gb)
     body = create_body(str(inputs.container_image), folders, environment, limits)
     about = run.about()
-    pid = Engine(str(about["engine"])).start(str(about["container"]), body)
+    engine, name = str(about["engine"]), str(about["container"])
+    pid = Engine(engine).start(name, body)
     if pid:
         run.started(pid)
+        # Whoever holds the port starts a dead one again.
+        order = {"engine": engine.removeprefix("unix://"), "container": name}
+        write_json(run.path / AGAIN, order | {"record": str(run.path / processes.RECORD)})
     return pid
 
 
