@@ -106,7 +106,7 @@ def test_schemathesis_shortly(replica: Callable[..., Replica]) -> None:
     program = Path(sys.executable).with_name("st")
     if not program.exists():
         pytest.skip("schemathesis is not installed in this environment")
-    conform(replica, program, "3", 10)
+    conform(replica, program, "3", 3)
 
 
 @pytest.mark.reliability
