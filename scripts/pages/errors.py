@@ -19,8 +19,8 @@ _SENTENCE = 3
 _INTRO = """\
 # Messages
 
-Every message that says why something is refused or failed, from the code; `…` stands for a name or a value. Look for a
-part of yours with the browser's search. Each group leads to its [troubleshooting](../troubleshooting.md) section.
+Every message that says why something is refused or failed, from the code; `…` stands for a name or a value. Type a part
+of yours into the field. Each group leads to its [troubleshooting](../troubleshooting.md) section.
 
 """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import re
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -15,6 +16,7 @@ import pytest
 import yaml
 
 from mldeploy.manifest import schema
+from mldeploy.targets import names as kind_names
 from scripts.pages import commands, components, copies, errors, manifest, pages
 from tests.components.test_contracts import CLASSES
 
@@ -45,7 +47,7 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory):
+def built(tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)]
     pytest.importorskip("material", reason="needs mkdocs-material (the group docs)")
@@ -59,7 +61,12 @@ def site(tmp_path_factory):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert not done.stderr.strip(), done.stderr
-    return {path.relative_to(folder): Page(path.read_text("utf-8")) for path in folder.rglob("*.html")}
+    return folder
+
+
+@pytest.fixture(scope="module")
+def site(built):
+    return {path.relative_to(built): Page(path.read_text("utf-8")) for path in built.rglob("*.html")}
 
 
 def test_every_link_leads_somewhere(site):
@@ -230,3 +237,78 @@ def test_troubleshooting_quotes_what_the_code_says():
                     quoted += 1
                     assert part in said, f"no message says {part!r}"
     assert quoted > 40
+
+
+def test_each_page_says_its_language(built):
+    for page in built.rglob("*.html"):
+        language = "ja" if page.parent.name == "ja" else "en"
+        assert f'<html lang="{language}"' in page.read_text("utf-8"), page
+
+
+def test_the_japanese_page_has_what_the_readme_has_in_the_words_of_the_source():
+    text = (DOCS / "ja/index.md").read_text()
+    readme = (ROOT / "README.md").read_text()
+    commands_of = re.compile(r"^\$ ((?:make|mldeploy|pulumi)\b[^#\n]*?) *(?:#.*)?$", re.MULTILINE)
+    told = readme.split("## Development")[0]
+    assert [one for one in commands_of.findall(told) if f"$ {one}" not in text] == []
+    assert [name for name in kind_names() if f"`{name}`" not in text] == []
+    assert "コンピューティング ターゲット" in text
+    japanese = r"[\u3040-\u30ff\u4e00-\u9fff]"
+    assert not re.findall(rf"{japanese}\([^)]*{japanese}|\([^)`\]]*{japanese}[^)]*\)", text), (
+        "full-width brackets"
+    )
+
+
+# -- in a browser ----
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Headless Chromium as wide as a phone."""
+    program, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if program is None or driver is None:
+        pytest.skip("chromium and chromedriver are not installed")
+    webdriver = pytest.importorskip("selenium.webdriver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = program
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage"):
+        options.add_argument(argument)
+    options.add_experimental_option(
+        "mobileEmulation", {"deviceMetrics": {"width": 360, "height": 740, "pixelRatio": 2}}
+    )
+    started = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    yield started
+    started.quit()
+
+
+@pytest.mark.parametrize(
+    "page", ["index", "ja/index", "no-code", "concepts", "targets/index", "rollout", "local"]
+)
+def test_start_pages_fit_a_phone(built, browser, page):
+    browser.get(f"file://{built}/{page}.html")
+    wide = (
+        "return [...document.querySelectorAll('article table')]"
+        ".filter(table => table.getBoundingClientRect().right > 361).length"
+    )
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= 360
+    assert browser.execute_script(wide) == 0
+
+
+def test_commands_are_copied_without_their_prompt(built, browser):
+    """As Material's button takes a block's text: with this attribute set."""
+    browser.get(f"file://{built}/index.html")
+    taken = browser.execute_script(
+        "const e = document.querySelector('article .highlight code'); e.setAttribute('data-md-copying', '');"
+        "const text = e.innerText; e.removeAttribute('data-md-copying'); return text"
+    )
+    assert taken.split("\n")[:3] == ["make up", "make score", "make status"]
+
+
+def test_messages_can_be_searched(built, browser):
+    browser.get(f"file://{built}/reference/errors.html")
+    rows = "return [...document.querySelectorAll('article tbody tr')].filter(r => r.offsetParent !== null).length"
+    every = browser.execute_script(rows)
+    browser.find_element("css selector", ".messages-filter").send_keys("port 8890 is in use by process 4711")
+    left = browser.execute_script(rows)
+    assert 1 <= left < every / 10
+    assert "is in use by" in browser.find_element("css selector", "article").text
