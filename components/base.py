@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import pulumi
@@ -35,6 +36,18 @@ def below(opts: pulumi.ResourceOptions | None = None) -> pulumi.ResourceOptions 
     return made
 
 
+Customize = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComponentArgs:
+    """What the arguments of every component have."""
+
+    customize: Customize = field(default_factory=dict[str, Mapping[str, Any]])
+    """Arguments of children to add or replace, by the child's role: `{"group": {"priority": "Spot"}}` changes the child
+    `<name>-group`. Mappings are merged, other values replaced; `opts` is merged into the child's resource options."""
+
+
 class Component(pulumi.ComponentResource):
     """A ComponentResource whose outputs are its class annotations.
 
@@ -44,8 +57,32 @@ class Component(pulumi.ComponentResource):
 
     group: ClassVar[str]
 
-    def __init__(self, name: str, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self, name: str, opts: pulumi.ResourceOptions | None = None, customize: Customize | None = None
+    ) -> None:
+        self._used_roles = dict.fromkeys(customize or {}, False)
+        self._seen_roles: list[str] = []
+        if customize:
+            changes = pulumi.ResourceOptions(transformations=[self._transformation(name, customize)])
+            opts = pulumi.ResourceOptions.merge(opts, changes)
         super().__init__(self.type_token(), name, None, below(opts))
+
+    def _transformation(self, name: str, customize: Customize) -> pulumi.ResourceTransformation:
+        """Runs for every resource below this component; in this process, so that it is the same on both engines."""
+
+        def change(made: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
+            if made.resource is self:
+                return None
+            role = made.name.removeprefix(f"{name}-")
+            self._seen_roles.append(role)
+            wanted = dict(customize.get(role, {}))
+            if not wanted:
+                return None
+            self._used_roles[role] = True
+            opts = pulumi.ResourceOptions.merge(made.opts, wanted.pop("opts", None))
+            return pulumi.ResourceTransformationResult({**made.props, **_merged(made.props, wanted)}, opts)
+
+        return change
 
     @classmethod
     def type_token(cls) -> str:
@@ -70,12 +107,28 @@ class Component(pulumi.ComponentResource):
         """Set each output as an attribute and register exactly the annotated ones.
 
         Raises:
+            ValueError: a child that is to be customized is not there.
             TypeError: the names differ from the class annotations (a programming error, found by any test).
         """
         promised = set(self.output_names())
         if set(outputs) != promised:
             missing, extra = sorted(promised - set(outputs)), sorted(set(outputs) - promised)
             raise TypeError(f"{type(self).__name__}: outputs not published {missing}, not annotated {extra}")
+        for role, used in self._used_roles.items():
+            if not used:
+                raise ValueError(
+                    f"customize: no child {role!r}; allowed: {', '.join(sorted(set(self._seen_roles)))}"
+                )
         for name, value in outputs.items():
             setattr(self, name, pulumi.Output.from_input(value))
         self.register_outputs(dict(outputs))
+
+
+def _merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """``new``, with what it does not say of a mapping taken from ``old``."""
+    return {
+        key: {**old[key], **value}
+        if isinstance(value, Mapping) and isinstance(old.get(key), Mapping)
+        else value
+        for key, value in new.items()
+    }

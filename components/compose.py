@@ -11,12 +11,15 @@ from mldeploy.manifest import Manifest
 from mldeploy.manifest.rules import keys
 from mldeploy.targets import names
 
+_FOR_PEOPLE = ("description", "tags", "properties")
+
 
 def compose(manifest: Manifest) -> dict[str, Any]:
     """Register every resource of the current stack and return its outputs.
 
     Returns:
-        ``models``: name to version; ``services``: name to ``{target, scoring_uri, swagger_uri}``; ``keys``: name to
+        ``about``: descriptions, tags and properties by section and name; ``models``: name to version;
+        ``services``: name to ``{target, scoring_uri, swagger_uri}``; ``keys``: name to
         ``{primary, secondary}``, secret.
 
     Raises:
@@ -34,6 +37,7 @@ def compose(manifest: Manifest) -> dict[str, Any]:
         endpoints |= graph(target.type).deploy(context, name, target, manifest.services_on(name))
     _register_the_rest(context)
     return {
+        "about": _about(manifest),
         "models": {name: model.version for name, model in sorted(context.registered.items())},
         "services": {
             name: {
@@ -49,6 +53,19 @@ def compose(manifest: Manifest) -> dict[str, Any]:
             if endpoint.primary_key is not None
         },
     }
+
+
+def _about(manifest: Manifest) -> dict[str, Any]:
+    """What the manifest says for people, whatever of it a target can keep with its resources."""
+    found: dict[str, dict[str, Any]] = {}
+    for section in ("images", "services", "targets"):
+        entries: dict[str, Any] = getattr(manifest, section)
+        said = {
+            name: {key: value for key in _FOR_PEOPLE if (value := getattr(entry, key, None))}
+            for name, entry in sorted(entries.items())
+        }
+        found |= {section: about} if (about := {name: one for name, one in said.items() if one}) else {}
+    return found
 
 
 def _register_the_rest(context: Context) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Protocol, TypeVar, cast
@@ -15,6 +16,28 @@ from mldeploy.targets import of
 T = TypeVar("T")
 
 
+@contextmanager
+def complaints(where: str) -> Generator[None]:
+    """Say where in the manifest a component's complaint is about.
+
+    Raises:
+        pulumi.RunError: in place of the component's ValueError.
+    """
+    try:
+        yield
+    except ValueError as error:
+        raise pulumi.RunError(f"{where}: {error}") from None
+
+
+class Answering(Protocol):
+    """The outputs of a component that answers requests."""
+
+    scoring_uri: pulumi.Output[str]
+    swagger_uri: pulumi.Output[str]
+    primary_key: pulumi.Output[str | None]
+    secondary_key: pulumi.Output[str | None]
+
+
 @dataclass(frozen=True)
 class Endpoint:
     """What a deployed service answers to. Keys are secret Outputs, or absent when auth is off."""
@@ -23,6 +46,13 @@ class Endpoint:
     swagger_uri: pulumi.Input[str]
     primary_key: pulumi.Output[str] | None = None
     secondary_key: pulumi.Output[str] | None = None
+
+    @staticmethod
+    def of(made: Answering, *, auth: bool) -> Endpoint:
+        """The record of a component; without auth it has no keys."""
+        keys = (made.primary_key, made.secondary_key) if auth else (None, None)
+        primary, secondary = (cast("pulumi.Output[str] | None", key) for key in keys)
+        return Endpoint(made.scoring_uri, made.swagger_uri, primary, secondary)
 
 
 class Registered(Protocol):

@@ -107,11 +107,11 @@ def _from_vault(context: Context, reference: KeyVaultRef) -> pulumi.Output[str]:
 
 def _own_vault(context: Context) -> pulumi.Input[str]:
     """The address of the stack's vault: of the one that the manifest names, else of the foundation's."""
-    from components.foundation import shared as azure_parts
+    from components.foundation import stack
 
     kinds = (target.type for target in context.manifest.targets.values())
     if makes_foundation(context.manifest.azure, kinds):
-        return azure_parts.foundation(context).key_vault_uri
+        return stack.foundation(context).key_vault_uri
     given = context.manifest.azure.key_vault.existing
     if given is None:  # the manifest's rules require one
         raise pulumi.RunError("a secret's name needs a key vault; write azure: {key_vault: {existing: …}}")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import ClassVar
 
 import pulumi
@@ -12,6 +10,7 @@ from pulumi_azure_native import managedidentity
 from components import naming
 from components.base import Component
 from components.foundation import ids as azure_ids
+from components.foundation.args import FoundationArgs
 from components.foundation.parts import (
     container_registry,
     insights,
@@ -23,35 +22,6 @@ from components.foundation.parts import (
 from components.foundation.place import EXISTING, Place
 from components.foundation.storage import MODELS_CONTAINER, collected_data, model_storage
 from components.foundation.workspace import datastore, workspace
-
-
-@dataclass(frozen=True, kw_only=True)
-class FoundationArgs:
-    """Arguments of :class:`Foundation`."""
-
-    project: str
-    """The project's name: part of the resources' names."""
-    stack: str
-    """The stack's name: likewise."""
-    location: str
-    """The Azure region, `westeurope`."""
-    existing: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Resource ids of parts to use instead of creating them: `resource_group`, `log_analytics`,
-    `app_insights`, `storage`, `key_vault`, `registry`, `workspace`."""
-    tags: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Tags of everything created."""
-    deployer_principal_id: pulumi.Input[str] | None = None
-    """Object id of who runs `up`, for the right to upload models. Without it, grant that yourself."""
-    deployer_type: pulumi.Input[str] = "ServicePrincipal"
-    """What the deployer is: `ServicePrincipal` (pipelines), `User` or `Group`."""
-    registry_sku: str = "Standard"
-    """`Basic`, `Standard` or `Premium` (private networks, zones)."""
-    log_retention_days: int = 30
-    """How long logs are kept, 30 to 730 days."""
-    vault_secrets: bool = False
-    """Whether the manifest names secrets of the vault: the deployer gets the right to read them."""
-    protect: bool = False
-    """Whether storage, vault, registry and workspace refuse to be deleted."""
 
 
 class Foundation(Component):
@@ -82,7 +52,7 @@ class Foundation(Component):
 
     def __init__(self, name: str, args: FoundationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         validate(args)
-        super().__init__(name, opts)
+        super().__init__(name, opts, args.customize)
         tags = azure_ids.standard_tags(args.project, args.stack, args.tags)
         group_name, group_id = resource_group(self, name, args, tags)
         place = Place(self, name, args, tags, group_name, group_id)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pulumi
 from pulumi_azure_native import (
     applicationinsights,
@@ -17,11 +15,9 @@ from components import naming
 from components.base import Component
 from components.foundation import ids as azure_ids
 from components.foundation import outputs
+from components.foundation.args import FoundationArgs
 from components.foundation.place import Place, kept, named_by_birth
 from components.foundation.roles import grant
-
-if TYPE_CHECKING:
-    from components.foundation.foundation import FoundationArgs
 
 
 def resource_group(

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import pulumi
 
 from components import naming
 from components.base import Component
 from components.foundation import ids as azure_ids
-
-if TYPE_CHECKING:
-    from components.foundation.foundation import FoundationArgs
+from components.foundation.args import FoundationArgs
 
 # A blob container has the shortest names of what is made inside shared parts.
 _LONGEST_INNER: Final = 63

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
 import pulumi
 
-from components.base import Component
+from components.base import Component, ComponentArgs
 from components.sdk.azure import ImageBuild, ImagePresence
 from mldeploy.imaging.dockerfile import BASE_ARGUMENT
 
@@ -21,7 +20,23 @@ _BEFORE = "azure-native:containerregistry:TaskRun"
 
 
 @dataclass(frozen=True, kw_only=True)
-class ContainerImageArgs:
+class RegistryLogin:
+    """A container registry, and who logs in."""
+
+    address: pulumi.Input[str]
+    """Its host name."""
+    username: pulumi.Input[str]
+    """Who logs in."""
+    password: pulumi.Input[str]
+    """The password."""
+
+    def to_json(self) -> dict[str, pulumi.Input[str]]:
+        """As the provider's resources take it."""
+        return {"address": self.address, "username": self.username, "password": self.password}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContainerImageArgs(ComponentArgs):
     """Arguments of :class:`ContainerImage`."""
 
     context: str
@@ -40,11 +55,12 @@ class ContainerImageArgs:
     """Operating system and processor."""
     registry_id: pulumi.Input[str] | None = None
     """The registry's resource id (`acr`)."""
-    base_registry: Mapping[str, pulumi.Input[str]] | None = None
-    """`address`, `username` and `password` of a private registry with the base image (`acr`; with `docker`, log in
-    to it)."""
-    build_secrets: Mapping[str, pulumi.Input[str]] = field(default_factory=dict[str, pulumi.Input[str]])
-    """Secret build arguments, `PIP_INDEX_URL` for instance (`acr`). Only the first stage of the build sees them."""
+    login: RegistryLogin | None = None
+    """How to log in to the registry (`docker`). Default: as `docker login` did."""
+    base_registry: RegistryLogin | None = None
+    """A private registry with the base image (`acr`; with `docker`, log in to it)."""
+    package_index: pulumi.Input[str] | None = None
+    """The address of a private package index, with its credentials. Only the first stage of the build sees it."""
 
 
 class ContainerImage(Component):
@@ -62,14 +78,14 @@ class ContainerImage(Component):
         self, name: str, args: ContainerImageArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         validate(name, args)
-        super().__init__(name, opts)
+        super().__init__(name, opts, args.customize)
         presence = ImagePresence(
             f"{name}-presence",
             server=args.server,
             repository=args.repository,
             tag=args.tag,
             base_image=args.base_image,
-            base_login=args.base_registry if args.base_image else None,
+            base_login=args.base_registry.to_json() if args.base_registry and args.base_image else None,
             opts=self.child(),
         )
         build = self._by_task if args.builder == "acr" else self._by_docker
@@ -89,8 +105,8 @@ class ContainerImage(Component):
             context=args.context,
             platform=args.platform,
             arguments={BASE_ARGUMENT: presence.base} if args.base_image else None,
-            secret_arguments=args.build_secrets,
-            base_login=args.base_registry,
+            secret_arguments=_secret_arguments(args),
+            base_login=args.base_registry.to_json() if args.base_registry else None,
             opts=self.child(aliases=[pulumi.Alias(type_=_BEFORE)]),
         )
         return run.image_digest
@@ -111,12 +127,25 @@ class ContainerImage(Component):
                 args={
                     "MLDEPLOY_EPOCH": presence.epoch,
                     **({BASE_ARGUMENT: presence.base} if args.base_image else {}),
+                    **_secret_arguments(args),
                 },
             ),
+            registry=docker.RegistryArgs(
+                server=args.server,
+                username=args.login.username,
+                password=pulumi.Output.secret(args.login.password),
+            )
+            if args.login
+            else None,
             skip_push=False,
             opts=self.child(),
         )
         return image.repo_digest.apply(lambda text: text.rsplit("@", 1)[-1])
+
+
+def _secret_arguments(args: ContainerImageArgs) -> dict[str, pulumi.Output[str]]:
+    index = args.package_index
+    return {} if index is None else {"PIP_INDEX_URL": pulumi.Output.secret(index)}
 
 
 def validate(name: str, args: ContainerImageArgs) -> None:
@@ -141,8 +170,10 @@ def validate(name: str, args: ContainerImageArgs) -> None:
         raise ValueError(f"image {name!r}: context {args.context!r} must be a folder of the project")
     if args.builder == "acr" and args.registry_id is None:
         raise ValueError(f"image {name!r}: the builder acr needs registry_id")
-    if args.builder == "docker" and (args.base_registry or args.build_secrets):
+    if args.builder == "docker" and args.base_registry:
         raise ValueError(
-            f"image {name!r}: the builder docker takes no registry login and no build secrets: `docker login` to the "
-            "base image's registry, or use the builder acr"
+            f"image {name!r}: the builder docker takes no login of the base image's registry: `docker login` to it, or "
+            "use the builder acr"
         )
+    if args.builder == "acr" and args.login:
+        raise ValueError(f"image {name!r}: the builder acr pushes to its own registry and takes no login")

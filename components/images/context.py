@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pulumi
 
-from components import secrets
-from components.context import Context
+from components import naming, secrets
+from components.context import Context, complaints
+from components.images.container_image import ContainerImage, ContainerImageArgs, RegistryLogin
 from components.images.serving_extras import serving_extras
 from mldeploy.artifacts.content import ContentError, SqliteHashCache, digest_entries
 from mldeploy.artifacts.sources import locate, model_entries
 from mldeploy.home import cache_dir
 from mldeploy.imaging import BuildContext, ContextModel, ContextSpec, render, training_runs
 from mldeploy.imaging.context import ImageError
-from mldeploy.manifest import Image, Model
+from mldeploy.manifest import Image, Model, Registry
+from mldeploy.manifest.kinds import kind
+from mldeploy.manifest.markers import CLUSTER
 
 # What Azure ML's batch driver imports in the environment that it runs a deployment in.
 BATCH_PACKAGES = ("azureml-core", "azureml-dataset-runtime[fuse]")
@@ -141,13 +144,72 @@ def package_index(context: Context, image: Image) -> pulumi.Input[str] | None:
     return pulumi.Output.secret(address)
 
 
-def base_registry(context: Context, image: Image) -> Mapping[str, pulumi.Input[str]] | None:
-    """How to log in to the private registry of the base image."""
-    registry = image.base_image_registry
+def registry_login(context: Context, registry: Registry | None) -> RegistryLogin | None:
+    """How to log in to a registry of the manifest; None where nobody does."""
     if registry is None or registry.username is None or registry.password is None:
         return None
+    password = secrets.resolve(context, registry.password)
+    return RegistryLogin(address=registry.address, username=registry.username, password=password)
+
+
+def container_image(
+    context: Context, name: str, registry: Registry | None = None, *, batch: bool = False
+) -> ContainerImage:
+    """The image, built once and pushed to a registry.
+
+    Args:
+        context: the manifest.
+        name: the image's name in it.
+        registry: a registry of a target's own, which the local Docker engine pushes to. Default: the stack's on Azure.
+        batch: the variant for Azure ML's batch nodes.
+    """
+
+    def make() -> ContainerImage:
+        image, made = context.manifest.images[name], build_context(context, name, batch=batch)
+        suffix = "-batch" if batch else ""
+        shared = {
+            "context": made.folder,
+            "tag": made.tag,
+            "base_image": made.base_image,
+            "repository": f"{context.project}/{name}{suffix}".lower().replace("_", "-"),
+            "platform": image.platform,
+            "base_registry": registry_login(context, image.base_image_registry),
+            "package_index": package_index(context, image),
+        }
+        with complaints(f"images.{name}"):
+            return ContainerImage(
+                f"{name}{suffix}-image" if registry is None else _logical(context, name, registry),
+                ContainerImageArgs(**shared, **_place(context, registry)),
+            )
+
+    return context.shared(("image", registry.address if registry else "", name, str(batch)), make)
+
+
+def _place(context: Context, registry: Registry | None) -> dict[str, Any]:
+    """Where the image goes, and who builds it."""
+    if registry is not None:
+        return {
+            "server": registry.address,
+            "builder": "docker",
+            "login": registry_login(context, registry),
+        }
+    # The SDK of Azure takes seconds to import: a stack with a registry of its own does not pay.
+    from components.foundation import stack
+
+    azure, base = context.manifest.azure, stack.foundation(context)
     return {
-        "address": registry.address,
-        "username": registry.username,
-        "password": secrets.resolve(context, registry.password),
+        "server": base.registry_server,
+        "builder": azure.builder,
+        "registry_id": base.registry_id,
     }
+
+
+def _logical(context: Context, name: str, registry: Registry) -> str:
+    """An image that only one registry has is called by its name alone."""
+    manifest = context.manifest
+    targets = {one.target for one in manifest.services.values() if one.image == name}
+    registries = {str(getattr(manifest.targets[one], "registry", None)) for one in targets}
+    short = len(registries) == 1 and all(
+        kind(manifest.targets[one].type).has(CLUSTER, None) for one in targets
+    )
+    return f"{name}-image" if short else f"{name}-{naming.dns_label(registry.address)}-image"

@@ -8,12 +8,12 @@ from typing import Literal
 
 import pulumi
 
-from components.base import Component
+from components.base import Component, ComponentArgs
 from components.sdk.local import Environment
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScoringImageArgs:
+class ScoringImageArgs(ComponentArgs):
     """Arguments of :class:`ScoringImage`."""
 
     source_directory: pulumi.Input[str]
@@ -40,7 +40,7 @@ class ScoringImage(Component):
     environment_digest: pulumi.Output[str]
 
     def __init__(self, name: str, args: ScoringImageArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__(name, opts)
+        super().__init__(name, opts, args.customize)
         environment = Environment(
             f"{name}-environment",
             image=name,

@@ -14,20 +14,22 @@ from pulumi_kubernetes.core.v1 import Secret, Service, ServiceAccount
 from pulumi_kubernetes.networking.v1 import NetworkPolicy
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
-from components.base import Component
+from components.base import Component, ComponentArgs
 from components.kubernetes import objects
 from components.kubernetes.objects import Scaling
 from components.kubernetes.tls import Tls, tls_objects
 from components.kubernetes.workload import Workload, version_of
 from components.sdk.kubernetes import KubernetesGate, Rollout, Versions
 from components.sdk.local import ServiceKeys
+from components.service_keys import service_keys
+from mldeploy.manifest.service import MAX_REQUEST_WAIT_TIME, SCORING_TIMEOUT_MS
 
 _TIMEOUT_MARGIN_SECONDS = 1
 _UPDATE_TIMEOUT = "6h"
 
 
 @dataclass(frozen=True, kw_only=True)
-class AksEndpointArgs:
+class AksEndpointArgs(ComponentArgs):
     """Arguments of :class:`AksEndpoint`. Names and defaults are those of v1's AKS web service."""
 
     image: pulumi.Input[str]
@@ -88,11 +90,11 @@ class AksEndpoint(Component):
     kept: pulumi.Output[list[str]]
 
     def __init__(self, name: str, args: AksEndpointArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__(name, opts)
+        super().__init__(name, opts, args.customize)
         self._name, self._args = name, args
         self._service = objects.object_name(name)
         auth = bool(args.workload.get("auth_enabled", True))
-        keys = self._keys() if auth else None
+        keys = service_keys(self, name, args, auth=auth)
         workload = self._workload()
         fixed = self._fixed_objects(keys)
         where: dict[str, Any] = {
@@ -145,17 +147,6 @@ class AksEndpoint(Component):
     def _pods_speak_tls(self) -> bool:
         """With a gateway, TLS ends there; without one the pods do it themselves."""
         return self._args.tls is not None and not self._args.route.get("gateway")
-
-    def _keys(self) -> ServiceKeys:
-        primary, secondary = self._args.key_generation
-        return ServiceKeys(
-            f"{self._name}-keys",
-            primary=self._args.primary_key,
-            secondary=self._args.secondary_key,
-            generation_primary=primary,
-            generation_secondary=secondary,
-            opts=self.child(),
-        )
 
     def _workload(self) -> pulumi.Output[Workload]:
         args = self._args
@@ -278,8 +269,8 @@ class AksEndpoint(Component):
 
     def _route(self) -> dict[str, Any]:
         args = self._args
-        milliseconds = int(args.workload.get("scoring_timeout_ms", 60_000))
-        milliseconds += int(args.workload.get("max_request_wait_time", 500))
+        milliseconds = int(args.workload.get("scoring_timeout_ms", SCORING_TIMEOUT_MS))
+        milliseconds += int(args.workload.get("max_request_wait_time", MAX_REQUEST_WAIT_TIME))
         return {
             **args.route,
             "public_tls": args.tls is not None,

@@ -9,13 +9,13 @@ import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.core.v1 import Namespace, ResourceQuota
 
-from components.base import Component
+from components.base import Component, ComponentArgs
 from components.kubernetes import objects
 from components.kubernetes.objects import TlsListener
 
 
 @dataclass(frozen=True, kw_only=True)
-class ServingNamespaceArgs:
+class ServingNamespaceArgs(ComponentArgs):
     """Arguments of :class:`ServingNamespace`."""
 
     namespace: str
@@ -48,7 +48,7 @@ class ServingNamespace(Component):
     def __init__(
         self, name: str, args: ServingNamespaceArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        super().__init__(name, opts)
+        super().__init__(name, opts, args.customize)
         made: list[pulumi.Resource] = []
         if args.create:
             metadata = objects.namespace(args.namespace)["metadata"]

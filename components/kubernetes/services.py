@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 import pulumi
 from pulumi_kubernetes import Provider
@@ -275,8 +275,4 @@ def _endpoint(
     extra = dict(place.extras[name])
     values["secret_environment"] |= extra.pop("secret_environment", {})
     endpoint = AksEndpoint(name, AksEndpointArgs(**values, **extra), options)
-    if not service.auth_enabled:
-        return Endpoint(endpoint.scoring_uri, endpoint.swagger_uri)
-    primary = cast("pulumi.Output[str]", endpoint.primary_key)
-    secondary = cast("pulumi.Output[str]", endpoint.secondary_key)
-    return Endpoint(endpoint.scoring_uri, endpoint.swagger_uri, primary, secondary)
+    return Endpoint.of(endpoint, auth=service.auth_enabled)

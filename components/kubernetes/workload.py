@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from components.images import serving_settings
+from mldeploy.manifest.service import MAX_REQUEST_WAIT_TIME, SCORING_TIMEOUT_MS
 
 SERVICE_LABEL = "mldeploy.dev/service"
 VERSION_LABEL = "mldeploy.dev/version"
@@ -41,9 +42,9 @@ class Workload:
     memory_gb_limit: float | None = None
     gpu_cores: int | None = None
     auth_enabled: bool = True
-    scoring_timeout_ms: int = 60_000
+    scoring_timeout_ms: int = SCORING_TIMEOUT_MS
     replica_max_concurrent_requests: int = 1
-    max_request_wait_time: int = 500
+    max_request_wait_time: int = MAX_REQUEST_WAIT_TIME
     enable_app_insights: bool = False
     server: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """More of the scoring server's configuration, by key."""

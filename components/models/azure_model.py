@@ -11,7 +11,9 @@ from typing import ClassVar
 import pulumi
 from pulumi_azure_native import machinelearningservices as ml
 
-from components.base import Component
+from components.base import Component, ComponentArgs
+from components.context import Context, complaints
+from components.foundation import stack
 from components.foundation.storage import MODELS_CONTAINER
 from components.sdk.azure import ModelFiles, SharedModel
 
@@ -23,7 +25,7 @@ _BEFORE = "azure-native:machinelearningservices:ModelVersion"
 
 
 @dataclass(frozen=True, kw_only=True)
-class AzureModelArgs:
+class AzureModelArgs(ComponentArgs):
     """Arguments of :class:`AzureModel`."""
 
     source: str
@@ -71,7 +73,7 @@ class AzureModel(Component):
 
     def __init__(self, name: str, args: AzureModelArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         validate(name, args)
-        super().__init__(name, opts)
+        super().__init__(name, opts, args.customize)
         if args.source.startswith("azureml:"):
             # Outputs of a finished job do not change, so their address stands for their content.
             digest = pulumi.Output.from_input(hashlib.sha256(args.source.encode()).hexdigest())
@@ -183,3 +185,35 @@ def validate(name: str, args: AzureModelArgs) -> None:
             f"model {name!r}: source {args.source!r}; allowed: azureml://jobs/<job>/outputs/<name>/paths/<path>, "
             "runs:/<run id>/<path>, or a path"
         )
+
+
+def in_workspace(context: Context, name: str) -> AzureModel:
+    """The manifest's model in the stack's workspace, registered once."""
+
+    def make() -> AzureModel:
+        model, base = context.manifest.models[name], stack.foundation(context)
+        framework = {
+            "framework": model.model_framework,
+            "framework_version": model.model_framework_version,
+        }
+        args = AzureModelArgs(
+            source=model.source,
+            resource_group=stack.workspace_group(context),
+            workspace=base.workspace,
+            datastore_uri=base.datastore_uri,
+            account_url=base.blob_endpoint,
+            container=base.models_container,
+            shared_workspace_id=context.manifest.azure.workspace.existing,
+            needs=base.upload_needs,
+            version=model.version,
+            description=model.description or "",
+            tags=dict(model.tags),
+            properties={**model.properties, **{k: v for k, v in framework.items() if v}},
+            model_type=model.model_type,
+        )
+        with complaints(f"models.{name}"):
+            return AzureModel(name, args)
+
+    registered = context.shared(("azure", "model", name), make)
+    context.registered[name] = registered
+    return registered

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 
 import pulumi
 
-from components.base import Component
+from components.base import Component, ComponentArgs
 from components.sdk.local import StoredModel
 
 
 @dataclass(frozen=True, kw_only=True)
-class RegisteredModelArgs:
+class RegisteredModelArgs(ComponentArgs):
     """Arguments of :class:`RegisteredModel`."""
 
     source: pulumi.Input[str]
@@ -41,7 +41,7 @@ class RegisteredModel(Component):
     def __init__(
         self, name: str, args: RegisteredModelArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        super().__init__(name, opts)
+        super().__init__(name, opts, args.customize)
         stored = StoredModel(
             f"{name}-files",
             name=name,

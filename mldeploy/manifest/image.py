@@ -86,7 +86,17 @@ class Image(Section):
         On(CONTAINER, instead="for a local process set UV_INDEX_URL, or write runtime: docker on the target"),
     ] = None
     """A private index for the packages of the conda file."""
-    platform: Annotated[Literal["linux/amd64", "linux/arm64"], _CONTAINERS] = "linux/amd64"
+    platform: Annotated[
+        Literal["linux/amd64", "linux/arm64"],
+        On(
+            "aci",
+            "aks",
+            "kubernetes",
+            "batch",
+            "edge",
+            unused={"local": "this machine runs what is built for it"},
+        ),
+    ] = "linux/amd64"
     """The platform it is built for; `linux/arm64` for many IoT Edge devices."""
     description: LooseText | None = None
     """What it is, for people."""

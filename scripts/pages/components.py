@@ -15,7 +15,15 @@ _INTRO = """\
 # Components
 
 A manifest is the usual way. Each building block is also a Pulumi component of its own, `(name, args, opts)`, for
-programs that need another composition. Type checkers know every argument; outputs are attributes.
+programs that need another composition. Type checkers know every argument; outputs are attributes. Every component also
+takes `customize`, which changes single children without a fork of the component:
+
+```python
+AciEndpoint("scoring", AciEndpointArgs(..., customize={"group": {"priority": "Spot", "tags": {"team": "health"}}}))
+```
+
+adds to the arguments of the child `scoring-group`. Mappings are merged, other values replaced, `opts` is merged into
+the child's resource options; a role that the component does not have is an error that names those it has.
 
 """
 _USE = """\
@@ -67,7 +75,12 @@ def find() -> list[Component]:
 
 
 def _components(file: Path) -> list[Component]:
-    body = ast.parse(file.read_text("utf-8")).body
+    beside = file.with_name("args.py")
+    body = [
+        node
+        for source in dict.fromkeys((file, *([beside] if beside.exists() else [])))
+        for node in ast.parse(source.read_text("utf-8")).body
+    ]
     classes = {n.name: n for n in body if isinstance(n, ast.ClassDef)}
     constants = {
         ast.unparse(n.targets[0]): ast.unparse(n.value)

@@ -6,11 +6,14 @@ from typing import Any
 
 import pulumi
 
-from components.foundation.foundation import Foundation, FoundationArgs
-from components.images.container_image import ContainerImage, ContainerImageArgs
+from components.foundation.args import FoundationArgs
+from components.foundation.foundation import Foundation
+from components.images.container_image import ContainerImage, ContainerImageArgs, RegistryLogin
 from components.models.azure_model import AzureModel, AzureModelArgs
-from components.targets.aci.endpoint import AciEndpoint, AciEndpointArgs
-from components.targets.aks.cluster import AksCluster, AksClusterArgs, NodePool
+from components.targets.aci.args import AciEndpointArgs
+from components.targets.aci.endpoint import AciEndpoint
+from components.targets.aks.args import AksClusterArgs, NodePool
+from components.targets.aks.cluster import AksCluster
 from components.targets.batch.endpoint import BatchEndpoint, BatchEndpointArgs
 from tests.azure.standin.arm import SUBSCRIPTION
 
@@ -88,8 +91,10 @@ def image(**changes: Any) -> ContainerImage:
     args: dict[str, Any] = {
         "context": "entry_scripts/diabetes", "tag": "ab" * 16, "repository": "mldeploy/diabetes",
         "server": "crexample.azurecr.io", "registry_id": REGISTRY,
-        "base_registry": {"address": "base.example.org", "username": "puller", "password": pulumi.Output.secret("pw")},
-        "build_secrets": {"PIP_INDEX_URL": pulumi.Output.secret("https://user:pw@index.example.org/simple")},
+        "base_registry": RegistryLogin(
+            address="base.example.org", username="puller", password=pulumi.Output.secret("pw")
+        ),
+        "package_index": pulumi.Output.secret("https://user:pw@index.example.org/simple"),
     }  # fmt: skip
     return ContainerImage("diabetes-image", ContainerImageArgs(**args | changes))
 

@@ -4,7 +4,7 @@ import pytest
 import yaml
 from pulumi_azure_native import operationalinsights, resources
 
-from components.targets.aks.attached import Attach
+from components.targets.aks.args import Attach
 from mldeploy.manifest import ManifestErrors, load
 from tests.azure import harness, programs
 from tests.azure.standin.store import Store

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from components.targets.aks.cluster import NodePool
+from components.targets.aks.args import NodePool
 from mldeploy.values.property_value import Secret, reveal
 from tests.azure import harness, programs
 from tests.azure.standin import arm_types

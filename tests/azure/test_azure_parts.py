@@ -8,7 +8,7 @@ import pytest
 
 from components import naming
 from components.foundation import ids as azure_ids
-from components.targets.aks.attached import Attach
+from components.targets.aks.args import Attach
 from components.targets.aks.vm_sizes import check_vcpus, vcpus
 from mldeploy.imaging import ContextModel, ContextSpec, render
 from mldeploy.imaging.context import ImageError

@@ -14,8 +14,8 @@ import pytest
 import yaml
 
 from components.compose import compose
-from components.foundation import shared as azure_parts
-from components.targets.local import graph as local
+from components.foundation import stack as azure_parts
+from components.models import azure_model, registration
 from mldeploy.manifest import load
 
 DIGEST = "sha256:" + "c" * 64
@@ -185,7 +185,7 @@ def test_the_serving_process_understands_every_variable(compose_edge: Composer) 
 def test_a_hub_of_the_stacks_own(compose_edge: Composer, monkeypatch: pytest.MonkeyPatch) -> None:
     # The foundation has tests of its own.
     monkeypatch.setattr(azure_parts, "foundation", lambda context: SimpleNamespace(resource_group="rg"))
-    monkeypatch.setattr(azure_parts, "register_model", local.register_model)
+    monkeypatch.setattr(azure_model, "in_workspace", registration.in_store)
     found = compose_edge(
         {"registry": REGISTRY, "create": {"sku": "S2", "units": 2}}, {}, azure={"location": "westeurope"}
     )

@@ -3,7 +3,7 @@
 import pulumi
 
 from components.context import Context, Endpoint
-from components.targets.local.graph import register_model
+from components.models.registration import in_store as register_model
 
 __all__ = ["deploy", "register_model"]
 

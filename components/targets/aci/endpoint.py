@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any, ClassVar, cast
 
 import pulumi
@@ -17,11 +16,10 @@ from components.foundation import outputs
 from components.images import serving_settings
 from components.sdk.azure import GroupGate, GroupShape, PullProof
 from components.sdk.local import ServiceKeys
+from components.service_keys import service_keys
+from components.targets.aci.args import AciEndpointArgs
 from components.targets.aci.rules import validate
-from mldeploy.manifest.service import Probes
 
-PORT = 5001
-_PROBES = Probes(initial_delay_seconds=10, timeout_seconds=5)
 # What the service refuses to change in place. Paths are those of azure-native's inputs.
 _RECREATED_FOR = [
     "containers[0].resources",
@@ -32,78 +30,6 @@ _RECREATED_FOR = [
     "subnetIds",
     "zones",
 ]
-
-
-@dataclass(frozen=True, kw_only=True)
-class AciEndpointArgs:
-    """Arguments of :class:`AciEndpoint`. Names and defaults are those of v1's ACI web service."""
-
-    image: pulumi.Input[str]
-    """The image, by digest: `<registry>/<repository>@sha256:…`."""
-    registry_server: pulumi.Input[str]
-    """The registry's host name."""
-    identity_id: pulumi.Input[str]
-    """The user-assigned identity that pulls the image and that the script runs as."""
-    identity_client_id: pulumi.Input[str]
-    """Its client id, for `DefaultAzureCredential` in the script."""
-    identity_principal_id: pulumi.Input[str]
-    """Its object id."""
-    resource_group: pulumi.Input[str]
-    """Where the group is created."""
-    resource_group_id: pulumi.Input[str]
-    """The id of that resource group."""
-    location: pulumi.Input[str]
-    """The Azure region."""
-    group_name: str | None = None
-    """The container group's name. Default: the service's."""
-    cpu_cores: float = 1.0
-    """CPUs, 1 to 4; a change recreates the group."""
-    memory_gb: float = 1.0
-    """Memory in GB, to 16; a change recreates the group."""
-    port: int = PORT
-    """The TCP port."""
-    dns_label: str | None = None
-    """The first part of the public host name. Default: none, only an address."""
-    auth_enabled: bool = False
-    """Whether requests need `Authorization: Bearer <key>`."""
-    primary_key: pulumi.Input[str] | None = None
-    """Your own primary key. Default: a generated one."""
-    secondary_key: pulumi.Input[str] | None = None
-    """Your own secondary key. Default: a generated one."""
-    key_generation: tuple[int, int] = (1, 1)
-    """Generation of the primary and the secondary key; raising one rotates that key."""
-    ssl: Mapping[str, pulumi.Input[str]] | None = None
-    """PEM `cert` and `key`: the server speaks TLS."""
-    ssl_host: str | None = None
-    """The host name in the certificate, for the URIs. Default: the group's own name."""
-    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """The server's limits and options, by their names in the manifest (`scoring_timeout_ms`, …)."""
-    environment_variables: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Variables for the script."""
-    secret_environment: Mapping[str, pulumi.Input[str]] = field(default_factory=dict[str, pulumi.Input[str]])
-    """Secret variables for the script: nobody can read them back from Azure."""
-    collect_model_data: Mapping[str, Any] | None = None
-    """Data collection settings, as in the manifest."""
-    collect_destination: pulumi.Input[str] | None = None
-    """The blob container that collected data goes to."""
-    app_insights_connection: pulumi.Input[str] | None = None
-    """Where telemetry goes. Default: nowhere."""
-    log_analytics_id: pulumi.Input[str] | None = None
-    """The customer id of a Log Analytics workspace for the container's output."""
-    log_analytics_key: pulumi.Input[str] | None = None
-    """Its key."""
-    subnet_id: pulumi.Input[str] | None = None
-    """A subnet delegated to Container Instances: the service then has a private address only."""
-    zone: str | None = None
-    """An availability zone."""
-    probes: Probes = _PROBES
-    """How the container is watched; the restart of one that answers no more has twice the patience."""
-    golden: Sequence[Mapping[str, Any]] = ()
-    """Requests that the service must answer before `up` is done."""
-    needs: Sequence[pulumi.Resource] = ()
-    """What the identity has to be given first."""
-    tags: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Tags of the group."""
 
 
 class AciEndpoint(Component):
@@ -122,8 +48,8 @@ class AciEndpoint(Component):
 
     def __init__(self, name: str, args: AciEndpointArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         validate(name, args)
-        super().__init__(name, opts)
-        keys = self._keys(name, args) if args.auth_enabled else None
+        super().__init__(name, opts, args.customize)
+        keys = service_keys(self, name, args, auth=args.auth_enabled)
         GroupShape(
             f"{name}-shape",
             service=name,
@@ -182,17 +108,6 @@ class AciEndpoint(Component):
                 "group_id": group.id,
                 "state": group.instance_view.apply(lambda view: str(outputs.field(view, "state") or "")),
             }
-        )
-
-    def _keys(self, name: str, args: AciEndpointArgs) -> ServiceKeys:
-        primary, secondary = args.key_generation
-        return ServiceKeys(
-            f"{name}-keys",
-            primary=args.primary_key,
-            secondary=args.secondary_key,
-            generation_primary=primary,
-            generation_secondary=secondary,
-            opts=self.child(),
         )
 
     def _gate(
@@ -315,6 +230,7 @@ class AciEndpoint(Component):
 
 
 def _probe(args: AciEndpointArgs, path: str, *, failures: int, good: int = 1) -> aci.ContainerProbeArgs:
+    """A busy model is not restarted as soon as it gets no more requests: being alive has twice the patience."""
     scheme = aci.Scheme.HTTPS if args.ssl is not None else aci.Scheme.HTTP
     return aci.ContainerProbeArgs(
         http_get=aci.ContainerHttpGetArgs(path=path, port=args.port, scheme=scheme),

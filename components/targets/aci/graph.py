@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
 
 import pulumi
 
 from components import naming, secrets
 from components.context import Context, Endpoint
 from components.foundation import ids as azure_ids
-from components.foundation import shared as azure_parts
+from components.foundation import stack as azure_parts
 from components.foundation.foundation import Foundation
-from components.foundation.shared import register_model
-from components.images.context import model_versions, secret_variables
-from components.targets.aci.endpoint import AciEndpoint, AciEndpointArgs
+from components.images.context import container_image, model_versions, secret_variables
+from components.models.azure_model import in_workspace as register_model
+from components.targets.aci.args import AciEndpointArgs
+from components.targets.aci.endpoint import AciEndpoint
 from components.targets.aci.rules import validate
 from mldeploy.manifest import Service
 from mldeploy.manifest.kinds.aci import AciTarget
@@ -78,7 +78,7 @@ def _plain(context: Context, name: str, target: AciTarget, service: Service, whe
 def _endpoint(context: Context, name: str, target: AciTarget, service: Service, where: str) -> Endpoint:
     for model in context.manifest.images[service.image].models:
         register_model(context, model)
-    base, image = azure_parts.foundation(context), azure_parts.container_image(context, service.image)
+    base, image = azure_parts.foundation(context), container_image(context, service.image)
     identity = azure_parts.service_identity(context, name, pulls=True)
     plain = _plain(context, name, target, service, where)
     collect = service.collect_model_data
@@ -105,11 +105,7 @@ def _endpoint(context: Context, name: str, target: AciTarget, service: Service, 
         values["collect_model_data"] = collect.model_dump(exclude_none=True)
         values["collect_destination"] = collect.destination or base.collected_data_url
     endpoint = AciEndpoint(name, AciEndpointArgs(**values))
-    if not service.auth_enabled:
-        return Endpoint(endpoint.scoring_uri, endpoint.swagger_uri)
-    primary = cast("pulumi.Output[str]", endpoint.primary_key)
-    secondary = cast("pulumi.Output[str]", endpoint.secondary_key)
-    return Endpoint(endpoint.scoring_uri, endpoint.swagger_uri, primary, secondary)
+    return Endpoint.of(endpoint, auth=service.auth_enabled)
 
 
 def _log_analytics(base: Foundation) -> dict[str, pulumi.Output[str]]:

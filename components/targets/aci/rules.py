@@ -6,10 +6,8 @@ Source: https://learn.microsoft.com/azure/container-instances/container-instance
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from components.targets.aci.endpoint import AciEndpointArgs
+from components.targets.aci.args import AciEndpointArgs
 
 MOST_CPU, MOST_MEMORY = 4.0, 16.0
 _LABEL = re.compile(r"(?!.*--)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")

@@ -3,27 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from components.foundation import outputs
+from components.targets.aks.args import Attach
 from components.targets.aks.vm_sizes import check_vcpus, vcpus
-
-
-@dataclass(frozen=True, kw_only=True)
-class Attach:
-    """An existing cluster, which this stack never changes."""
-
-    resource_group: str
-    """Its resource group."""
-    cluster_name: str
-    """Its name."""
-    cluster_purpose: str = "fast_prod"
-    """`fast_prod`, `dense_prod` or `dev_test`; 12 vCPUs are checked unless it is `dev_test`."""
-    vcpus: int | None = None
-    """vCPUs of one node, for a VM size whose name does not say."""
-    subscription_id: str | None = None
-    """Its subscription. Default: that of the stack."""
 
 
 def kubelet(profile: Mapping[str, Any] | None) -> str:

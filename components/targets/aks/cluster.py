@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import pulumi
@@ -17,81 +16,15 @@ from components.foundation.roles import grant
 from components.kubernetes.kubeconfig import with_kubelogin
 from components.sdk.azure import ClusterShape, Seen
 from components.sdk.kubernetes import ClusterAccess
-from components.targets.aks.attached import Attach, check, issuer_of, kubelet, kubelet_of
+from components.targets.aks.args import AksClusterArgs, Attach
+from components.targets.aks.attached import check, issuer_of, kubelet, kubelet_of
 from components.targets.aks.logs import collect_logs
 from components.targets.aks.metrics import ClusterMetrics, ClusterMetricsArgs
-from components.targets.aks.pools import NodePool, create_maintenance, create_pools, system_pool
+from components.targets.aks.pools import create_maintenance, create_pools, system_pool
 from components.targets.aks.rules import validate
 
 _API = "2025-09-01"
 _SETTLE_SECONDS = 600
-_POD_RANGE, _SERVICE_RANGE, _DNS = "10.244.0.0/16", "10.0.0.0/16", "10.0.0.10"
-
-
-@dataclass(frozen=True, kw_only=True)
-class AksClusterArgs:
-    """Arguments of :class:`AksCluster`. Either `attach`, or the rest."""
-
-    attach: Attach | None = None
-    """An existing cluster to use."""
-    resource_group: pulumi.Input[str] | None = None
-    """Where the cluster is created."""
-    cluster_name: str = ""
-    """The cluster's name."""
-    location: pulumi.Input[str] | None = None
-    """The Azure region."""
-    agent_count: int = 3
-    """Nodes at first; the autoscaler takes over from there."""
-    max_count: int | None = None
-    """The most nodes for services. Default: three times `agent_count`."""
-    vm_size: str = "Standard_D4s_v5"
-    """The nodes' VM size."""
-    vcpus: int | None = None
-    """vCPUs of one node, for a VM size whose name does not say."""
-    cluster_purpose: str = "fast_prod"
-    """`fast_prod`, `dense_prod` or `dev_test`, as in v1. `dev_test` waives the 12 vCPUs and a paid control plane."""
-    system_vm_size: str = "Standard_D2s_v5"
-    """The VM size of the two system nodes."""
-    kubernetes_version: str | None = None
-    """`1.NN`. Default: AKS's own default; upgrades follow the `patch` channel."""
-    pools: Sequence[NodePool] = ()
-    """Extra pools: GPU, spot."""
-    zones: Sequence[str] = ()
-    """Availability zones of the nodes: `1`, `2`, `3`."""
-    private: bool = False
-    """Whether the API server has a private address only."""
-    authorized_ip_ranges: Sequence[str] = ()
-    """Who may reach a public API server, as address ranges. Default: everybody who can log in."""
-    admin_group_ids: Sequence[str] = ()
-    """Entra groups whose members are cluster administrators."""
-    subnet_id: pulumi.Input[str] | None = None
-    """The nodes' subnet. Default: a network of AKS's own."""
-    pod_cidr: str = _POD_RANGE
-    """The pods' addresses (overlay: not of the network)."""
-    service_cidr: str = _SERVICE_RANGE
-    """The services' addresses."""
-    dns_service_ip: str = _DNS
-    """The cluster DNS's address, inside `service_cidr`."""
-    log_analytics_id: pulumi.Input[str] | None = None
-    """A Log Analytics workspace for container logs, in the same region."""
-    managed_prometheus: bool = False
-    """Whether managed Prometheus collects the cluster's metrics."""
-    azure_monitor_workspace_id: pulumi.Input[str] | None = None
-    """An existing Azure Monitor workspace for them. Default: one is created."""
-    maintenance_day: str = "Sunday"
-    """The weekday of planned upgrades."""
-    maintenance_start: str = "02:00"
-    """Their start, UTC."""
-    deployer_principal_id: pulumi.Input[str] | None = None
-    """Object id of who runs `up`, for the right to create objects. Without it, grant that yourself."""
-    deployer_type: pulumi.Input[str] = "ServicePrincipal"
-    """What the deployer is: `ServicePrincipal`, `User` or `Group`."""
-    registry_id: pulumi.Input[str] | None = None
-    """The registry that the nodes may pull from."""
-    protect: bool = False
-    """Whether the cluster refuses to be deleted."""
-    tags: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Tags of the cluster and its pools."""
 
 
 class AksCluster(Component):
@@ -111,7 +44,7 @@ class AksCluster(Component):
 
     def __init__(self, name: str, args: AksClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         validate(args)
-        super().__init__(name, opts)
+        super().__init__(name, opts, args.customize)
         self._name, self._args = name, args
         self._identity: managedidentity.UserAssignedIdentity | None = None
         if args.attach is not None:

@@ -11,15 +11,15 @@ from pulumi_azure_native.managedidentity import FederatedIdentityCredential
 from components import naming
 from components.context import Context, Endpoint
 from components.foundation import ids as azure_ids
-from components.foundation import shared as azure_parts
+from components.foundation import stack as azure_parts
 from components.foundation.deployer import deployer
-from components.foundation.shared import register_model
+from components.images.context import container_image
 from components.kubernetes import objects
 from components.kubernetes.kubeconfig import with_kubelogin
 from components.kubernetes.services import Place, deploy_on
-from components.targets.aks.attached import Attach
-from components.targets.aks.cluster import AksCluster, AksClusterArgs
-from components.targets.aks.pools import NodePool
+from components.models.azure_model import in_workspace as register_model
+from components.targets.aks.args import AksClusterArgs, Attach, NodePool
+from components.targets.aks.cluster import AksCluster
 from mldeploy.manifest import Service
 from mldeploy.manifest.kinds.aks import AksTarget
 
@@ -139,7 +139,7 @@ def _extras(
     needed = pulumi.Output.all(identity.client_id, credential.id, *[grant.urn for grant in identity.grants])
     client = needed.apply(lambda found: str(found[0]))
     found: dict[str, Any] = {
-        "image": azure_parts.container_image(context, service.image).reference,
+        "image": container_image(context, service.image).reference,
         "models": models,
         "identity_client_id": client,
         "collect_destination": base.collected_data_url,

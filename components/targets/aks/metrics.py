@@ -13,7 +13,7 @@ import pulumi
 from pulumi_azure_native import monitor
 
 from components import naming
-from components.base import Component
+from components.base import Component, ComponentArgs
 
 # The service's own limit for endpoints and rules.
 _NAME_LIMIT: Final = 44
@@ -22,7 +22,7 @@ _DESTINATION: Final = "MonitoringAccount1"
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClusterMetricsArgs:
+class ClusterMetricsArgs(ComponentArgs):
     """Arguments of :class:`ClusterMetrics`."""
 
     cluster_id: pulumi.Input[str]
@@ -52,7 +52,7 @@ class ClusterMetrics(Component):
     def __init__(
         self, name: str, args: ClusterMetricsArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        super().__init__(name, opts)
+        super().__init__(name, opts, args.customize)
         tags, label = dict(args.tags), naming.dns_label("msprom", args.cluster_name, limit=_NAME_LIMIT)
         workspace_id = self._workspace(name, args)
         endpoint = monitor.DataCollectionEndpoint(

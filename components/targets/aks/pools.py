@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import pulumi
 from pulumi_azure_native import containerservice as aks
@@ -12,29 +12,9 @@ from pulumi_azure_native import containerservice as aks
 from components import naming
 from components.base import Component
 from components.sdk.kubernetes import PoolDrain
-
-if TYPE_CHECKING:
-    from components.targets.aks.cluster import AksClusterArgs
+from components.targets.aks.args import AksClusterArgs, NodePool
 
 _NAME: Final = 12
-
-
-@dataclass(frozen=True, kw_only=True)
-class NodePool:
-    """An extra pool of nodes."""
-
-    name: str
-    """1-12 lowercase letters and digits."""
-    vm_size: str
-    """`Standard_NC4as_T4_v3`."""
-    min_count: int = 0
-    """The autoscaler's lower bound; 0 costs nothing while idle."""
-    max_count: int = 3
-    """The upper bound."""
-    spot: bool = False
-    """Whether Azure may take the nodes away; only pods that tolerate it run there."""
-    gpu: bool = False
-    """Whether only pods that ask for a GPU run there."""
 
 
 @dataclass(frozen=True)

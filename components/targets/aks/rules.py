@@ -5,13 +5,9 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from components.targets.aks.args import AksClusterArgs, NodePool
 from components.targets.aks.vm_sizes import check_vcpus
-
-if TYPE_CHECKING:
-    from components.targets.aks.cluster import AksClusterArgs
-    from components.targets.aks.pools import NodePool
 
 PURPOSES = ("fast_prod", "dense_prod", "dev_test")
 _POOL_NAME = re.compile(r"[a-z][a-z0-9]{0,11}")

@@ -12,7 +12,7 @@ import pulumi
 from pulumi_azure_native import machinelearningservices as ml
 
 from components import naming
-from components.base import Component
+from components.base import Component, ComponentArgs
 from components.foundation import outputs
 from components.foundation.storage import MODELS_CONTAINER
 from components.sdk.azure import EndpointDefaults, ModelFiles
@@ -23,7 +23,7 @@ _CRON_FIELDS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class BatchEndpointArgs:
+class BatchEndpointArgs(ComponentArgs):
     """Arguments of :class:`BatchEndpoint`."""
 
     image: pulumi.Input[str]
@@ -124,7 +124,7 @@ class BatchEndpoint(Component):
         self, name: str, args: BatchEndpointArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         validate(name, args)
-        super().__init__(name, opts)
+        super().__init__(name, opts, args.customize)
         self._name, self._args = name, args
         self._where: dict[str, Any] = {
             "resource_group_name": args.resource_group,

@@ -11,9 +11,10 @@ import pulumi
 from components import naming
 from components.context import Context, Endpoint
 from components.foundation import ids as azure_ids
-from components.foundation import shared as azure_parts
+from components.foundation import stack as azure_parts
 from components.foundation.roles import Role
-from components.foundation.shared import register_model
+from components.images.context import container_image
+from components.models.azure_model import in_workspace as register_model
 from components.targets.batch.endpoint import BatchEndpoint, BatchEndpointArgs
 from mldeploy.imaging.batch import write_adapter
 from mldeploy.manifest import Service
@@ -59,7 +60,7 @@ def _endpoint(context: Context, name: str, target: BatchTarget, where: str, comp
     service = context.manifest.services[name]
     (name_of_model,) = context.manifest.images[service.image].models
     model, base = register_model(context, name_of_model), azure_parts.foundation(context)
-    image = azure_parts.container_image(context, service.image, batch=True)
+    image = container_image(context, service.image, batch=True)
     identity = azure_parts.service_identity(
         context, name, pulls=True, account_roles=_ROLES, settle_seconds=_SETTLE_SECONDS
     )

@@ -10,7 +10,8 @@ import pulumi
 from components import naming, secrets
 from components.context import Context, Endpoint, Registered
 from components.images import serving_settings
-from components.images.context import build_context, model_versions
+from components.images.context import container_image, model_versions, registry_login
+from components.models.registration import in_store
 from components.targets.edge.hub import EdgeHub, EdgeHubArgs
 from components.targets.edge.module import EdgeModule, EdgeModuleArgs, ScoringModule
 from mldeploy.edge import Mount, ScoringOptions
@@ -50,12 +51,10 @@ def register_model(context: Context, name: str) -> Registered:
     foundation."""
     edge = [target for target in context.manifest.targets.values() if isinstance(target, EdgeTarget)]
     if any(target.registry is None or target.create is not None for target in edge):
-        from components.foundation import shared as azure_parts
+        from components.models.azure_model import in_workspace
 
-        return azure_parts.register_model(context, name)
-    from components.targets.local import graph as local
-
-    return local.register_model(context, name)
+        return in_workspace(context, name)
+    return in_store(context, name)
 
 
 def _arguments(
@@ -95,7 +94,7 @@ def _hub(
     """
     given = None if target.connection_string is None else secrets.resolve(context, target.connection_string)
     if target.create is not None:
-        from components.foundation import shared as azure_parts
+        from components.foundation import stack as azure_parts
 
         base = azure_parts.foundation(context)
         made = EdgeHub(
@@ -154,7 +153,7 @@ def _module(
     # Auth and TLS are the options' own: their files are the device's.
     env = serving_settings.environment(name, settings, auth=False, tls=False, port=PORT)
     return ScoringModule(
-        image=_image(context, target, service.image),
+        image=container_image(context, service.image, target.registry).reference,
         options=options,
         env=env,
         restart_policy=edge.restart_policy,
@@ -165,44 +164,11 @@ def _module(
     )
 
 
-def _image(context: Context, target: EdgeTarget, name: str) -> pulumi.Output[str]:
-    """The image by digest: in the target's own registry, or in that of the foundation."""
-    registry = target.registry
-    if registry is None:
-        from components.foundation import shared as azure_parts
-
-        return azure_parts.container_image(context, name).reference
-    from components.images.container_image import ContainerImage, ContainerImageArgs
-
-    def make() -> ContainerImage:
-        image, made = context.manifest.images[name], build_context(context, name)
-        return ContainerImage(
-            f"{name}-{naming.dns_label(registry.address)}-image",
-            ContainerImageArgs(
-                context=made.folder,
-                tag=made.tag,
-                base_image=made.base_image,
-                repository=naming.dns_label(context.project) + "/" + naming.dns_label(name),
-                server=registry.address,
-                builder="docker",
-                platform=image.platform,
-            ),
-        )
-
-    return context.shared(("edge", "image", registry.address, name), make).reference
-
-
 def _credentials(context: Context, target: EdgeTarget) -> dict[str, dict[str, pulumi.Input[str]]]:
-    registry = target.registry
-    if registry is None or registry.username is None or registry.password is None:
+    login = registry_login(context, target.registry)
+    if login is None or target.registry is None:
         return {}
-    label = naming.dns_label(registry.address)
-    login: dict[str, pulumi.Input[str]] = {
-        "address": registry.address,
-        "username": registry.username,
-        "password": secrets.resolve(context, registry.password),
-    }
-    return {label: login}
+    return {naming.dns_label(target.registry.address): login.to_json()}
 
 
 def _endpoint(name: str, options: ScoringOptions) -> Endpoint:

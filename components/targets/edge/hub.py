@@ -8,14 +8,14 @@ from typing import ClassVar
 
 import pulumi
 
-from components.base import Component
+from components.base import Component, ComponentArgs
 
 # Of the policies that every hub has, the one that may read and write deployments and nothing else.
 _POLICY = "registryReadWrite"
 
 
 @dataclass(frozen=True, kw_only=True)
-class EdgeHubArgs:
+class EdgeHubArgs(ComponentArgs):
     """Arguments of :class:`EdgeHub`."""
 
     hub_name: pulumi.Input[str]
@@ -44,7 +44,7 @@ class EdgeHub(Component):
 
     def __init__(self, name: str, args: EdgeHubArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         validate(name, args)
-        super().__init__(name, opts)
+        super().__init__(name, opts, args.customize)
         # Importing it takes a while: only who creates a hub pays.
         from pulumi_azure_native import iothub
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import pulumi
 
-from components.base import Component
+from components.base import Component, ComponentArgs
 from components.sdk.edge import EdgeDeployment
 from mldeploy.edge import ScoringOptions, create_options
 from mldeploy.edge.model import runtime_modules
@@ -38,7 +38,7 @@ class ScoringModule:
 
 
 @dataclass(frozen=True, kw_only=True)
-class EdgeModuleArgs:
+class EdgeModuleArgs(ComponentArgs):
     """Arguments of :class:`EdgeModule`."""
 
     deployment_name: str
@@ -87,7 +87,7 @@ class EdgeModule(Component):
 
     def __init__(self, name: str, args: EdgeModuleArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         validate(name, args)
-        super().__init__(name, opts)
+        super().__init__(name, opts, args.customize)
         agent: dict[str, Any] | None = None
         hub: dict[str, Any] | None = None
         if args.runtime_version is not None and not args.layered:

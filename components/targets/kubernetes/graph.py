@@ -10,12 +10,11 @@ from typing import Any
 import pulumi
 
 from components import secrets
-from components.context import Context, Endpoint, Registered
-from components.foundation import shared as azure_parts
-from components.images.container_image import ContainerImage, ContainerImageArgs
+from components.context import Context, Endpoint
+from components.images.context import container_image
 from components.kubernetes.kubeconfig import KubeconfigError, load
 from components.kubernetes.services import Place, deploy_on
-from components.targets.local import graph as local
+from components.models.registration import register_model
 from mldeploy.manifest import EnvRef, Service
 from mldeploy.manifest.kinds.kubernetes import KubernetesTarget
 
@@ -35,13 +34,6 @@ def deploy(
         kubeconfig=_kubeconfig(context, name, target), target_name=name, target=target, extras=extras
     )
     return deploy_on(context, place, services)
-
-
-def register_model(context: Context, name: str) -> Registered:
-    """The model in the workspace when the stack has an Azure part, else in this machine's store."""
-    if context.manifest.azure.location is not None:
-        return azure_parts.register_model(context, name)
-    return local.register_model(context, name)
 
 
 def _kubeconfig(context: Context, name: str, target: KubernetesTarget) -> pulumi.Output[str]:
@@ -69,27 +61,4 @@ def _extras(context: Context, target: KubernetesTarget, service: Service) -> dic
         model: register_model(context, model).version
         for model in context.manifest.images[service.image].models
     }
-    return {"image": _image(context, target, service.image), "models": models}
-
-
-def _image(context: Context, target: KubernetesTarget, name: str) -> pulumi.Output[str]:
-    registry = target.registry
-    if registry is None:
-        return azure_parts.container_image(context, name).reference
-
-    def make() -> ContainerImage:
-        made = azure_parts.build_context(context, name)
-        return ContainerImage(
-            f"{name}-image",
-            ContainerImageArgs(
-                context=made.folder,
-                tag=made.tag,
-                base_image=made.base_image,
-                repository=f"{context.project}/{name}".lower().replace("_", "-"),
-                server=registry.address,
-                builder="docker",
-                platform=context.manifest.images[name].platform,
-            ),
-        )
-
-    return context.shared(("registry", registry.address, name), make).reference
+    return {"image": container_image(context, service.image, target.registry).reference, "models": models}

@@ -8,8 +8,9 @@ from typing import Any
 
 import pulumi
 
-from components.base import Component
-from components.sdk.local import Gate, Listener, Replica, ServiceKeys
+from components.base import Component, ComponentArgs
+from components.sdk.local import Gate, Listener, Replica
+from components.service_keys import service_keys
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +26,7 @@ class ServiceModel:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LocalEndpointArgs:
+class LocalEndpointArgs(ComponentArgs):
     """Arguments of :class:`LocalEndpoint`. Names and defaults are those of v1's local web service."""
 
     image: pulumi.Input[str]
@@ -75,8 +76,8 @@ class LocalEndpoint(Component):
     def __init__(
         self, name: str, args: LocalEndpointArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        super().__init__(name, opts)
-        keys = self._keys(name, args) if args.auth_enabled else None
+        super().__init__(name, opts, args.customize)
+        keys = service_keys(self, name, args, auth=args.auth_enabled)
         replica = Replica(
             f"{name}-replica",
             service=name,
@@ -117,15 +118,4 @@ class LocalEndpoint(Component):
                 "primary_key": keys.primary if keys else None,
                 "secondary_key": keys.secondary if keys else None,
             }
-        )
-
-    def _keys(self, name: str, args: LocalEndpointArgs) -> ServiceKeys:
-        primary, secondary = args.key_generation
-        return ServiceKeys(
-            f"{name}-keys",
-            primary=args.primary_key,
-            secondary=args.secondary_key,
-            generation_primary=primary,
-            generation_secondary=secondary,
-            opts=self.child(),
         )

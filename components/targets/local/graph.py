@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 import pulumi
 
 from components import secrets
 from components.context import Context, Endpoint
 from components.images import serving_settings
-from components.images.context import base_registry, build_context, package_index
+from components.images.context import build_context, package_index, registry_login
 from components.images.scoring_image import ScoringImage, ScoringImageArgs
 from components.images.serving_extras import serving_extras
-from components.models.registered_model import RegisteredModel, RegisteredModelArgs
+from components.models.registration import in_store as register_model
 from components.sdk.local import LocalImage, Replica
 from components.targets.local.endpoint import LocalEndpoint, LocalEndpointArgs, ServiceModel
 from mldeploy.manifest import Service
 from mldeploy.manifest.kinds.local import LocalTarget
 from mldeploy.provider.framework.declare import properties_of
 from mldeploy.provider.local import containers
+
+__all__ = ["deploy", "register_model", "require"]
 
 
 def deploy(
@@ -40,25 +42,6 @@ def require(name: str, target: LocalTarget) -> None:
         raise pulumi.RunError(f"targets.{name}.runtime: {fault}; or write `runtime: process`")
 
 
-def register_model(context: Context, name: str) -> RegisteredModel:
-    """The model in the local store, registered once."""
-
-    def make() -> RegisteredModel:
-        model = context.manifest.models[name]
-        args = RegisteredModelArgs(
-            source=model.source,
-            version=model.version,
-            description=model.description or "",
-            tags=dict(model.tags),
-            properties=dict(model.properties),
-        )
-        return RegisteredModel(name, args)
-
-    registered = context.shared(("local", "model", name), make)
-    context.registered[name] = registered
-    return registered
-
-
 def _image(context: Context, name: str) -> ScoringImage:
     def make() -> ScoringImage:
         image = context.manifest.images[name]
@@ -76,13 +59,14 @@ def _image(context: Context, name: str) -> ScoringImage:
 def _container_image(context: Context, name: str) -> LocalImage:
     def make() -> LocalImage:
         image, made = context.manifest.images[name], build_context(context, name, local=True)
+        login = registry_login(context, image.base_image_registry)
         return LocalImage(
             f"{name}-local-image",
             image=name,
             context=made.folder,
             digest=made.digest,
             package_index=package_index(context, image),
-            base_image_registry=base_registry(context, image),
+            base_image_registry=login.to_json() if login else None,
         )
 
     return context.shared(("local", "container", name), make)
@@ -129,12 +113,7 @@ def _endpoint(context: Context, name: str, service: Service, *, docker: bool) ->
             ssl=secrets.tls_files(context, service.ssl),
         ),
     )
-    if not service.auth_enabled:
-        return Endpoint(endpoint.scoring_uri, endpoint.swagger_uri)
-    primary, secondary = (
-        cast("pulumi.Output[str]", key) for key in (endpoint.primary_key, endpoint.secondary_key)
-    )
-    return Endpoint(endpoint.scoring_uri, endpoint.swagger_uri, primary, secondary)
+    return Endpoint.of(endpoint, auth=service.auth_enabled)
 
 
 def _port(name: str, service: Service) -> int:

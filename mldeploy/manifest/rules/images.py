@@ -45,19 +45,13 @@ def check(draft: Draft, root: Path) -> Iterator[Fault]:  # noqa: ARG001
 def _built_by_docker(draft: Draft, service: Service, image: Image) -> Iterator[Fault]:
     """The Docker engine of this machine has its own logins; a registry's build task has none."""
     target, login = draft.targets.get(service.target), image.base_image_registry
-    if target is None or kind(target.type).foundation == "never":
+    if target is None or login is None or login.username is None or kind(target.type).foundation == "never":
         return
-    if getattr(target, "registry", None) is None and draft.azure.builder != "docker":
-        return
-    given = {
-        "base_image_registry": login is not None and login.username is not None,
-        "package_index": image.package_index is not None,
-    }
-    for key in (one for one, there in given.items() if there):
+    if getattr(target, "registry", None) is not None or draft.azure.builder == "docker":
         yield Fault(
-            ("images", service.image, key),
-            f"has no effect on {shown(service.target)}, whose images this machine's Docker engine builds: give the "
-            "engine the login and the index itself, or have the stack's registry build: azure: {builder: acr}",
+            ("images", service.image, "base_image_registry"),
+            f"has no effect on {shown(service.target)}, whose images this machine's Docker engine builds: run "
+            "`docker login` and remove it, or have the stack's registry build: azure: {builder: acr}",
             removable=True,
         )
 

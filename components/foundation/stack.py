@@ -1,21 +1,18 @@
-"""What the targets on Azure share: the foundation, models in Azure ML, images in the registry. Each exists once."""
+"""The stack's foundation, and where things of the workspace are. It exists once, whatever uses it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import pulumi
 
-from components.context import Context
+from components.context import Context, complaints
 from components.foundation import ids as azure_ids
+from components.foundation.args import FoundationArgs
 from components.foundation.deployer import deployer
-from components.foundation.foundation import Foundation, FoundationArgs
+from components.foundation.foundation import Foundation
 from components.foundation.identity import ServiceIdentity, ServiceIdentityArgs
 from components.foundation.roles import Role
-from components.images.container_image import ContainerImage, ContainerImageArgs
-from components.images.context import base_registry, build_context, package_index
-from components.models.azure_model import AzureModel, AzureModelArgs
 from mldeploy.manifest import Azure, KeyVaultRef, written_secrets
 
 NAME = "azure"
@@ -45,9 +42,8 @@ def foundation(context: Context) -> Foundation:
             (found for t in context.manifest.targets.values() if (found := getattr(t, "location", None))),
             None,
         )
-        return _named(
-            "azure",
-            lambda: Foundation(
+        with complaints("azure"):
+            return Foundation(
                 NAME,
                 FoundationArgs(
                     project=context.project,
@@ -62,8 +58,7 @@ def foundation(context: Context) -> Foundation:
                     vault_secrets=_names_vault_secrets(context),
                     protect=azure.protect,
                 ),
-            ),
-        )
+            )
 
     return context.shared(("azure", "foundation"), make)
 
@@ -101,75 +96,6 @@ def workspace_location(context: Context) -> pulumi.Input[str]:
     return found.location.apply(lambda text: (text or "").replace(" ", "").lower())
 
 
-def register_model(context: Context, name: str) -> AzureModel:
-    """The model in the workspace, registered once."""
-
-    def make() -> AzureModel:
-        model, base = context.manifest.models[name], foundation(context)
-        framework = {
-            "framework": model.model_framework,
-            "framework_version": model.model_framework_version,
-        }
-        return _named(
-            f"models.{name}",
-            lambda: AzureModel(
-                name,
-                AzureModelArgs(
-                    source=model.source,
-                    resource_group=workspace_group(context),
-                    workspace=base.workspace,
-                    datastore_uri=base.datastore_uri,
-                    account_url=base.blob_endpoint,
-                    container=base.models_container,
-                    shared_workspace_id=context.manifest.azure.workspace.existing,
-                    needs=base.upload_needs,
-                    version=model.version,
-                    description=model.description or "",
-                    tags=dict(model.tags),
-                    properties={**model.properties, **{k: v for k, v in framework.items() if v}},
-                    model_type=model.model_type,
-                ),
-            ),
-        )
-
-    registered = context.shared(("azure", "model", name), make)
-    context.registered[name] = registered
-    return registered
-
-
-def container_image(context: Context, name: str, *, batch: bool = False) -> ContainerImage:
-    """The image in the stack's registry, built once."""
-
-    def make() -> ContainerImage:
-        base, image, azure = foundation(context), context.manifest.images[name], context.manifest.azure
-        made = build_context(context, name, batch=batch)
-        logical = f"{name}-batch-image" if batch else f"{name}-image"
-        return _named(
-            f"images.{name}",
-            lambda: ContainerImage(
-                logical,
-                ContainerImageArgs(
-                    context=made.folder,
-                    tag=made.tag,
-                    base_image=made.base_image,
-                    repository=f"{context.project}/{name}{'-batch' if batch else ''}".lower().replace(
-                        "_", "-"
-                    ),
-                    server=base.registry_server,
-                    builder=azure.builder,
-                    platform=image.platform,
-                    registry_id=base.registry_id,
-                    base_registry=base_registry(context, image),
-                    build_secrets={"PIP_INDEX_URL": index}
-                    if (index := package_index(context, image)) is not None
-                    else {},
-                ),
-            ),
-        )
-
-    return context.shared(("azure", "image", name, str(batch)), make)
-
-
 def service_identity(
     context: Context,
     name: str,
@@ -202,11 +128,3 @@ def service_identity(
             ),
         ),
     )
-
-
-def _named(where: str, make: Any) -> Any:
-    """Say where in the manifest a component's complaint is about."""
-    try:
-        return make()
-    except ValueError as error:
-        raise pulumi.RunError(f"{where}: {error}") from None
