@@ -136,7 +136,7 @@ class Planner:
         (self.folder / "manifest.yaml").write_text(yaml.safe_dump(document))
 
     def __call__(self, document: dict[str, Any]) -> dict[str, Any]:
-        """The plan, as plain JSON.
+        """The plan, as plain JSON; only ``error`` where the program refuses what the cluster or the hub is.
 
         Raises:
             ManifestErrors: the manifest is refused.
@@ -155,6 +155,8 @@ class Planner:
                 return outputs.apply(lambda known: recorder.made.update({"outputs": known}))
 
             program()
+        except (ValueError, pulumi.RunError) as error:
+            return {"error": str(error)}
         finally:
             loop.close()
             asyncio.set_event_loop(asyncio.new_event_loop())

@@ -103,6 +103,7 @@ def test_a_key_has_an_effect_or_is_refused(
             assert old == new
         else:
             assert not isinstance(old, ManifestErrors), str(old)
+            assert "error" not in old, old
             assert old != new, f"{section}.{key}: {value!r} changes nothing on {variant}, and nobody says so"
 
 
