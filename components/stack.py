@@ -8,7 +8,7 @@ from typing import Any
 
 import pulumi
 
-from components.base import Component, children_of
+from components.base import Component, ComponentArgs, children_of
 from components.compose import compose
 from mldeploy.manifest import ManifestErrors, load
 
@@ -16,7 +16,7 @@ _NAME = "manifest.yaml"
 
 
 @dataclass(frozen=True, kw_only=True)
-class ManifestArgs:
+class ManifestArgs(ComponentArgs):
     """Arguments of :class:`Manifest`."""
 
     file: str = _NAME
@@ -38,7 +38,7 @@ class Manifest(Component):
         Raises:
             pulumi.RunError: the manifest is not there, is elsewhere, or has faults.
         """
-        super().__init__(name, opts)
+        super().__init__(name, opts, args.customize)
         file = Path(args.file).absolute()
         if file != Path.cwd() / _NAME:
             raise pulumi.RunError(

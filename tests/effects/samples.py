@@ -173,6 +173,7 @@ IMAGE: dict[str, tuple[Change, Any]] = {
     "base_image_registry.username": (LOGIN, "v"),
     "base_image_registry.password": (LOGIN, {"env": "TWO"}),
     "environment_variables": ({}, {"MODE": "fast"}),
+    "not_secret": ({"environment_variables": {"DB_PASSWORD": "a-word"}}, ["DB_PASSWORD"]),
     "package_index.url": (INDEX, "https://packages.example.org/other"),
     "package_index.username": (INDEX, "v"),
     "package_index.password": (INDEX, {"env": "TWO"}),
@@ -256,5 +257,7 @@ ELSEWHERE: dict[tuple[str, str | int], str] = {
     ("aks-attached", "create"): "a cluster is created or attached: the variant `aks` has these keys",
 }
 """(variant or `*`, first key of a target) to why another variant shows its effect."""
+PERMITS = {"images.not_secret"}
+"""Keys without which the manifest is refused."""
 WITHOUT_EFFECT: dict[tuple[str, str], str] = {}
 """(section.key, variant or `*`) to why a change of the key changes nothing and is not refused."""
