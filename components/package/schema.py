@@ -27,7 +27,8 @@ class _Types:
         made = self.type(kind, inputs=inputs)
         if inputs and not wrapped:
             made["plain"] = True
-        if text := self._texts.get_docstring(owner, name):
+        bases = (one for one in owner.__mro__ if name in inspect.get_annotations(one))
+        if text := self._texts.get_docstring(next(bases, owner), name):
             made["description"] = inspect.cleandoc(text)
         if annotations.is_choice(kind):
             choices = " | ".join(f"`{one}`" for one in get_args(kind))
