@@ -52,6 +52,19 @@ NO_WHEELS: Final = {
 }
 """Packages that no supported Python can install, and the last one that could."""
 
+BATCH_DRIVER: Final = {"cloudpickle": "3.0.0", "joblib": "1.6.0", "numpy": "2.3.3"}
+"""The first versions that cannot be installed beside `azureml-core` and `azureml-dataset-runtime[fuse]`, which Azure
+ML's batch driver imports: azureml-dataprep needs cloudpickle before 3 (`uv pip compile`, 2026-11)."""
+
+
+def beside_batch_driver(line: str) -> str | None:
+    """Why a pinned version cannot be in an environment of Azure ML's batch nodes; None when it can."""
+    name, version = pinned(line)
+    first = BATCH_DRIVER.get(name)
+    if first is None or not version or numbers_of(version) < numbers_of(first):
+        return None
+    return f"Azure ML's batch driver (azureml-dataprep) can be installed only with a {name} before {first}"
+
 
 def too_old(line: str, python: str = DEFAULT_PYTHON) -> str | None:
     """Why a pinned version cannot be installed on any Python that is allowed; None when it can, or nothing is known.

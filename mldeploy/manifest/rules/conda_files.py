@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mldeploy.artifacts import conda
-from mldeploy.artifacts.wheels import too_old
+from mldeploy.artifacts.wheels import beside_batch_driver, too_old
 from mldeploy.manifest.draft import Draft
 from mldeploy.manifest.kinds import kind
 from mldeploy.manifest.markers import CONTAINER
@@ -16,6 +16,8 @@ from mldeploy.manifest.validation import Fault
 def check(draft: Draft, root: Path) -> Iterator[Fault]:
     """Images that a service runs. Only those that none runs as a process may take from conda what pip has not."""
     processes = {name for name, one in draft.targets.items() if not kind(one.type).has(CONTAINER, one)}
+    batch = {name for name, one in draft.targets.items() if one.type == "batch"}
+    on_batch = {one.image for one in draft.services.values() if one.target in batch}
     known: dict[Path, conda.CondaFile] = {}
     for name in sorted({one.image for one in draft.services.values() if one.image}):
         image = draft.images.get(name)
@@ -29,6 +31,10 @@ def check(draft: Draft, root: Path) -> Iterator[Fault]:
         as_process = any(one.image == name and one.target in processes for one in draft.services.values())
         for error in _faults(known[file], as_process=as_process):
             yield Fault(("images", name, "conda_file"), error)
+        if name in on_batch:
+            for entry in known[file].entries:
+                if error := beside_batch_driver(entry.line):
+                    yield Fault(("images", name, "conda_file"), f"{entry.where}: {entry.line}: {error}")
 
 
 def _faults(found: conda.CondaFile, *, as_process: bool) -> Iterator[str]:
