@@ -13,6 +13,7 @@ from typing import Any, TextIO
 
 import typer
 
+from mldeploy.cli.live import services_display
 from mldeploy.cli.operation import Operation, Outcome, RunOptions
 from mldeploy.engine import Engine, Options
 from mldeploy.engine.display import EventStream, make_display
@@ -132,4 +133,9 @@ def _documents(options: RunOptions) -> Generator[TextIO]:
 def _display(operation: Operation, options: RunOptions, stream: TextIO) -> Display:
     if options.events is not None:
         return _Taken(operation, options.events)
-    return EventStream(stream) if options.json else make_display(operation.value, diff=options.diff)
+    if options.json:
+        return EventStream(stream)
+    # A refresh says which properties drifted.
+    if options.diff or operation not in (Operation.UP, Operation.DESTROY):
+        return make_display(operation.value, diff=options.diff)
+    return services_display(operation.value)

@@ -98,28 +98,28 @@ def _group(key: Key, changes: Sequence[Change], manifest: Manifest, width: int) 
     entry = manifest.services.get(name) if kind == "service" else None
     where = f" on {entry.target} ({manifest.targets[entry.target].type})" if entry else ""
     title = name if kind == "service" else f"{kind} {name}".rstrip()
-    yield f"  {SIGNS[_whole(changes)]} {title}{where}"
+    yield f"  {SIGNS[whole(changes)]} {title}{where}"
     if kind == "service":
         for cause in causes(manifest, name, list(changes)):
-            yield from _wrapped(f"because: {cause}", width)
+            yield from wrapped(f"because: {cause}", width)
         own = [
             one
             for one in changes
             if one.kind in ENDPOINTS or "Endpoint" in one.parent or "EdgeModule" in one.parent
         ]
         for text in dict.fromkeys(consequences(own or list(changes))):
-            yield from _wrapped(text.replace("**", ""), width)
-    yield from _wrapped(_resources(changes), width)
+            yield from wrapped(text.replace("**", ""), width)
+    yield from wrapped(resources(changes), width)
 
 
-def _whole(changes: Sequence[Change]) -> str:
+def whole(changes: Sequence[Change]) -> str:
     """What happens to the group: as its component says, else what all resources have in common, else an update."""
     components = {one.op for one in changes if one.kind in ENDPOINTS}
     ops = components or {one.op for one in changes}
     return ops.pop() if len(ops) == 1 else "update"
 
 
-def _resources(changes: Sequence[Change]) -> str:
+def resources(changes: Sequence[Change]) -> str:
     """`2 replaced, 1 updated: Replica, Gate, Listener`."""
     counted = Counter(one.op for one in changes)
     kinds = list(dict.fromkeys(one.kind for one in changes))
@@ -137,7 +137,7 @@ def _said(plan: Plan, width: int) -> Iterator[str]:
     if order:
         yield from ("", "Policies:")
         for level, rule, message in order:
-            yield from _wrapped(f"{level} {rule}: {last_line(message)}", width)
+            yield from wrapped(f"{level} {rule}: {last_line(message)}", width)
     for text in dict.fromkeys(plan.errors):
         yield from ("", *_block(f"error: {text}", width))
 
@@ -148,7 +148,7 @@ def _counts(plan: Plan) -> str:
     return f"Resources: {', '.join([*changed, *same]) or 'none'}. --diff shows every property"
 
 
-def _wrapped(text: str, width: int) -> list[str]:
+def wrapped(text: str, width: int) -> list[str]:
     return textwrap.wrap(
         text,
         width,

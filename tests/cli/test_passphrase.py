@@ -9,6 +9,7 @@ import pytest
 
 from mldeploy.cli import guards
 from mldeploy.session import PASSPHRASE_FILE, Session
+from tests.lifecycle.conftest import HAS_PULUMI
 from tests.lifecycle.project import Project
 from tests.secrets.watch import Watch
 
@@ -41,8 +42,8 @@ def shared_home(tmp_path_factory):
     return tmp_path_factory.mktemp("home")
 
 
-def make(folder, home, stack: str, variables: dict[str, str]) -> Project:
-    project = Project(folder / "project", home, "embedded")
+def make(folder, home, stack: str, variables: dict[str, str], engine: str = "embedded") -> Project:
+    project = Project(folder / "project", home, engine)
     project.environment = {k: v.format(root=project.root) for k, v in variables.items()}
     project.write("secret.txt", PLANTED + "\n")
     project.echo(auth_enabled=True)
@@ -57,10 +58,28 @@ def keys(project: Project, stack: str) -> set[str]:
     return set(shown.values())
 
 
+CASES = [
+    *(pytest.param("embedded", stack, id=f"embedded-{stack}") for stack in STACKS),
+    *(
+        pytest.param(
+            "pulumi",
+            stack,
+            id=f"pulumi-{stack}",
+            marks=[
+                pytest.mark.pulumi,
+                pytest.mark.reliability,  # half a minute each
+                pytest.mark.skipif(not HAS_PULUMI, reason="needs the Pulumi CLI (`pulumi`) on PATH"),
+            ],
+        )
+        for stack in ("local", "prod")
+    ),
+]
+
+
 @pytest.mark.parametrize("situation", ACCEPTED)
-@pytest.mark.parametrize("stack", STACKS)
-def test_no_key_is_in_clear(tmp_path, shared_home, monkeypatch, stack, situation):
-    project = make(tmp_path, shared_home, stack, ACCEPTED[situation])
+@pytest.mark.parametrize(("engine", "stack"), CASES)
+def test_no_key_is_in_clear(tmp_path, shared_home, monkeypatch, engine, stack, situation):
+    project = make(tmp_path, shared_home, stack, ACCEPTED[situation], engine)
     if situation == "own file" and stack != "local":
         pytest.skip("only the local stack has a passphrase of its own")
     if situation == "typed":

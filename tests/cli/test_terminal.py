@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -13,8 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from mldeploy.cli.live import services_display
 from mldeploy.cli.loglines import last_traceback, readable
 from mldeploy.cli.tables import status_lines
+from mldeploy.engine.base.options import Result
 from mldeploy.manifest import load
 from mldeploy.operations import ServiceStatus, State
 from mldeploy.review import Plan
@@ -160,6 +163,39 @@ def test_the_prod_plan_is_two_services_a_cluster_and_a_foundation():
     found = lines("prod", plan, load(REPOSITORY, "prod"), ok=True, width=80)
     heads = [line.split()[1] for line in found if line.startswith("  +")]
     assert heads == ["diabetes", "digits", "cluster", "foundation"]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("stream", [io.StringIO, Terminal], ids=["pipe", "terminal"])
+@pytest.mark.parametrize("width", [80, 120])
+def test_an_update_of_prod_is_a_line_a_service(stream, width, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(width))
+    out = stream()
+    display = services_display("up", out)
+    events = first_prod()
+    for event in events:
+        display(event)
+        metadata = event["resourcePreEvent"]["metadata"]
+        if metadata["urn"].endswith("::digits-rollout"):
+            display({"resOpFailedEvent": {"metadata": metadata}})
+        else:
+            display({"resOutputsEvent": {"metadata": metadata}})
+    display.close(Result(ok=False, changes={"create": len(events) - 1}, duration=1.0))
+    found = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", out.getvalue())
+    assert max(map(len, found.splitlines())) <= width
+    heads = [
+        line
+        for line in found.splitlines()
+        if re.match(r" *(├── |└── )?[-+~±!] (azure|diabetes|digits|prod-cluster)\b", line)
+    ]
+    names = [re.split(r"[-+~±!] ", line, maxsplit=1)[1].split()[0].rstrip(":") for line in heads]
+    assert sorted(set(names)) == ["azure", "diabetes", "digits", "prod-cluster"]
+    assert re.search(r"digits:? +Rollout failed", found)
+    assert f"+ {len(events) - 1} created" in found
 
 
 # --- services ---------------------------------------------------------------------------------------------
