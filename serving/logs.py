@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _BUFFER_BYTES = 16 * 1024
 _LEVELS = {name: getattr(logging, name) for name in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")}
 _MAX_PENDING = 4 * 1024 * 1024
+_LONGEST = 64 * 1024
+"""Characters of one text in a line: what reads logs takes lines of some size only."""
 
 
 class Current(threading.local):
@@ -46,6 +48,14 @@ def timestamp(seconds: float) -> str:
     return f"{_second[1]}.{int(seconds % 1 * 1000):03d}Z"
 
 
+def _shortened(text: str) -> str:
+    """A text with its middle left out when it is too long."""
+    if len(text) <= _LONGEST:
+        return text
+    half = _LONGEST // 2
+    return f"{text[:half]}… {len(text) - 2 * half} characters are left out …{text[-half:]}"
+
+
 class Log:
     """Writes lines without ever blocking: when the reader is too slow, lines are dropped and counted."""
 
@@ -58,7 +68,7 @@ class Log:
 
     def write(self, level: str, message: str, *, flush: bool = True, **fields: Any) -> None:
         """One line."""
-        line = {"time": timestamp(time.time()), "level": level, "message": message}
+        line = {"time": timestamp(time.time()), "level": level, "message": _shortened(message)}
         if current.request_id:
             line["request_id"] = current.request_id
         if current.trace_id:
@@ -82,7 +92,7 @@ class Log:
     def failure(self, message: str, problem: BaseException, **fields: Any) -> None:
         """An error with its traceback."""
         text = "".join(traceback.format_exception(type(problem), problem, problem.__traceback__))
-        self.write("error", message, traceback=text, **fields)
+        self.write("error", message, traceback=_shortened(text), **fields)
 
     def request(self, request: Request, status: int, size: int, seconds: float) -> None:
         """One line for an answered request; these are buffered for a moment."""
@@ -180,9 +190,8 @@ class _Handler(logging.Handler):
         fields: dict[str, Any] = {"logger": record.name}
         if record.exc_info and record.exc_info[1] is not None:
             problem = record.exc_info[1]
-            fields["traceback"] = "".join(
-                traceback.format_exception(type(problem), problem, problem.__traceback__)
-            )
+            lines = traceback.format_exception(type(problem), problem, problem.__traceback__)
+            fields["traceback"] = _shortened("".join(lines))
         self._log.write(record.levelname.lower(), record.getMessage(), **fields)
 
 

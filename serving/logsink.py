@@ -61,7 +61,7 @@ class Sink:
     def write(self, data: bytes) -> None:
         """Append whole lines."""
         if len(self._waiting) + len(data) > _MOST_WAITING:
-            self._lose(data.count(b"\n"), "its reader does not read")
+            self.lose(data.count(b"\n"), "its reader does not read")
         else:
             if self._untold:
                 self._untold = False
@@ -116,10 +116,11 @@ class Sink:
                 self._torn = 0
         self._broken = self._broken or self._torn > 0
         self._torn = 0
-        self._lose(self._waiting.count(b"\n"), problem.strerror or str(problem))
+        self.lose(self._waiting.count(b"\n"), problem.strerror or str(problem))
         self._waiting.clear()
 
-    def _lose(self, lines: int, reason: str) -> None:
+    def lose(self, lines: int, reason: str) -> None:
+        """Count lines that nobody will read."""
         self.dropped += lines
         self._untold = True
         self._reason = reason
@@ -195,8 +196,10 @@ class Source:
             except BlockingIOError:
                 return True
             if not data:
-                if self._rest:
+                if self._rest and self._stream:
                     self._write(self._rest + b"\n")
+                elif self._rest:
+                    self._sink.lose(1, "its worker ended in the middle of it")
                 return False
             whole, newline, self._rest = (self._rest + data).rpartition(b"\n")
             if newline:
