@@ -191,3 +191,41 @@ def test_a_container_that_ended_is_started_again(tmp_path, status, state, said):
     else:
         assert int(made.stdout) == os.getpid()
         assert json.loads(record.read_text()) == {"pid": os.getpid(), "born": launch.birth(os.getpid())}
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_full_disk_starts_no_second_process(tmp_path, there):
+    """The process runs: that its record cannot be written must not look like a failure to whoever starts it again."""
+    record = tmp_path / "process.json"
+    if there:
+        record.write_text(
+            '{"pid": 1, "born": "a long time ago, in another boot of this machine: 123456789012345678"}'
+        )
+    order = {
+        "argv": ["sleep", "60"],
+        "cwd": "/",
+        "env": dict(os.environ),
+        "log": "/dev/null",
+        "record": str(record),
+    }
+    code = (
+        "import runpy, os; keep = os.open\n"
+        "def full(path, *rest, **more):\n"
+        "    if str(path).startswith(ROOT + '.'): raise OSError(28, 'No space left on device')\n"
+        "    return keep(path, *rest, **more)\n"
+        "os.open = full\n"
+        "runpy.run_path(LAUNCH, run_name='__main__')"
+    )
+    code = code.replace("ROOT", repr(str(record))).replace("LAUNCH", repr(launch.__file__))
+    made = subprocess.run(
+        [sys.executable, "-c", code], input=json.dumps(order), capture_output=True, text=True
+    )
+    pid = int(made.stdout)
+    try:
+        if there:
+            assert json.loads(record.read_text()) == {"pid": pid, "born": launch.birth(pid)}
+        else:
+            assert "process.json cannot be written" in made.stderr
+        assert list(tmp_path.iterdir()) == [record] * there
+    finally:
+        os.kill(pid, 9)

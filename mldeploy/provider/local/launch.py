@@ -96,11 +96,32 @@ def main() -> None:
     named = order.get("container")
     pid = start_container(order["engine"], named) if named else start_process(order)
     if order.get("record"):
-        temporary = f"{order['record']}.{pid}"
-        with open(temporary, "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
-            json.dump({"pid": pid, "born": birth(pid) or ""}, file)
-        os.replace(temporary, order["record"])
+        try:
+            write_record(order["record"], pid)
+        except OSError as error:
+            # It serves, and would be started a second time if this were a failure.
+            print(f"{order['record']} cannot be written: {error}", file=sys.stderr)
     print(pid, flush=True)
+
+
+def write_record(path: str, pid: int) -> None:
+    """Say which process it is, also on a full disk, where the file that is there can be written over.
+
+    Raises:
+        OSError: not even that.
+    """
+    text = json.dumps({"pid": pid, "born": birth(pid) or ""}).encode()
+    temporary = f"{path}.{pid}"
+    try:
+        with open(temporary, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+            file.write(text)
+        os.replace(temporary, path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        with open(path, "r+b", buffering=0) as file:
+            file.write(text)
+            file.truncate()
 
 
 if __name__ == "__main__":
