@@ -139,4 +139,4 @@ def _parts(result: object, sizes: list[int] | None, count: int) -> list[Any] | N
 def _answer(execution: Execution, request: Request, part: Any) -> Response:
     if isinstance(part, BaseException):
         return execution.script_failed(part)
-    return http_response(part, request) or json_answer(part)
+    return http_response(part, request) or json_answer(part, execution.script.frame_orient)

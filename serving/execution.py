@@ -151,7 +151,7 @@ class Execution:
             if self.telemetry is not None:
                 self.telemetry.leave(request)
         if response is None:
-            response = json_answer(result)
+            response = json_answer(result, self.script.frame_orient)
         response.head += f"x-ms-run-fn-exec-ms: {request.run_ms:.3f}\r\n"
         return response
 
@@ -262,8 +262,12 @@ def http_response(result: object, request: Request) -> Response | None:
     return None
 
 
-def json_answer(result: object) -> Response:
+def json_answer(result: object, frame_orient: str) -> Response:
     """The answer for what `run()` returned.
+
+    Args:
+        result: what it returned.
+        frame_orient: how a DataFrame is written.
 
     Raises:
         TypeError, ValueError: the result cannot be written as JSON.
@@ -273,8 +277,7 @@ def json_answer(result: object) -> Response:
     except TypeError:
         if not _is_frame(result):
             raise
-    # What PandasParameterType takes as an input by default.
-    text = cast("Any", result).to_json(orient="records", date_format="iso")
+    text = cast("Any", result).to_json(orient=frame_orient, date_format="iso")
     head = f"Content-Type: {messages.JSON_TYPE}\r\nx-ms-run-function-failed: False\r\n"
     return Response(200, text.encode(), [], head=head)
 

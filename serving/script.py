@@ -17,6 +17,9 @@ from urllib.parse import parse_qsl
 from serving import conversion
 from serving.messages import Request
 
+_RECORDS = "records"
+"""What PandasParameterType takes and describes by default."""
+
 try:
     import msgspec
 
@@ -72,6 +75,7 @@ class Script:
         declared = getattr(inner, "BATCHING", None)
         self.batching: dict[str, Any] = cast("dict[str, Any]", declared) if isinstance(declared, dict) else {}
         self.decorated = _is_decorated(self.run)
+        self.frame_orient = _frame_orient(self.run) if self.decorated else _RECORDS
         self._analyse()
 
     def _analyse(self) -> None:
@@ -168,6 +172,15 @@ def _is_decorated(function: Callable[..., object]) -> bool:
     from inference_schema import schema_util  # pyright: ignore[reportMissingTypeStubs]
 
     return bool(cast("Any", schema_util).is_schema_decorated(function))
+
+
+def _frame_orient(run: Callable[..., object]) -> str:
+    """How the script's `@output_schema` says that a DataFrame is written: inference-schema keeps it in the format."""
+    from inference_schema import schema_util  # pyright: ignore[reportMissingTypeStubs]
+
+    described = str(cast("Any", schema_util).get_output_schema(run).get("format", ""))
+    kind, _, orient = described.partition(":")
+    return orient if kind == "pandas.DataFrame" and orient else _RECORDS
 
 
 def _raw_view(run: Callable[..., object], parameter: str) -> Callable[..., object]:

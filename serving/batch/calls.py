@@ -52,7 +52,7 @@ def score(script: Script, name: str, body: bytes, content_type: str = "") -> Any
     request = Request(None, "POST", b"/score", {b"content-type": kind.encode()})
     request.body = body
     result = script.run(**script.arguments(request))
-    response = http_response(result, request) or json_answer(result)
+    response = http_response(result, request) or json_answer(result, script.frame_orient)
     body = response.body if response.stream is None else response.stream.whole()
     if response.status >= 400:
         raise ScoreError(f"the script answered with status {response.status}: {body[:200]!r}")

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import socket
+import textwrap
 import uuid
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
+import pandas as pd
 import pytest
+from inference_schema import schema_util
 
+from serving.execution import json_answer
+from serving.script import Script
 from tests.serving.replica import TEXT_SCRIPT, Replica
 
 SCHEMA_SCRIPT = """
@@ -452,6 +457,24 @@ def test_tables_that_do_not_fit_are_the_clients_error(replica: Callable[..., Rep
         assert answer.json["message"].startswith("The input does not fit the schema of run(): ")
     answer = one.score({"table": [{"a": 1, "b": "fail"}]})
     assert (answer.status, answer.headers["x-ms-run-function-failed"]) == (500, "True")
+
+
+@pytest.mark.parametrize("orient", ["records", "split", "index", "columns", "values", "table"])
+def test_a_frame_is_written_as_the_output_schema_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, orient: str
+) -> None:
+    # inference-schema knows functions by their names, and every script's is the same: one script a process.
+    monkeypatch.setattr(schema_util, "__functions_schema__", {})
+    text = textwrap.dedent(TABLES).replace(
+        "@output_schema(SAMPLE)",
+        f"@output_schema(PandasParameterType(pd.DataFrame([{{'a': 1}}]), orient={orient!r}))",
+    )
+    (tmp_path / "score.py").write_text(text)
+    frame = pd.DataFrame({"a": [1, 2], "day": [pd.Timestamp("2026-01-02"), None]})
+    written = json_answer(frame, Script(str(tmp_path / "score.py")).frame_orient).body
+    assert json.loads(written) == json.loads(frame.to_json(orient=orient, date_format="iso"))
+    if orient == "split":
+        assert json.loads(written)["columns"] == ["a", "day"]
 
 
 @pytest.mark.parametrize("auth", [False, True])
