@@ -170,12 +170,12 @@ def measure_tuned(folder: Path) -> dict:
     import pulumi  # noqa: F401 - not part of the measurement
 
     from mldeploy.engine.program.program import ProgramSettings, run_program
-    from mldeploy.engine.project.project import StackConfig
+    from mldeploy.engine.project.config import StackConfig
 
-    settings = ProgramSettings("bench", "dev", folder, folder, StackConfig(folder / "x"), False, 16)
+    settings = ProgramSettings("bench", "dev", folder, folder, folder, StackConfig(folder / "x"), False, 16)
     monitor, engine = InstantMonitor(), InstantEngine()
     clock = Clock()
-    ended = run_program(settings, monitor, engine, lambda package, version: None)
+    ended = run_program(settings, monitor, engine, lambda made: None)
     assert not ended.error, ended.error
     return clock.read()
 
