@@ -9,6 +9,7 @@ import os
 import runpy
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -94,7 +95,21 @@ def run_program(
         _rare_collections(),
         told_output(engine),
     ):
-        return context.run(_run, settings, monitor, engine, made)
+        ended = context.run(_run, settings, monitor, engine, made)
+    del context
+    if ended.error or ended.shut_down:
+        with _unheard_outputs():
+            gc.collect()
+    return ended
+
+
+@contextmanager
+def _unheard_outputs() -> Generator[None]:
+    """Outputs of a program that ended early (those of stack references) hold coroutines that nobody starts any more;
+    Python would complain about each on the terminal when it is done with it."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "coroutine '.*' was never awaited", RuntimeWarning)
+        yield
 
 
 def _run(settings: ProgramSettings, monitor: Any, engine: Any, made: Callable[[Made], None]) -> ProgramResult:
@@ -144,7 +159,8 @@ def _run(settings: ProgramSettings, monitor: Any, engine: Any, made: Callable[[M
             "Program failed with an unhandled exception:\n" + _user_traceback(settings.entry)
         )
     finally:
-        _cancel_tasks(loop)
+        with _unheard_outputs():
+            _cancel_tasks(loop)
         loop.calls.close()
         loop.run_until_complete(loop.shutdown_default_executor())
         loop.close()
