@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 
-from mldeploy import targets
+from mldeploy import parts, targets
 from mldeploy.manifest import Manifest, ManifestErrors, Target, load, written_secrets
 from mldeploy.manifest.kinds import Need, kind, kinds
 from mldeploy.operations.model import Finding
@@ -47,6 +47,7 @@ def examine(
     return [
         _python(),
         _system(),
+        _installation(),
         _pulumi(which),
         found,
         *needs,
@@ -72,6 +73,18 @@ def _system() -> Finding:
     if platform.system() == "Linux":
         return Finding("ok", "system", text)
     return Finding("problem", "system", text, "use Linux, a virtual machine of it, or WSL 2 on Windows")
+
+
+def _installation() -> Finding:
+    lost = parts.missing()
+    if not lost:
+        return Finding("ok", "installation", "complete")
+    return Finding(
+        "problem",
+        "installation",
+        "; ".join(lost),
+        "install mldeploy again, from its wheel or a whole checkout",
+    )
 
 
 def _pulumi(which: Which) -> Finding:

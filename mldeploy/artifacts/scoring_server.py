@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
-import mldeploy
+from mldeploy import parts
 from mldeploy.artifacts.content import ContentError, Ignore, digest
 
 IGNORED: Final = Ignore(["__pycache__/", "*.pyc", "*.egg-info/", "build/", "dist/", ".*"])
@@ -18,15 +18,15 @@ class ScoringServerError(ContentError):
 
 
 def package() -> Path:
-    """The folder of the scoring server's package: beside this one in a checkout, else as installed.
+    """The folder of the scoring server's package.
 
     Raises:
         ScoringServerError: it is nowhere.
     """
-    beside = Path(mldeploy.__file__).resolve().parent.parent / "serving"
-    if (beside / "__main__.py").is_file():
-        return beside
-    raise ScoringServerError(f"the scoring server's package is missing: there is no {beside}/__main__.py")
+    try:
+        return parts.part("serving")
+    except parts.MissingPartError as problem:
+        raise ScoringServerError(str(problem)) from None
 
 
 def requirements(extras: Iterable[str] = ()) -> list[str]:

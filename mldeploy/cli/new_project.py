@@ -31,21 +31,13 @@ plugins:
       path: {provider}
 """
 _PROGRAM: Final = '''\
-"""The Pulumi program: load the manifest of the selected stack, compose its resources, export what they answer to."""
+"""The Pulumi program: what manifest.yaml says, as resources."""
 
 from pathlib import Path
 
-import pulumi
-from components.compose import compose
-from mldeploy.manifest import ManifestErrors, load
+from mldeploy.program import deploy
 
-try:
-    manifest = load(Path(__file__).parent, pulumi.get_stack())
-except ManifestErrors as errors:
-    raise pulumi.RunError(str(errors)) from None
-
-for name, value in compose(manifest).items():
-    pulumi.export(name, value)
+deploy(Path(__file__).parent)
 '''
 _IGNORED: Final = """\
 .pulumi-state/

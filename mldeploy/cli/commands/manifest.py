@@ -11,6 +11,7 @@ import typer
 
 from mldeploy.cli.options import DEFAULT_STACK, JsonOption, ProjectOption, StackOption, print_json
 from mldeploy.cli.options import session as open_session
+from mldeploy.session import UsageError
 
 
 def validate(
@@ -20,8 +21,11 @@ def validate(
 
     Notes name what is allowed and may yet fail, such as models that an old library made.
     """
+    from mldeploy import parts
     from mldeploy.manifest import load_with_notes
 
+    if lost := parts.missing():
+        raise UsageError("; ".join(lost))
     session = open_session(project, stack)
     manifest, notes = load_with_notes(session.project, stack)
     counts = {
