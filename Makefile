@@ -10,7 +10,7 @@ SDKS := $(if $(filter-out local,$(STACK)),cloud)
 # Byte code is kept: the cloud SDKs take minutes to compile, and every engine, provider and replica is a process.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: azure-tools help setup setup-dev setup-cloud up preview refresh down score status lint format test test-kubernetes test-reliability lock schema docs policy pipeline-tools clean
+.PHONY: azure-tools help wheel setup setup-dev setup-cloud up preview refresh down score status lint format test test-kubernetes test-reliability lock schema docs policy pipeline-tools clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -87,6 +87,9 @@ azure-tools: .venv/.dev ## Fetch what the deeper Azure tests use into .cache: Az
 	@$(UV) pip install --quiet --python .cache/azure-ai-ml/bin/python 'azure-ai-ml>=1.31,<2'
 	@$(UV) venv --quiet --allow-existing --python $(BIN)/python .cache/checkov
 	@$(UV) pip install --quiet --python .cache/checkov/bin/python 'checkov>=3.2,<4'
+
+wheel: .venv/.base ## Build dist/*.whl: the tool with everything in it
+	@$(UV) build --quiet --wheel --no-build-isolation --python $(BIN)/python --out-dir dist .
 
 schema: .venv/.base ## Rewrite manifest.v1.schema.json
 	@$(MLDEPLOY) schema --output manifest.v1.schema.json

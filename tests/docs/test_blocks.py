@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 
 import pytest
 import yaml
@@ -77,6 +78,9 @@ def check(words: list[str]) -> None:
             parse_mldeploy(words)
         case ["pulumi", *rest]:
             check_pulumi(rest)
+        case ["uv", "tool", "install", wheel]:
+            version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+            assert wheel == f"dist/mldeploy-{version}-py3-none-any.whl", words
         case ["export", assignment]:
             assert re.fullmatch(r"[A-Z][A-Z0-9_]*=.+", assignment), words
         case ["python" | ".venv/bin/python", "-m", module, *_]:
