@@ -19,7 +19,7 @@ from serving.roles import Supervisor
 from serving.spawn import die_with_parent
 
 _RESTART_SECONDS = 1.0
-_STOP_SECONDS = 10.0
+_STOP_SECONDS = 30.0
 
 
 class CollectorProcess:
@@ -117,7 +117,7 @@ class CollectorProcess:
             return
         os.kill(self._pid, signal.SIGTERM)
         deadline = time.monotonic() + _STOP_SECONDS
-        while os.waitpid(self._pid, os.WNOHANG)[0] == 0:
+        while not (ended := os.waitpid(self._pid, os.WNOHANG))[0]:
             if time.monotonic() > deadline:
                 self._master.sink.event(
                     "error", "the collector did not end in time; its last records are lost"
@@ -127,5 +127,10 @@ class CollectorProcess:
                 break
             time.sleep(0.01)
         self._on_output()
+        if ended[1]:
+            code = os.waitstatus_to_exitcode(ended[1])
+            self._master.sink.event(
+                "error", f"the collector ended with exit code {code}; its last records are lost"
+            )
         self._pid = 0
         self._listener.close()

@@ -196,7 +196,12 @@ def authorize(browser: Any, key: str) -> None:
 
 @pytest.mark.parametrize(
     ("prefix", "key", "tls"),
-    [("", "", False), (PREFIX, "", False), ("", "first-key", False), (PREFIX, "Bearer second-key", True)],
+    [
+        ("", "", False),
+        (PREFIX, "Bearer second-key", True),
+        pytest.param(PREFIX, "", False, marks=pytest.mark.reliability),
+        pytest.param("", "first-key", False, marks=pytest.mark.reliability),
+    ],
 )
 def test_a_person_can_try_the_service(
     browser: Any, replica: Callable[..., Replica], tmp_path: Path, prefix: str, key: str, tls: bool
@@ -223,6 +228,7 @@ def test_a_person_can_try_the_service(
     assert [entry for entry in browser.get_log("browser") if entry["level"] != "INFO"] == []
 
 
+@pytest.mark.reliability
 def test_a_wrong_key_is_told(browser: Any, served: Replica) -> None:
     browser.get(f"http://localhost:{served.port}/docs")
     find(browser, "[id*=RunMLService]")

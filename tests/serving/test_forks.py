@@ -81,7 +81,8 @@ def group(leader: int) -> list[int]:
 def test_pools_find_the_functions_of_the_entry_script(replica: Callable[..., Replica]) -> None:
     one = replica(POOLS)
     for kind in KINDS:
-        answer = one.request("/score", json.dumps([kind, [1, 2, 3]]))
+        # A pool's processes import the script and what it imports: on a busy machine that takes long.
+        answer = one.request("/score", json.dumps([kind, [1, 2, 3]]), client=one.client(timeout=120))
         assert answer.status == 200, (kind, one.output())
         assert answer.json == {"values": [2, 4, 6], "elsewhere": True}, kind
     workers = one.workers
