@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -45,6 +46,8 @@ class ContainerImageArgs(ComponentArgs):
     """The context's digest, so that an unchanged context builds nothing."""
     base_image: str | None = None
     """The base image, whose digest is part of the tag where it can be asked. Default: the tag is `tag`."""
+    packages: Sequence[str] = ()
+    """What it installs, as pip requirements: for reviews."""
     repository: str
     """The repository in the registry, `mldeploy/diabetes`."""
     server: pulumi.Input[str]
@@ -85,6 +88,7 @@ class ContainerImage(Component):
             repository=args.repository,
             tag=args.tag,
             base_image=args.base_image,
+            packages=list(args.packages) or None,
             base_login=args.base_registry.to_json() if args.base_registry and args.base_image else None,
             opts=self.child(),
         )

@@ -80,10 +80,6 @@ def build_context(context: Context, name: str, *, batch: bool = False, local: bo
         build_secrets=local or context.manifest.azure.builder == "docker",
         extra_requirements=BATCH_PACKAGES if batch else (),
         serving_extras=() if batch else serving_extras(context, name),
-        # Secret ones would stay readable in the image: targets hand them to the container when it starts.
-        environment_variables={
-            key: value for key, value in image.environment_variables.items() if isinstance(value, str)
-        },
     )
     try:
         return render(root, spec)
@@ -121,6 +117,12 @@ def _check_models(name: str, models: list[tuple[str, Model]], *, batch: bool) ->
                 "container image needs the files: fetch them with `az ml job download` and give their path, give "
                 "runs:/<run id>/<path>, or put the service on a target of type batch"
             )
+
+
+def plain_variables(image: Image) -> dict[str, str]:
+    """The image's environment variables that are no secrets. They are the service's too: in a layer of the image they
+    would be out of a review's sight, and another value would build it anew."""
+    return {key: value for key, value in image.environment_variables.items() if isinstance(value, str)}
 
 
 def secret_variables(context: Context, image: Image) -> dict[str, pulumi.Output[str]]:
@@ -171,6 +173,7 @@ def container_image(
             "context": made.folder,
             "tag": made.tag,
             "base_image": made.base_image,
+            "packages": made.packages,
             "repository": f"{context.project}/{name}{suffix}".lower().replace("_", "-"),
             "platform": image.platform,
             "base_registry": registry_login(context, image.base_image_registry),

@@ -16,6 +16,7 @@ from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
 from components.base import Component, ComponentArgs
 from components.kubernetes import objects
+from components.kubernetes.leaves import Factor, rendered
 from components.kubernetes.objects import Scaling
 from components.kubernetes.tls import Tls, tls_objects
 from components.kubernetes.workload import Workload, version_of
@@ -95,7 +96,6 @@ class AksEndpoint(Component):
         self._service = objects.object_name(name)
         auth = bool(args.workload.get("auth_enabled", True))
         keys = service_keys(self, name, args, auth=auth)
-        workload = self._workload()
         fixed = self._fixed_objects(keys)
         where: dict[str, Any] = {
             "kubeconfig": args.kubeconfig,
@@ -103,8 +103,8 @@ class AksEndpoint(Component):
             "service": self._service,
         }
         sweep = Versions(f"{name}-versions", **where, opts=self.child())
-        versioned = self._versioned_objects(workload, [*fixed, sweep])
-        version = workload.apply(version_of)
+        versioned = self._versioned_objects([*fixed, sweep])
+        version = pulumi.Output.from_input(self._rendered(version_of))
         common: dict[str, Any] = {
             **where,
             "version": version,
@@ -148,9 +148,21 @@ class AksEndpoint(Component):
         """With a gateway, TLS ends there; without one the pods do it themselves."""
         return self._args.tls is not None and not self._args.route.get("gateway")
 
-    def _workload(self) -> pulumi.Output[Workload]:
+    def _factors(self) -> dict[str, Factor]:
+        """What the cloud may decide later: the image's digest, the models' versions, where collected data goes."""
         args = self._args
-        plain: dict[str, Any] = {
+        versions = {name: Factor(value=version, one="1", other="2") for name, version in args.models.items()}
+        found = {f"models.{name}": factor for name, factor in versions.items()}
+        found["image"] = Factor(value=args.image, one="image@sha256:1", other="image@sha256:2")
+        if args.collect_destination is not None and args.workload.get("collect_model_data"):
+            found["destination"] = Factor(
+                value=args.collect_destination, one="https://one", other="https://two"
+            )
+        return found
+
+    def _workload(self, known: Mapping[str, Any]) -> Workload:
+        args = self._args
+        settings: dict[str, Any] = {
             **args.workload,
             "service": self._service,
             "namespace": args.namespace,
@@ -159,20 +171,11 @@ class AksEndpoint(Component):
             "workload_identity": args.identity_client_id is not None,
             "secret_environment": {key: key for key in args.secret_environment},
         }
-
-        def make(known: Mapping[str, Any]) -> Workload:
-            settings = dict(plain)
-            if known["destination"] and settings.get("collect_model_data"):
-                settings["collect_model_data"] = {
-                    "destination": known["destination"],
-                    **plain["collect_model_data"],
-                }
-            return Workload(image=str(known["image"]), models=dict(known["models"]), **settings)
-
-        found = pulumi.Output.all(
-            image=args.image, models=dict(args.models), destination=args.collect_destination
-        )
-        return found.apply(make)
+        if known.get("destination"):
+            collect = {"destination": known["destination"], **args.workload["collect_model_data"]}
+            settings["collect_model_data"] = collect
+        models = {name: str(known[f"models.{name}"]) for name in args.models}
+        return Workload(image=str(known["image"]), models=models, **settings)
 
     def _account(self, frame: Workload) -> ServiceAccount:
         made = objects.service_account(frame)
@@ -217,55 +220,32 @@ class AksEndpoint(Component):
             opts=self.child(),
         )
 
-    def _versioned_objects(
-        self, workload: pulumi.Output[Workload], before: Sequence[pulumi.Resource]
-    ) -> list[pulumi.Resource]:
+    def _versioned_objects(self, before: Sequence[pulumi.Resource]) -> list[pulumi.Resource]:
         name, scaling, facts = self._name, self._args.scaling, self._args.facts
         # Kept on purpose: see the class's docstring. The rollout deletes them, and the service's removal.
         options = self.child(retain_on_delete=True, depends_on=list(before))
         found: list[pulumi.Resource] = [
             Deployment(
                 f"{name}-deployment",
-                **self._rendered(workload, lambda known: objects.deployment(known, scaling, facts)),
+                **self._rendered(lambda known: objects.deployment(known, scaling, facts)),
                 opts=options,
             ),
-            Service(f"{name}-service", **self._rendered(workload, objects.version_service), opts=options),
-            PodDisruptionBudget(
-                f"{name}-budget", **self._rendered(workload, objects.disruption_budget), opts=options
-            ),
+            Service(f"{name}-service", **self._rendered(objects.version_service), opts=options),
+            PodDisruptionBudget(f"{name}-budget", **self._rendered(objects.disruption_budget), opts=options),
         ]
         if scaling.enabled:
             found.append(
                 HorizontalPodAutoscaler(
                     f"{name}-autoscaler",
-                    **self._rendered(workload, lambda known: objects.autoscaler(known, scaling)),
+                    **self._rendered(lambda known: objects.autoscaler(known, scaling)),
                     opts=options,
                 )
             )
         return found
 
-    def _rendered(
-        self, workload: pulumi.Output[Workload], render: Callable[[Workload], dict[str, Any]]
-    ) -> dict[str, Any]:
-        """`metadata` and `spec`; what does not depend on the version stays known in a preview."""
-        whole = workload.apply(render)
-
-        def part(*path: str) -> pulumi.Output[Any]:
-            def pick(made: dict[str, Any]) -> Any:
-                value: Any = made
-                for key in path:
-                    value = value[key]
-                return value
-
-            return whole.apply(pick)
-
-        metadata = {
-            "name": part("metadata", "name"),
-            "namespace": self._args.namespace,
-            "labels": part("metadata", "labels"),
-            "annotations": part("metadata", "annotations"),
-        }
-        return {"metadata": metadata, "spec": part("spec")}
+    def _rendered(self, render: Callable[[Workload], Any]) -> Any:
+        """What a function makes of the workload; what the cloud decides later is unknown, and nothing else."""
+        return rendered(lambda known: render(self._workload(known)), self._factors())
 
     def _route(self) -> dict[str, Any]:
         args = self._args

@@ -14,6 +14,7 @@ from components import naming, secrets
 from components.base import below
 from components.context import Context, Endpoint
 from components.images import serving_settings
+from components.images.context import plain_variables
 from components.kubernetes import objects
 from components.kubernetes.endpoint import AksEndpoint, AksEndpointArgs
 from components.kubernetes.namespace import ServingNamespace, ServingNamespaceArgs
@@ -204,8 +205,7 @@ def _workload(context: Context, service: Service) -> dict[str, Any]:
     settings["tolerations"] = [
         _toleration(item.model_dump(exclude_none=True)) for item in service.tolerations
     ]
-    variables = context.manifest.images[service.image].environment_variables
-    settings["environment_variables"] = {k: v for k, v in variables.items() if isinstance(v, str)}
+    settings["environment_variables"] = plain_variables(context.manifest.images[service.image])
     return settings
 
 

@@ -7,7 +7,7 @@ import re
 import shutil
 import stat
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -58,7 +58,6 @@ class ContextSpec:
     """Optional dependencies of the scoring server, by name."""
     build_secrets: bool = True
     """Whether the builder is BuildKit, which can mount a `pip.conf` as a secret."""
-    environment_variables: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True)
@@ -70,6 +69,8 @@ class BuildContext:
     digest: str
     """SHA-256 over every name and byte in it, 64 hexadecimal digits."""
     base_image: str
+    packages: tuple[str, ...] = ()
+    """What the conda file asks for, as pip requirements."""
 
     @property
     def tag(self) -> str:
@@ -89,7 +90,7 @@ def render(root: Path, spec: ContextSpec) -> BuildContext:
         raise ImageError(f"image {spec.image}: no file {spec.entry_script!r} in {spec.source_directory}")
     target = root / FOLDER / spec.image
     wanted: dict[str, Entry | str] = {}
-    recipe = _packages(root, spec, wanted)
+    recipe, packages = _packages(root, spec, wanted)
     for entry in entries(source, source_ignore(source)):
         wanted[f"source/{entry.name}"] = entry
     for entry in entries(scoring_server.package()):
@@ -104,11 +105,13 @@ def render(root: Path, spec: ContextSpec) -> BuildContext:
     wanted[".dockerignore"] = "Dockerfile\n.dockerignore\n"
     _write(target, wanted)
     cache = SqliteHashCache(cache_dir() / "hashes.sqlite")
-    return BuildContext(f"{FOLDER}/{spec.image}", digest(target, cache=cache), recipe.base_image)
+    return BuildContext(f"{FOLDER}/{spec.image}", digest(target, cache=cache), recipe.base_image, packages)
 
 
-def _packages(root: Path, spec: ContextSpec, wanted: dict[str, Entry | str]) -> dockerfile.Recipe:
-    """Add the requirement files; say how to install them."""
+def _packages(
+    root: Path, spec: ContextSpec, wanted: dict[str, Entry | str]
+) -> tuple[dockerfile.Recipe, tuple[str, ...]]:
+    """Add the requirement files; say how to install them, and what was asked for."""
     wanted["serving-requirements.txt"] = "".join(
         f"{line}\n" for line in (*scoring_server.requirements(spec.serving_extras), *spec.extra_requirements)
     )
@@ -147,7 +150,7 @@ def _packages(root: Path, spec: ContextSpec, wanted: dict[str, Entry | str]) -> 
     if spec.wheels:
         for entry in entries(inside(spec.wheels, root)):
             wanted[f"wheels/{entry.name}"] = entry
-    return dockerfile.Recipe(
+    recipe = dockerfile.Recipe(
         image=spec.image,
         base_image=spec.base_image or default_base(found.python),
         entry_script=spec.entry_script,
@@ -163,8 +166,8 @@ def _packages(root: Path, spec: ContextSpec, wanted: dict[str, Entry | str]) -> 
         build_secrets=spec.build_secrets,
         local_files=any(name.startswith("files/") for name in wanted),
         pip_options=options,
-        environment_variables=spec.environment_variables,
     )
+    return recipe, tuple(sorted({entry.shown for entry in found.entries}))
 
 
 def default_base(python: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from mldeploy.artifacts.image_layout import SERVING, SOURCE, START, USER_ID
@@ -46,7 +46,6 @@ class Recipe:
     local_files: bool = False
     """Whether requirements name wheels of the context's `files` folder."""
     pip_options: Sequence[str] = ()
-    environment_variables: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def text(recipe: Recipe) -> str:
@@ -118,7 +117,6 @@ def _final(recipe: Recipe) -> list[str]:
         "SERVING_PORT": str(PORT),
         "SERVING_SOURCE_DIRECTORY": SOURCE,
         "SERVING_ENTRY_SCRIPT": f"{SOURCE}/{recipe.entry_script}",
-        **recipe.environment_variables,
     }
     models = {
         "AZUREML_MODEL_DIR": recipe.model_dir,

@@ -57,6 +57,12 @@ def at(value: Any, path: str, default: Any = None) -> Any:
     return default if value is None else value
 
 
+def given(value: Any, name: str) -> bool:
+    """Whether there is a value under a key, known or not."""
+    with noting_unknown():
+        return key(value, name) is not None
+
+
 def items(value: Any, path: str) -> list[Any]:
     """The elements of the list at a path that are known."""
     found = at(value, path, [])

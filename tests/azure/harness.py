@@ -131,6 +131,7 @@ class _Monitor(MockMonitor):
         ]
         if checked.failures:
             return "", inputs
+        self._recorded.resources[-1].inputs = dict(decode(checked.inputs))
         made = self._provider.Create(
             provider_pb2.CreateRequest(urn=urn, type=type_, properties=checked.inputs, preview=True)
         )

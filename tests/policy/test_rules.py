@@ -139,6 +139,8 @@ def test_a_rule_that_could_not_look_is_named(name):
     if name in ("no-aci", "protect-stateful"):
         pytest.skip("looks at no value")
     for kind, props in samples.PASSING[name]:
+        if (name, kind) == ("auth-enabled", samples.ROLLOUT):
+            continue  # a key is there, whatever it is
         hidden = dict.fromkeys((*props, "location") if props else (), UNKNOWN_STRING_VALUE)
         said = "".join(not_evaluated(resource(kind, hidden)))
         assert f"{name}: churn" in said or violations(name, (kind, hidden)) or not hidden, kind
@@ -247,4 +249,4 @@ def test_documentation():
     page = (ROOT / "docs" / "policy.md").read_text()
     for rule in RULES:
         assert f"| `{rule.name}` | {rule.description} | {rule.fix} |" in page, rule.name
-    assert page.count("\n| `") == len(RULES)
+    assert page.partition("## Which rule")[0].count("\n| `") == len(RULES)

@@ -11,7 +11,7 @@ from components.context import Context, Endpoint
 from components.foundation import ids as azure_ids
 from components.foundation import stack as azure_parts
 from components.foundation.foundation import Foundation
-from components.images.context import container_image, model_versions, secret_variables
+from components.images.context import container_image, model_versions, plain_variables, secret_variables
 from components.models.azure_model import in_workspace as register_model
 from components.targets.aci.args import AciEndpointArgs
 from components.targets.aci.endpoint import AciEndpoint
@@ -96,6 +96,7 @@ def _endpoint(context: Context, name: str, target: AciTarget, service: Service, 
         "primary_key": secrets.optional(context, service.primary_key),
         "secondary_key": secrets.optional(context, service.secondary_key),
         "ssl": secrets.tls_files(context, service.ssl),
+        "environment_variables": plain_variables(context.manifest.images[service.image]),
         "secret_environment": secret_variables(context, context.manifest.images[service.image]),
         "app_insights_connection": base.app_insights_connection if service.enable_app_insights else None,
     }

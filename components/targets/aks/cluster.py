@@ -251,9 +251,7 @@ class AksCluster(Component):
         if args.log_analytics_id is not None:
             addons["omsagent"] = aks.ManagedClusterAddonProfileArgs(
                 enabled=True,
-                config=pulumi.Output.from_input(args.log_analytics_id).apply(
-                    lambda ident: {"logAnalyticsWorkspaceResourceID": ident, "useAADAuth": "true"}
-                ),
+                config={"logAnalyticsWorkspaceResourceID": args.log_analytics_id, "useAADAuth": "true"},
             )
         return addons
 

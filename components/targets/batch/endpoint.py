@@ -36,6 +36,8 @@ class BatchEndpointArgs(ComponentArgs):
     """Its name."""
     model_version: pulumi.Input[str]
     """Its version."""
+    environment_variables: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Of the entry script."""
     resource_group: pulumi.Input[str]
     """The workspace's resource group."""
     workspace: pulumi.Input[str]
@@ -275,6 +277,7 @@ class BatchEndpoint(Component):
                 compute=compute_id,
                 environment_id=environment.id,
                 environment_variables={
+                    **args.environment_variables,
                     "MLDEPLOY_MODEL": args.model_name,
                     "AZURE_CLIENT_ID": args.identity_client_id,
                 },

@@ -13,7 +13,7 @@ from components.context import Context, Endpoint
 from components.foundation import ids as azure_ids
 from components.foundation import stack as azure_parts
 from components.foundation.roles import Role
-from components.images.context import container_image
+from components.images.context import container_image, plain_variables
 from components.models.azure_model import in_workspace as register_model
 from components.targets.batch.endpoint import BatchEndpoint, BatchEndpointArgs
 from mldeploy.imaging.batch import write_adapter
@@ -76,6 +76,7 @@ def _endpoint(context: Context, name: str, target: BatchTarget, where: str, comp
                 image_version=image.digest,
                 model_id=model.asset_id,
                 model_name=name_of_model,
+                environment_variables=plain_variables(context.manifest.images[service.image]),
                 model_version=model.version,
                 resource_group=azure_parts.workspace_group(context),
                 workspace=base.workspace,

@@ -10,7 +10,7 @@ import pulumi
 from components import naming, secrets
 from components.context import Context, Endpoint, Registered
 from components.images import serving_settings
-from components.images.context import container_image, model_versions, registry_login
+from components.images.context import container_image, model_versions, plain_variables, registry_login
 from components.models.registration import in_store
 from components.targets.edge.hub import EdgeHub, EdgeHubArgs
 from components.targets.edge.module import EdgeModule, EdgeModuleArgs, ScoringModule
@@ -152,6 +152,7 @@ def _module(
     settings["models"] = model_versions(context, service.image)
     # Auth and TLS are the options' own: their files are the device's.
     env = serving_settings.environment(name, settings, auth=False, tls=False, port=PORT)
+    env |= plain_variables(context.manifest.images[service.image])
     return ScoringModule(
         image=container_image(context, service.image, target.registry).reference,
         options=options,

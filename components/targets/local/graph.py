@@ -65,6 +65,8 @@ def _container_image(context: Context, name: str) -> LocalImage:
             image=name,
             context=made.folder,
             digest=made.digest,
+            base_image=made.base_image,
+            packages=list(made.packages) or None,
             package_index=package_index(context, image),
             base_image_registry=login.to_json() if login else None,
         )
@@ -93,8 +95,6 @@ def _endpoint(context: Context, name: str, service: Service, *, docker: bool) ->
     settings["environment_variables"] = {
         key: value if isinstance(value, str) else secrets.resolve(context, value)
         for key, value in manifest_image.environment_variables.items()
-        # A container has the plain ones from its image.
-        if not (docker and isinstance(value, str))
     }
     endpoint = LocalEndpoint(
         name,

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from typing import Any
 
 from mldeploy.provider.azure.registry import Reference, find_manifest
 from mldeploy.provider.azure.registry_login import Login
 from mldeploy.provider.common.login import RegistryLogin
-from mldeploy.provider.framework.declare import Declaration, In, One, Opt, Out, field, output
+from mldeploy.provider.framework.declare import Declaration, In, One, Opt, Or, Out, field, output
 from mldeploy.provider.framework.resource import Change, Context, Diff, Live, ProvisionError, Resource, known
 
 _TAG_LENGTH = 32
@@ -26,6 +27,9 @@ class ImagePresenceFields(Declaration, token="mldeploy:azure:ImagePresence"):
     tag: In[str] = field("The context's digest.", replaces=False)
     base_image: Opt[str] = field(
         "The base image. Without one the tag is `tag`.", default=None, replaces=False
+    )
+    packages: Or[Sequence[str]] = field(
+        "What the image installs, as pip requirements: for reviews.", default=(), replaces=False
     )
     base_login: One[RegistryLogin] = field(
         "A login to the base image's registry. Default: as Docker does it.",
@@ -65,7 +69,8 @@ class ImagePresence(Resource[ImagePresenceFields]):
     def diff(self, ctx: Context, change: Change[ImagePresenceFields]) -> Diff:
         """Also whether the base image's tag means another image by now."""
         found = super().diff(ctx, change)
-        found.ignore("base_login")
+        # A changed package is another tag; states of before have no list.
+        found.ignore("base_login", "packages")
         last = change.state.base_digest
         if not found.details and (_asked(ctx, change.new, last) or last) != last:
             found.drifted("base_digest")

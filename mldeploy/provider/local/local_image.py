@@ -12,13 +12,14 @@ import subprocess
 import tempfile
 import time
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from mldeploy.artifacts.content import digest
 from mldeploy.artifacts.sources import inside
 from mldeploy.provider.common.login import RegistryLogin
-from mldeploy.provider.framework.declare import Declaration, In, One, Opt, Out, field, output
+from mldeploy.provider.framework.declare import Declaration, In, One, Opt, Or, Out, field, output
 from mldeploy.provider.framework.resource import Change, Context, Diff, Live, ProvisionError, Resource
 from mldeploy.provider.local.containers import Engine, endpoint
 
@@ -32,6 +33,10 @@ class LocalImageFields(Declaration, token="mldeploy:image:LocalImage"):
     image: In[str] = field("The image's name in the manifest.")
     context: In[str] = field("The build context's folder in the project.")
     digest: In[str] = field("The digest of everything in the context.")
+    base_image: Opt[str] = field("The image it is built on: for reviews.", default=None, replaces=False)
+    packages: Or[Sequence[str]] = field(
+        "What it installs, as pip requirements: for reviews.", default=(), replaces=False
+    )
     package_index: Opt[str] = field(
         "A private package index, with its credentials.", default=None, secret=True, replaces=False
     )
@@ -47,9 +52,9 @@ class LocalImage(Resource[LocalImageFields]):
     """A tag of the local engine. Each creation has one of its own: removing it never takes another's away."""
 
     def diff(self, ctx: Context, change: Change[LocalImageFields]) -> Diff:
-        """Credentials only fetch what the digest already stands for: other ones are no change."""
+        """Credentials only fetch, and the rest only says, what the digest already stands for."""
         found = super().diff(ctx, change)
-        found.ignore("package_index", "base_image_registry")
+        found.ignore("package_index", "base_image_registry", "base_image", "packages")
         return found
 
     def create(self, ctx: Context, inputs: LocalImageFields) -> tuple[str, dict[str, Any]]:

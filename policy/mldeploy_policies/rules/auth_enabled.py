@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 from pulumi_policy import ResourceValidationArgs, Severity
 
-from mldeploy_policies.reading import ROLLOUT, SERVICES, UNKNOWN, at, scoring
+from mldeploy_policies.reading import ROLLOUT, SERVICES, UNKNOWN, at, given, scoring
 from mldeploy_policies.rule import Rule, Settings
 
 _BATCH = "azure-native:machinelearningservices:BatchEndpoint"
 
 
 def check(args: ResourceValidationArgs, settings: Settings) -> Iterator[str]:
-    if args.resource_type == ROLLOUT and at(args.props, "key") is None:
+    if args.resource_type == ROLLOUT and not given(args.props, "key"):
         yield "answers requests without a key"
     if args.resource_type == _BATCH and at(args.props, "properties.authMode", "Key") not in (
         "AADToken",

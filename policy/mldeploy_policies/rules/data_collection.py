@@ -7,15 +7,17 @@ from collections.abc import Iterator
 
 from pulumi_policy import ResourceValidationArgs, Severity
 
-from mldeploy_policies.reading import SERVICES, UNKNOWN, at, scoring, text
+from mldeploy_policies.reading import SERVICES, UNKNOWN, at, noting_unknown, scoring, text
 from mldeploy_policies.rule import Rule, Settings
 
 
 def check(args: ResourceValidationArgs, settings: Settings) -> Iterator[str]:
     for container in scoring(args.resource_type, args.props):
         service = container.setting("service")
-        found = container.setting("collect_model_data")
-        if found in (None, UNKNOWN) or not _enabled(found):
+        with noting_unknown():
+            found = container.setting("collect_model_data")
+        # It is there only when data is collected; where to may not be known yet.
+        if found is None or (found is not UNKNOWN and not _enabled(found)):
             continue
         if service not in settings["services"]:
             allowed = ", ".join(settings["services"]) or "none"

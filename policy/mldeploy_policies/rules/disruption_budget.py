@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from pulumi_policy import PolicyResource
 
-from mldeploy_policies.reading import DEPLOYMENT, UNKNOWN, at, key, scoring
+from mldeploy_policies.reading import DEPLOYMENT, UNKNOWN, at, key, noting_unknown, scoring
 from mldeploy_policies.rule import Rule, Settings
 
 _BUDGET = "kubernetes:policy/v1:PodDisruptionBudget"
@@ -22,9 +22,12 @@ def check(resources: Sequence[PolicyResource], settings: Settings) -> Iterator[t
         labels = at(one.props, "spec.template.metadata.labels", {})
         if labels is UNKNOWN or any(budget is UNKNOWN for budget in budgets):
             continue
-        if not any(
-            budget and all(key(labels, name) == key(budget, name) for name in budget) for budget in budgets
-        ):
+        with noting_unknown():  # the version's label, the same on both
+            covered = any(
+                budget and all(key(labels, name) == key(budget, name) for name in budget)
+                for budget in budgets
+            )
+        if not covered:
             yield f"{one.name}: no PodDisruptionBudget covers its pods", one.urn
 
 
