@@ -111,6 +111,11 @@ AREAS: dict[str, list[Item]] = {
             "plugin=True",
         ),
         ("`PATH`, `~/.pulumi/plugins`", "tests/engine/test_plugins.py::TestFinding::test_order", "PATH"),
+        (
+            "in source form for Python (`PulumiPlugin.yaml`)",
+            "tests/engine/test_plugins.py::test_a_plugin_in_source_form",
+            "PulumiPlugin.yaml",
+        ),
         ("a warning for an older version", "B9_plugin_version", "expected to have version"),
     ),
     "stacks": _items(

@@ -143,6 +143,27 @@ def _missing_interpreter(workspace: Workspace) -> str:
     return str(caught.value)
 
 
+def test_a_plugin_in_source_form(workspace: Workspace):
+    """A folder with PulumiPlugin.yaml and Python's `__main__.py`, as component packages are."""
+    folder = workspace.folder / "plugin"
+    folder.mkdir()
+    (folder / "PulumiPlugin.yaml").write_text("runtime: {name: python, options: {virtualenv: none}}\n")
+    (folder / "__main__.py").write_text((HERE / "testprovider.py").read_text())
+    project = workspace.folder / "Pulumi.yaml"
+    project.write_text(project.read_text().replace(str(HERE / "bin"), str(folder)))
+    workspace.set_program(
+        "import pulumi\nclass Pair(pulumi.ComponentResource):\n    def __init__(self, name, **props):\n"
+        "        super().__init__('tp:index:Pair', name, {'result': None, **props}, None, True)\n"
+        "pulumi.export('result', Pair('x', value=1).result)\n"
+    )
+    outcome = EmbeddedRunner(workspace, plugin=True).run("up", [])
+    assert outcome.ok, outcome.messages
+    assert outcome.changes == {"create": 4}
+    stack = next(one for one in outcome.state if one["type"] == "pulumi:pulumi:Stack")
+    assert stack["outputs"] == {"result": "x-second=x-first=1"}
+    assert not children(), "no plugin process stays"
+
+
 class TestFinding:
     def install(self, home: Path, name: str, version: str) -> Path:
         folder = home / "plugins" / f"resource-{name}-v{version}"
@@ -178,7 +199,7 @@ class TestFinding:
         with pytest.raises(MissingPluginError):
             find_plugin("resource", "x", "", {})
 
-    def test_plugins_in_source_form_are_refused(self, workspace: Workspace):
-        (workspace.folder / "PulumiPlugin.yaml").write_text("runtime: python\n")
+    def test_plugins_in_source_form_of_other_languages_are_refused(self, workspace: Workspace):
+        (workspace.folder / "PulumiPlugin.yaml").write_text("runtime: {name: nodejs}\n")
         with pytest.raises(UnsupportedError, match="source form"):
             find_plugin("resource", "x", "", {"x": (workspace.folder, "")})

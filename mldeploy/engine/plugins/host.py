@@ -88,10 +88,11 @@ class PluginHost:
         stub = provider_grpc.ResourceProviderStub(process.channel)
         transport = PluginTransport(stub, in_process=False, name=package, gone=process.gone)
         loaded = PluginProvider(transport, package, on_close=process.close)
+        folder = executable if executable.is_dir() else executable.parent
         request = provider.ProviderHandshakeRequest(
             engine_address=self._service.address,
-            root_directory=str(executable.parent),
-            program_directory=str(executable.parent),
+            root_directory=str(folder),
+            program_directory=str(folder),
             configure_with_urn=True,
             invoke_with_preview=True,
         )

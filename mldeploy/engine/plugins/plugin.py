@@ -7,6 +7,7 @@ import re
 import select
 import shutil
 import subprocess
+import sys
 import threading
 import time
 from collections import deque
@@ -18,6 +19,8 @@ from typing import Any
 import grpc
 
 from mldeploy.engine.base.errors import MissingPluginError, PluginError, UnsupportedError
+from mldeploy.engine.project.yaml_values import load_mapping
+from mldeploy.values.property_value import is_map
 
 _MAX_MESSAGE = 400 * 1024 * 1024
 _MAX_DETAILS = 16 << 20
@@ -67,11 +70,36 @@ def _project_executable(folder: Path, executable: str, name: str) -> Path:
     if path.is_file():
         return path
     if (folder / "PulumiPlugin.yaml").is_file():
-        raise UnsupportedError(
-            f"plugin {name!r}: {folder} holds a plugin in source form (PulumiPlugin.yaml); the embedded"
-            f" engine needs an executable {executable}"
-        )
+        runtime, _ = _source_form(folder)
+        if runtime != "python":
+            raise UnsupportedError(
+                f"plugin {name!r}: {folder} holds a plugin in source form for {runtime}; the embedded engine runs those"
+                f" in Python, and executables ({executable})"
+            )
+        return folder
     raise MissingPluginError(f"plugin {name!r}: Pulumi.yaml names {folder}, which has no {executable}")
+
+
+def _source_form(folder: Path) -> tuple[str, Path | None]:
+    """The runtime of a plugin in source form, and its virtual environment's folder."""
+    runtime: Any = load_mapping(folder / "PulumiPlugin.yaml").get("runtime")
+    if not is_map(runtime):
+        return str(runtime), None
+    options: Any = runtime.get("options")
+    environment: Any = options.get("virtualenv") if is_map(options) else None
+    return str(runtime.get("name")), folder / str(environment) if environment else None
+
+
+def command_of(plugin: Path) -> list[str]:
+    """What starts a plugin: an executable, or a folder with Python's `__main__.py`.
+
+    The folder's own environment runs it; without one this process's Python does.
+    """
+    if not plugin.is_dir():
+        return [str(plugin)]
+    environment = _source_form(plugin)[1]
+    python = environment / "bin/python" if environment is not None else None
+    return [str(python) if python is not None and python.exists() else sys.executable, str(plugin)]
 
 
 def _installed(kind: str, name: str, version: str) -> Path | None:
@@ -109,7 +137,7 @@ class PluginProcess:
         self._tail: deque[str] = deque(maxlen=20)
         try:
             self._process = subprocess.Popen(
-                [str(executable), *arguments],
+                [*command_of(executable), *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
