@@ -154,13 +154,13 @@ def test_a_plugin_in_source_form(workspace: Workspace):
     workspace.set_program(
         "import pulumi\nclass Pair(pulumi.ComponentResource):\n    def __init__(self, name, **props):\n"
         "        super().__init__('tp:index:Pair', name, {'result': None, **props}, None, True)\n"
-        "pulumi.export('result', Pair('x', value=1).result)\n"
+        "pulumi.export('result', Pair('x', value='v').result)\n"
     )
     outcome = EmbeddedRunner(workspace, plugin=True).run("up", [])
     assert outcome.ok, outcome.messages
     assert outcome.changes == {"create": 4}
     stack = next(one for one in outcome.state if one["type"] == "pulumi:pulumi:Stack")
-    assert stack["outputs"] == {"result": "x-second=x-first=1"}
+    assert stack["outputs"] == {"result": "x-second=x-first=v"}
     assert not children(), "no plugin process stays"
 
 
