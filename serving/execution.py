@@ -174,11 +174,11 @@ class Execution:
             data = self.guarded(slot, stream.advance, {})
             return Piece(b"", last=True) if data is None else Piece(cast("bytes", data))
         except ScoringTimeout as problem:
-            self.log.failure("a piece of the answer took too long", problem)
+            self.log.script_failure("a piece of the answer took too long", problem)
             return Piece(stream.broken(_TOO_SLOW), failed=504)
         except BaseException as problem:
             self._row[metrics.RUN_FAILED] += 1
-            self.log.failure("run() raised an exception after the beginning of its answer", problem)
+            self.log.script_failure("run() raised an exception after the beginning of its answer", problem)
             return Piece(stream.broken(_SCRIPT), failed=500)
         finally:
             seconds = time.perf_counter() - start
@@ -202,7 +202,7 @@ class Execution:
     def script_failed(self, problem: BaseException) -> Response:
         """The answer when `run()` raised; what it raised is in the log only."""
         self._row[metrics.RUN_FAILED] += 1
-        self.log.failure("run() raised an exception", problem)
+        self.log.script_failure("run() raised an exception", problem)
         if help_ := remedy(f"{type(problem).__name__}: {problem}"):
             self.log.error(f"what helps: {help_}")
         return messages.error(500, _SCRIPT, failed=True)

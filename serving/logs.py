@@ -12,6 +12,7 @@ import time
 import traceback
 from collections.abc import Callable
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -56,6 +57,18 @@ def _shortened(text: str) -> str:
     return f"{text[:half]}… {len(text) - 2 * half} characters are left out …{text[-half:]}"
 
 
+def own_traceback(problem: BaseException) -> str:
+    """The traceback from the script's first line on, without the server's own frames."""
+    server = str(Path(__file__).parent)
+    frame = problem.__traceback__
+    while frame is not None and (
+        frame.tb_frame.f_code.co_filename.startswith(server)
+        or "importlib" in frame.tb_frame.f_code.co_filename
+    ):
+        frame = frame.tb_next
+    return "".join(traceback.format_exception(type(problem), problem, frame))
+
+
 class Log:
     """Writes lines without ever blocking: when the reader is too slow, lines are dropped and counted."""
 
@@ -93,6 +106,10 @@ class Log:
         """An error with its traceback."""
         text = "".join(traceback.format_exception(type(problem), problem, problem.__traceback__))
         self.write("error", message, traceback=_shortened(text), **fields)
+
+    def script_failure(self, message: str, problem: BaseException) -> None:
+        """An error of the script, with its own traceback."""
+        self.write("error", message, traceback=_shortened(own_traceback(problem)))
 
     def request(self, request: Request, status: int, size: int, seconds: float) -> None:
         """One line for an answered request; these are buffered for a moment."""

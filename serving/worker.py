@@ -8,7 +8,6 @@ import os
 import signal
 import socket
 import time
-import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from serving.collection.settings import settings as collection_settings
 from serving.config import Config
 from serving.execution import Execution
 from serving.importing import make_importable
-from serving.logs import Log, capture
+from serving.logs import Log, capture, own_traceback
 from serving.loop import READ, Loop
 from serving.remedies import REMEDY, remedy
 from serving.runner import Runner
@@ -282,16 +281,8 @@ class Worker:
 
 
 def script_traceback(problem: BaseException) -> str:
-    """The traceback from the script's first line on, without the server's own frames."""
-    if isinstance(problem, ScriptError):
-        return f"{problem}\n"
-    own = str(Path(__file__).parent)
-    frame = problem.__traceback__
-    while frame is not None and (
-        frame.tb_frame.f_code.co_filename.startswith(own) or "importlib" in frame.tb_frame.f_code.co_filename
-    ):
-        frame = frame.tb_next
-    return "".join(traceback.format_exception(type(problem), problem, frame))
+    """Why a script does not start: what is missing in it, or its own traceback."""
+    return f"{problem}\n" if isinstance(problem, ScriptError) else own_traceback(problem)
 
 
 def model_tree(folder: str) -> list[str]:
