@@ -6,11 +6,12 @@ import os
 import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import grpc
 from pulumi.runtime.proto import engine_pb2_grpc, provider_pb2_grpc
 
-from mldeploy.provider.framework.servicer import Provider, default_root
+from mldeploy.provider.framework.servicer import Provider
 
 # Operations wait for processes, so threads are cheap; the engine itself limits how many run.
 _THREADS = 64
@@ -29,7 +30,7 @@ def main(arguments: list[str]) -> int:
         ("grpc.max_send_message_length", _MAX_MESSAGE),
     ]
     server = grpc.server(ThreadPoolExecutor(_THREADS), options=options)
-    provider = Provider(default_root(), engine)
+    provider = Provider(Path.cwd(), engine)
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(provider, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()

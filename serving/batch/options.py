@@ -226,6 +226,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="files (or rows, lines) that may fail; -1: any number",
     )
+    _add_outcome(parser)
+    return parser
+
+
+def _add_outcome(parser: argparse.ArgumentParser) -> None:
+    """What becomes of the rows, and of mini batches that failed or were begun."""
+    add = parser.add_argument
     add(
         "--output-action",
         choices=("append_row", "summary_only", "per_file"),
@@ -268,4 +275,3 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="run the failed mini batches again, also with a mended script",
     )
-    return parser

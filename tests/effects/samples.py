@@ -42,6 +42,7 @@ def document(variant: str) -> dict[str, Any]:
 
 Change = dict[str, Any]
 GOLDEN = {"request": "golden/in.json", "response": "golden/out.json"}
+STREAMED = {"golden": [{"request": "golden/in.json", "stream": {"pieces": "golden/out.json"}}]}
 SCHEDULED = {"batch": {"schedule": {"cron": "0 3 * * *", "input": "azureml://a/b"}}}
 MOUNTED = {"edge": {"mounts": [{"source": "/a", "target": "/t", "writable": True}]}}
 PEM = {"cert": {"env": "ONE"}, "key": {"env": "TWO"}}
@@ -81,6 +82,9 @@ SERVICE: dict[str, tuple[Change, Any]] = {
     "golden.0.response": ({"golden": [GOLDEN]}, "golden/in2.json"),
     "golden.0.tolerance": ({"golden": [GOLDEN]}, 0.5),
     "golden.0.content_type": ({"golden": [GOLDEN]}, "text/csv"),
+    "golden.0.stream.pieces": (STREAMED, "golden/in2.json"),
+    "golden.0.stream.first_byte_ms": (STREAMED, 100),
+    "golden.0.stream.events": (STREAMED, True),
     "rollout.strategy": ({}, "canary"),
     "rollout.steps": ({"rollout": {"strategy": "canary"}}, [50, 100]),
     "rollout.bake_seconds": ({"rollout": {"strategy": "canary"}}, 5),

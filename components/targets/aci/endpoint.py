@@ -59,19 +59,6 @@ class AciEndpoint(Component):
             zone=args.zone or "",
             opts=self.child(),
         )
-        proof = PullProof(
-            f"{name}-pull-proof",
-            resource_group_id=args.resource_group_id,
-            location=args.location,
-            name=naming.dns_label(args.group_name or name, "pull", limit=63),
-            image=args.image,
-            server=args.registry_server,
-            identity_id=args.identity_id,
-            principal_id=args.identity_principal_id,
-            subnet_id=args.subnet_id,
-            tags=args.tags,
-            opts=self.child(depends_on=list(args.needs)),
-        )
         group = aci.ContainerGroup(
             f"{name}-group",
             resource_group_name=args.resource_group,
@@ -94,7 +81,9 @@ class AciEndpoint(Component):
             diagnostics=self._diagnostics(args),
             tags=dict(args.tags),
             opts=self.child(
-                replace_on_changes=list(_RECREATED_FOR), delete_before_replace=True, depends_on=[proof]
+                replace_on_changes=list(_RECREATED_FOR),
+                delete_before_replace=True,
+                depends_on=[self._proof(name, args)],
             ),
         )
         base = outputs.answered(group, group.ip_address).apply(lambda address: _base(args, address))
@@ -108,6 +97,22 @@ class AciEndpoint(Component):
                 "group_id": group.id,
                 "state": group.instance_view.apply(lambda view: str(outputs.field(view, "state") or "")),
             }
+        )
+
+    def _proof(self, name: str, args: AciEndpointArgs) -> PullProof:
+        """Container Instances give up on an image whose identity may not pull yet: the group comes after the proof."""
+        return PullProof(
+            f"{name}-pull-proof",
+            resource_group_id=args.resource_group_id,
+            location=args.location,
+            name=naming.dns_label(args.group_name or name, "pull", limit=63),
+            image=args.image,
+            server=args.registry_server,
+            identity_id=args.identity_id,
+            principal_id=args.identity_principal_id,
+            subnet_id=args.subnet_id,
+            tags=args.tags,
+            opts=self.child(depends_on=list(args.needs)),
         )
 
     def _gate(

@@ -52,18 +52,7 @@ class AksCluster(Component):
             return
         assert args.resource_group is not None
         group = pulumi.Output.from_input(args.resource_group)
-        shape = ClusterShape(
-            f"{name}-shape",
-            cluster=args.cluster_name,
-            pod_cidr=args.pod_cidr,
-            service_cidr=args.service_cidr,
-            dns_service_ip=args.dns_service_ip,
-            subnet_id=args.subnet_id or "",
-            system_vm_size=args.system_vm_size,
-            private=args.private,
-            opts=self.child(),
-        )
-        cluster = self._cluster(group, [shape, *self._subnet_right(group)])
+        cluster = self._cluster(group, [self._shape(), *self._subnet_right(group)])
         pools = create_pools(self, name, args, group, cluster.name)
         create_maintenance(self, name, args, group, cluster.name, pools.last)
         if args.managed_prometheus:
@@ -103,6 +92,19 @@ class AksCluster(Component):
                     lambda pair: str(pair[0] or pair[1] or "")
                 ),
             }
+        )
+
+    def _shape(self) -> ClusterShape:
+        return ClusterShape(
+            f"{self._name}-shape",
+            cluster=self._args.cluster_name,
+            pod_cidr=self._args.pod_cidr,
+            service_cidr=self._args.service_cidr,
+            dns_service_ip=self._args.dns_service_ip,
+            subnet_id=self._args.subnet_id or "",
+            system_vm_size=self._args.system_vm_size,
+            private=self._args.private,
+            opts=self.child(),
         )
 
     def _subnet_right(self, group: pulumi.Output[str]) -> list[pulumi.Resource]:

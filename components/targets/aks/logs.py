@@ -56,22 +56,7 @@ def collect_logs(
         data_collection_rule_name=naming.dns_label("msci", cluster_name, limit=_NAME_LIMIT),
         location=location,
         kind="Linux",
-        data_sources=monitor.DataCollectionRuleDataSourcesArgs(
-            extensions=[
-                monitor.ExtensionDataSourceArgs(
-                    name=_EXTENSION,
-                    streams=[_STREAM],
-                    extension_name="ContainerInsights",
-                    extension_settings={
-                        "dataCollectionSettings": {
-                            "interval": "1m",
-                            "namespaceFilteringMode": "Off",
-                            "enableContainerLogV2": True,
-                        }
-                    },
-                )
-            ]
-        ),
+        data_sources=_sources(),
         destinations=monitor.DataCollectionRuleDestinationsArgs(
             log_analytics=[
                 monitor.LogAnalyticsDestinationArgs(name=_DESTINATION, workspace_resource_id=workspace_id)
@@ -91,3 +76,23 @@ def collect_logs(
         opts=parent.child(),
     )
     return pulumi.Output.all(rule.id, association.id).apply(lambda pair: str(pair[0]))
+
+
+def _sources() -> monitor.DataCollectionRuleDataSourcesArgs:
+    """Container logs in their second schema, events and inventory of all namespaces."""
+    return monitor.DataCollectionRuleDataSourcesArgs(
+        extensions=[
+            monitor.ExtensionDataSourceArgs(
+                name=_EXTENSION,
+                streams=[_STREAM],
+                extension_name="ContainerInsights",
+                extension_settings={
+                    "dataCollectionSettings": {
+                        "interval": "1m",
+                        "namespaceFilteringMode": "Off",
+                        "enableContainerLogV2": True,
+                    }
+                },
+            )
+        ]
+    )

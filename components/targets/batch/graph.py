@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pulumi
 
@@ -64,8 +64,6 @@ def _endpoint(context: Context, name: str, target: BatchTarget, where: str, comp
     identity = azure_parts.service_identity(
         context, name, pulls=True, account_roles=_ROLES, settle_seconds=_SETTLE_SECONDS
     )
-    batch = service.batch or Batch()
-    schedule = batch.schedule if batch.schedule and batch.schedule.enabled else None
     shared = context.manifest.azure.workspace.existing is not None
     whose = (context.project, context.stack) if shared else ()
     try:
@@ -101,18 +99,7 @@ def _endpoint(context: Context, name: str, target: BatchTarget, where: str, comp
                 max_nodes=target.max_nodes,
                 idle_seconds=target.idle_seconds_before_scaledown,
                 subnet_id=target.subnet_id,
-                instance_count=batch.instance_count,
-                mini_batch_size=batch.mini_batch_size,
-                max_concurrency_per_instance=batch.max_concurrency_per_instance,
-                error_threshold=batch.error_threshold,
-                max_retries=batch.retry_settings.max_retries,
-                timeout_seconds=int(batch.retry_settings.timeout),
-                output_action="AppendRow" if batch.output_action == "append_row" else "SummaryOnly",
-                output_file_name=batch.output_file_name,
-                logging_level=batch.logging_level.capitalize(),
-                schedule=schedule.cron if schedule else None,
-                schedule_time_zone=schedule.time_zone if schedule else "UTC",
-                schedule_input=schedule.input if schedule else None,
+                **_settings(service.batch or Batch()),
                 description=service.description or "",
                 tags=azure_ids.standard_tags(
                     context.project,
@@ -127,3 +114,22 @@ def _endpoint(context: Context, name: str, target: BatchTarget, where: str, comp
     except ValueError as error:
         raise pulumi.RunError(str(error)) from None
     return Endpoint(endpoint.scoring_uri, "")
+
+
+def _settings(batch: Batch) -> dict[str, Any]:
+    """How files become mini batches and answers, by the arguments' names."""
+    schedule = batch.schedule if batch.schedule and batch.schedule.enabled else None
+    return {
+        "instance_count": batch.instance_count,
+        "mini_batch_size": batch.mini_batch_size,
+        "max_concurrency_per_instance": batch.max_concurrency_per_instance,
+        "error_threshold": batch.error_threshold,
+        "max_retries": batch.retry_settings.max_retries,
+        "timeout_seconds": int(batch.retry_settings.timeout),
+        "output_action": "AppendRow" if batch.output_action == "append_row" else "SummaryOnly",
+        "output_file_name": batch.output_file_name,
+        "logging_level": batch.logging_level.capitalize(),
+        "schedule": schedule.cron if schedule else None,
+        "schedule_time_zone": schedule.time_zone if schedule else "UTC",
+        "schedule_input": schedule.input if schedule else None,
+    }

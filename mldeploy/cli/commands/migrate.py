@@ -27,48 +27,55 @@ from mldeploy.session import UsageError
 _REPORT = "migration-report.md"
 
 
+_Files = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        help="Deployment scripts (.py, .ipynb, .sh), or inferenceconfig.json and deploymentconfig.json.",
+        show_default=False,
+    ),
+]
+_Models = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--model", "--models", "-m", help="For JSON files: name:version or name:version=path. Repeatable."
+    ),
+]
+_Name = Annotated[str | None, typer.Option("--name", "-n", help="For JSON files: the service's name.")]
+_Compute = Annotated[
+    str | None,
+    typer.Option("--compute-target", "-ct", "--target", help="For JSON files: the AKS compute."),
+]
+_Tags = Annotated[list[str] | None, typer.Option("--tag", help="For JSON files: key=value. Repeatable.")]
+_Location = Annotated[
+    str | None, typer.Option("--location", "-l", help="The Azure region, where v1 took the workspace's.")
+]
+_Conda = Annotated[
+    list[Path] | None, typer.Option("--conda", help="Give advice on this old conda file. Repeatable.")
+]
+_Scripts = Annotated[
+    list[Path] | None,
+    typer.Option("--script", help="With --conda: an entry script to look at too. Repeatable."),
+]
+_Output = Annotated[
+    Path,
+    typer.Option("--output", "-o", file_okay=False, help="The project's folder, where the manifest goes."),
+]
+_DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the manifest, write nothing.")]
+_Force = Annotated[bool, typer.Option("--force", help="Overwrite a manifest that is there.")]
+
+
 def import_v1(
-    files: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            help="Deployment scripts (.py, .ipynb, .sh), or inferenceconfig.json and deploymentconfig.json.",
-            show_default=False,
-        ),
-    ] = None,
-    model: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--model", "--models", "-m", help="For JSON files: name:version or name:version=path. Repeatable."
-        ),
-    ] = None,
-    name: Annotated[
-        str | None, typer.Option("--name", "-n", help="For JSON files: the service's name.")
-    ] = None,
-    compute_target: Annotated[
-        str | None,
-        typer.Option("--compute-target", "-ct", "--target", help="For JSON files: the AKS compute."),
-    ] = None,
-    tag: Annotated[
-        list[str] | None, typer.Option("--tag", help="For JSON files: key=value. Repeatable.")
-    ] = None,
-    location: Annotated[
-        str | None, typer.Option("--location", "-l", help="The Azure region, where v1 took the workspace's.")
-    ] = None,
-    conda: Annotated[
-        list[Path] | None, typer.Option("--conda", help="Give advice on this old conda file. Repeatable.")
-    ] = None,
-    script: Annotated[
-        list[Path] | None,
-        typer.Option("--script", help="With --conda: an entry script to look at too. Repeatable."),
-    ] = None,
-    output: Annotated[
-        Path,
-        typer.Option(
-            "--output", "-o", file_okay=False, help="The project's folder, where the manifest goes."
-        ),
-    ] = Path(),
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the manifest, write nothing.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite a manifest that is there.")] = False,
+    files: _Files = None,
+    model: _Models = None,
+    name: _Name = None,
+    compute_target: _Compute = None,
+    tag: _Tags = None,
+    location: _Location = None,
+    conda: _Conda = None,
+    script: _Scripts = None,
+    output: _Output = Path(),
+    dry_run: _DryRun = False,
+    force: _Force = False,
     as_json_output: JsonOption = False,
 ) -> None:
     """Write a manifest from what deployed to Azure ML with SDK v1 or CLI v1. Scripts are read, never run.

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import grpc
-from google.protobuf import any_pb2, empty_pb2, struct_pb2
+from google.protobuf import empty_pb2, struct_pb2
 from pulumi import RunError
 from pulumi.runtime.proto import (
     engine_pb2,
@@ -24,28 +24,26 @@ from pulumi.runtime.proto import (
     plugin_pb2,
     provider_pb2,
     provider_pb2_grpc,
-    status_pb2,
 )
 
 from mldeploy.engine.base.errors import EngineError
 from mldeploy.provider.catalog import COMPONENTS, FUNCTIONS, RESOURCES
+from mldeploy.provider.framework import responses
 from mldeploy.provider.framework.failures import ProviderFailure, Status, scrub
 from mldeploy.provider.framework.resource import (
     Change,
     CheckError,
     Context,
-    Diff,
     ProvisionError,
     Resource,
     UnhealthyError,
 )
 from mldeploy.provider.framework.schema import VERSION, schema
 from mldeploy.values.marshal import decode, encode
-from mldeploy.values.property_value import UNKNOWN, Secret, contains_secrets, contains_unknowns, reveal
+from mldeploy.values.property_value import UNKNOWN, Secret, reveal
 
 _PACKAGE = "mldeploy"
 _OF_ENGINES = ("version", "pluginDownloadURL")
-_KINDS = {"add": 0, "delete": 2, "update": 4}  # PropertyDiff.Kind; one more is the replacing kind
 
 
 class Provider(provider_pb2_grpc.ResourceProviderServicer):
@@ -172,7 +170,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             if not request.HasField("old_inputs"):
                 olds = {name: state[name] for name in resource.inputs if name in state}
             found = resource.diff(ctx, _change(resource, request.id, state, olds, news))
-            return _diff_response(found, resource)
+            return responses.diff_response(found, resource)
 
     def Create(self, request: Any, context: Any = None) -> Any:  # noqa: N802
         """Make a resource, or in a preview say what would be known of it."""
@@ -181,14 +179,16 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             inputs = reveal(wrapped)
             if request.preview:
                 outputs = _previewed(resource, ctx, inputs)
-                return provider_pb2.CreateResponse(id="", properties=_outputs(resource, wrapped, outputs))
+                return provider_pb2.CreateResponse(
+                    id="", properties=responses.outputs(resource, wrapped, outputs)
+                )
             try:
                 ident, outputs = resource.create(ctx, resource.fields.decode(inputs))
             except UnhealthyError as error:
                 error.outputs = inputs | dict(error.outputs)
-                raise _init_failed(resource, error.ident, wrapped, error) from error
+                raise responses.init_failed(resource, error.ident, wrapped, error) from error
             return provider_pb2.CreateResponse(
-                id=ident, properties=_outputs(resource, wrapped, inputs | outputs)
+                id=ident, properties=responses.outputs(resource, wrapped, inputs | outputs)
             )
 
     def Read(self, request: Any, context: Any = None) -> Any:  # noqa: N802
@@ -202,16 +202,16 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
                 found = resource.read(ctx, request.id, decoded(state), decoded(reveal(old)))
             except UnhealthyError as error:
                 error.outputs = state | dict(error.outputs)
-                raise _init_failed(resource, request.id, old, error) from error
+                raise responses.init_failed(resource, request.id, old, error) from error
             if found is None:
                 return provider_pb2.ReadResponse()
-            inputs = old | _still_secret(resource, old, found.inputs)
+            inputs = old | responses.still_secret(resource, old, found.inputs)
             return provider_pb2.ReadResponse(
                 id=request.id,
-                properties=_outputs(
+                properties=responses.outputs(
                     resource, inputs, {**reveal(old), **state, **found.inputs, **found.outputs}
                 ),
-                inputs=_inputs(resource, inputs),
+                inputs=responses.given(resource, inputs),
             )
 
     def Update(self, request: Any, context: Any = None) -> Any:  # noqa: N802
@@ -228,8 +228,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
                     outputs = news | resource.update(ctx, change)
                 except UnhealthyError as error:
                     error.outputs = news | dict(error.outputs)
-                    raise _init_failed(resource, request.id, wrapped, error) from error
-            return provider_pb2.UpdateResponse(properties=_outputs(resource, wrapped, outputs))
+                    raise responses.init_failed(resource, request.id, wrapped, error) from error
+            return provider_pb2.UpdateResponse(properties=responses.outputs(resource, wrapped, outputs))
 
     def Delete(self, request: Any, context: Any = None) -> Any:  # noqa: N802
         """Remove a resource; one that is gone already is no error."""
@@ -338,73 +338,3 @@ def _change(
 def _previewed(resource: Resource[Any], ctx: Context, inputs: Mapping[str, Any]) -> dict[str, Any]:
     unknown: dict[str, Any] = dict.fromkeys(resource.outputs, UNKNOWN)
     return dict(inputs) | unknown | resource.preview(ctx, resource.fields.decode(inputs))
-
-
-def _inputs(resource: Resource[Any], values: Mapping[str, Any]) -> Any:
-    return encode({name: value for name, value in values.items() if name in resource.inputs})
-
-
-def _still_secret(
-    resource: Resource[Any], old: Mapping[str, Any], changed: Mapping[str, Any]
-) -> dict[str, Any]:
-    """What a read found, with the secrets marked that are declared or were secret before."""
-    return {
-        name: Secret(value)
-        if name in resource.inputs and (resource.inputs[name].about.secret or contains_secrets(old.get(name)))
-        else value
-        for name, value in changed.items()
-    }
-
-
-def _outputs(resource: Resource[Any], inputs: Mapping[str, Any], values: Mapping[str, Any]) -> Any:
-    """Outputs with their secrets marked: declared ones, and those that echo a secret input."""
-    declared = {name for name, field in (resource.inputs | resource.outputs).items() if field.about.secret}
-    secret = declared | {name for name, value in inputs.items() if contains_secrets(value)}
-    return encode(
-        {
-            name: Secret(reveal(value)) if name in secret and not contains_unknowns(value) else reveal(value)
-            for name, value in values.items()
-            if value is not None
-        }
-    )
-
-
-def _diff_response(found: Diff, resource: Resource[Any]) -> Any:
-    details = {
-        path: provider_pb2.PropertyDiff(
-            kind=cast("Any", _KINDS[kind] + (1 if path in found.replaces else 0)),
-            inputDiff=path not in found.drift,
-        )
-        for path, kind in found.details.items()
-    }
-    some = provider_pb2.DiffResponse.DIFF_SOME if details else provider_pb2.DiffResponse.DIFF_NONE
-    return provider_pb2.DiffResponse(
-        changes=some,
-        diffs=sorted({path.split(".")[0].split("[")[0] for path in details}),
-        replaces=sorted({path.split(".")[0].split("[")[0] for path in found.replaces}),
-        detailedDiff=details,
-        hasDetailedDiff=True,
-        deleteBeforeReplace=bool(found.replaces) and resource.delete_before_replace,
-    )
-
-
-def _init_failed(
-    resource: Resource[Any], ident: str, inputs: Mapping[str, Any], error: UnhealthyError
-) -> ProviderFailure:
-    detail = provider_pb2.ErrorResourceInitFailed(
-        id=ident,
-        properties=_outputs(resource, inputs, error.outputs),
-        inputs=_inputs(resource, inputs),
-        reasons=list(error.reasons),
-    )
-    packed = any_pb2.Any()
-    packed.Pack(detail)
-    message = "; ".join(error.reasons)
-    status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message=message, details=[packed])
-    metadata = (("grpc-status-details-bin", status.SerializeToString()),)
-    return ProviderFailure(Status(grpc.StatusCode.UNKNOWN, message, metadata))
-
-
-def default_root() -> Path:
-    """The project's folder of a plugin process: where the engine started it."""
-    return Path.cwd()

@@ -357,11 +357,8 @@ def crash(facts: Facts) -> Cause | None:
                     "see the log",
                 )
             if code or container.restarts:
-                how = (
-                    f"was killed (exit code {code}: a signal)"
-                    if code >= _KILLED
-                    else f"ended with exit code {code}"
-                )
+                killed = code >= _KILLED
+                how = f"was killed (exit code {code}: a signal)" if killed else f"ended with exit code {code}"
                 return Cause(
                     "crash", f"the container {container.name} {how}: {facts.last_words()}", "see the log"
                 )
