@@ -193,6 +193,26 @@ class TestEveryResource:
             assert set(found.details.values()) == {"delete"} or not old[name], name
             assert bool(found.replaces) == (one.about.replaces and bool(found.details)), name
 
+    def test_it_replaces_what_a_type_before_it_made(self, provider, token):
+        """An alias hands over the state of another type, as of `TaskRun` to `ImageBuild`: with inputs of its own."""
+        request = provider_pb2.DiffRequest(
+            id="an-id",
+            urn=f"urn:pulumi:s::p::{token}::x",
+            olds=encode({"forceUpdateTag": "t", "runResult": {"images": []}}),
+            old_inputs=encode({"forceUpdateTag": "t"}),
+            news=encode(required(token)),
+        )
+        found = provider.Diff(request)
+        assert bool(found.replaces) == bool(required(token))
+        assert found.deleteBeforeReplace == (RESOURCES[token].delete_before_replace and bool(found.replaces))
+
+    def test_an_input_of_former_versions_is_no_difference(self, tmp_path, token):
+        resource, ctx = RESOURCES[token], Context(root=tmp_path)
+        old = {name: sample(one, name) for name, one in settable(token).items()}
+        typed = resource.fields.decode
+        change = Change("id", typed(old), typed(old | {"retired": 1}), typed(old))
+        assert not Resource.diff(resource, ctx, change).details
+
     def test_its_values_cannot_be_changed(self, token):
         values = RESOURCES[token].fields.decode(required(token))
         with pytest.raises(AttributeError, match="cannot be set"):

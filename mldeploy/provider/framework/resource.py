@@ -186,9 +186,25 @@ class Resource(_Declared[D]):
         """
         return {}
 
+    def foreign(self, olds: Mapping[str, Any]) -> bool:
+        """Whether the old inputs are those of another type, of which an alias says that this one takes its place. An
+        engine asks all the same what changes, and only the type that is new can tell."""
+        return (
+            any(declared.about.required and name not in olds for name, declared in self.inputs.items())
+            and not olds.keys() <= self.inputs.keys()
+        )
+
+    def taken_over(self, olds: Mapping[str, Any], news: Mapping[str, Any]) -> Diff:
+        """The difference to another type: this one is made, and the other's provider deletes what it made."""
+        details = dict.fromkeys(sorted(olds.keys() - news.keys()), "delete")
+        details |= dict.fromkeys(sorted(news.keys() - olds.keys()), "add")
+        return Diff(details, {path for path, change in details.items() if change == "add"})
+
     def diff(self, ctx: Context, change: Change[D]) -> Diff:
         """What changes from the old inputs to the new ones; a path replaces when its property says so."""
         details = difference(change.old.plain(), change.new.plain())
+        # An input that this version does not have any more is no difference.
+        details = {path: kind for path, kind in details.items() if top(path) in self.inputs}
         return Diff(details, {path for path in details if self.inputs[top(path)].about.replaces})
 
     def preview(self, ctx: Context, inputs: D) -> dict[str, Any]:

@@ -169,6 +169,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             olds = reveal(decode(request.old_inputs))
             if not request.HasField("old_inputs"):
                 olds = {name: state[name] for name in resource.inputs if name in state}
+            if resource.foreign(olds):
+                return responses.diff_response(resource.taken_over(olds, news), resource)
             found = resource.diff(ctx, _change(resource, request.id, state, olds, news))
             return responses.diff_response(found, resource)
 
