@@ -50,7 +50,8 @@ COMMANDS = (
         "doctor",
         "review",
         "Deploy",
-        "Check tools, versions, credentials and names that `up` of a stack needs; each finding says how to fix it.",
+        "Check tools, versions, credentials and names that `up` of a stack needs, and on Azure the login's rights, the "
+        "subscription's providers and quotas; each finding says how to fix it.",
     ),
     Entry("status", "services", "Services", "Show every service: state, model versions, URIs."),
     Entry(

@@ -13,8 +13,8 @@ from mldeploy.engine import ResourceState, read_stack
 from mldeploy.home import cache_dir
 from mldeploy.manifest import Manifest, load
 from mldeploy.manifest.kinds import kind
-from mldeploy.manifest.loading import overlay_name
 from mldeploy.manifest.markers import CLUSTER
+from mldeploy.manifest.reading import overlay_name
 from mldeploy.operations import OperationError
 from mldeploy.session import Session
 

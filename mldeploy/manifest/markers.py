@@ -53,7 +53,7 @@ class On:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        """The marker itself, which :mod:`mldeploy.manifest.schema` puts into words."""
+        """The marker itself, which :mod:`mldeploy.manifest.json_schema` puts into words."""
         return {**handler(schema), "x-on": self}
 
 

@@ -8,14 +8,16 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from mldeploy.engine.base.state import ResourceState
-from mldeploy.manifest.kinds.local import LocalTarget
 from mldeploy.operations import http
 from mldeploy.operations.model import Answer, Finding, Keys, OperationError, ServiceStatus, State
 from mldeploy.operations.state import current, keys_of, owner
 from mldeploy.provider.local import status as local_status
+
+if TYPE_CHECKING:  # loading it costs `status` more than all else
+    from mldeploy.manifest.kinds.local import LocalTarget
 
 _LISTENER = "mldeploy:service:Listener"
 _REPLICA = "mldeploy:service:Replica"

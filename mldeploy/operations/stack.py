@@ -10,7 +10,8 @@ from typing import Protocol, cast
 
 from mldeploy import targets
 from mldeploy.engine import ResourceState, read_stack
-from mldeploy.manifest import Manifest, ManifestErrors, load
+from mldeploy.manifest.errors import ManifestErrors
+from mldeploy.manifest.reading import service_targets
 from mldeploy.operations.model import OperationError, ServiceHandle, ServiceStatus, State
 from mldeploy.session import Session
 
@@ -72,10 +73,9 @@ def stack_status(session: Session) -> list[ServiceStatus]:
 
 
 def _targets(session: Session) -> dict[str, str]:
-    """Each manifest service's target. A manifest that does not validate is said, and does not hide what runs."""
+    """Each manifest service's target. A manifest that cannot be read is said, and does not hide what runs."""
     try:
-        manifest: Manifest = load(session.project, session.stack)
+        return service_targets(session.project, session.stack)
     except ManifestErrors as errors:
         print(f"the manifest has errors, so only what is deployed is shown:\n{errors}", file=sys.stderr)
         return {}
-    return {name: service.target for name, service in manifest.services.items()}

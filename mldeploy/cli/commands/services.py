@@ -21,7 +21,6 @@ from mldeploy.cli.options import (
 )
 from mldeploy.cli.options import session as open_session
 from mldeploy.cli.tables import print_status, stack_flag
-from mldeploy.manifest import load
 from mldeploy.operations import OperationError, ServiceHandle, State, find_service, stack_status
 from mldeploy.session import Session, UsageError
 
@@ -77,6 +76,8 @@ def score(
 
 def _golden(session: Session, service: str, data: str) -> Path:
     """Where the manifest wants the answer to this request."""
+    from mldeploy.manifest import load  # for --record alone
+
     manifest = load(session.project, session.stack)
     if service not in manifest.services:
         raise UsageError(f"--record: the manifest has no service {service!r}")
