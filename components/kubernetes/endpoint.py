@@ -67,6 +67,8 @@ class AksEndpointArgs(ComponentArgs):
     """`gateway`, `hostnames`, `service_type`, `service_annotations` of the route."""
     callers: Sequence[str] = ()
     """Namespaces whose pods may call the service. Default: all of the cluster."""
+    egress: Sequence[Mapping[str, Any]] = ()
+    """Whom its pods may speak with besides DNS and port 443: `to` (addresses) or `namespace`, `ports`, `protocol`."""
     tls: Tls | None = None
     """The certificate that clients see. Default: no TLS."""
 
@@ -198,7 +200,7 @@ class AksEndpoint(Component):
         found: list[pulumi.Resource] = []
         if not frame.service_account:
             found.append(self._account(frame))
-        policy = objects.network_policy(frame, args.callers)
+        policy = objects.network_policy(frame, args.callers, args.egress)
         found.append(NetworkPolicy(f"{name}-network", **policy, opts=self.child()))
         if keys is not None:
             text = pulumi.Output.all(keys.primary, keys.secondary).apply(

@@ -195,13 +195,16 @@ def disruption_budget(workload: Workload) -> dict[str, Any]:
     }
 
 
-def network_policy(workload: Workload, callers: Sequence[str]) -> dict[str, Any]:
+def network_policy(
+    workload: Workload, callers: Sequence[str], egress: Sequence[Mapping[str, Any]] = ()
+) -> dict[str, Any]:
     """Who may speak with the pods, and whom they may speak with.
 
     Args:
         workload: the pods.
         callers: namespaces whose pods may score. Empty means everybody: no selector knows the addresses of a
             load balancer's clients or of an API server on a host's network.
+        egress: whom they may speak with besides DNS and port 443: `to` (addresses) or `namespace`, `ports`, `protocol`.
     """
     spaces = [
         {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}}
@@ -219,12 +222,25 @@ def network_policy(workload: Workload, callers: Sequence[str]) -> dict[str, Any]
         "policyTypes": ["Ingress", "Egress"],
         "ingress": [scoring],
         # Telemetry and collected data go to Azure over TLS.
-        "egress": [dns, {"ports": [{"protocol": "TCP", "port": 443}]}],
+        "egress": [dns, {"ports": [{"protocol": "TCP", "port": 443}]}, *map(_egress, egress)],
     }
     return {
         "metadata": metadata(workload.service, workload.namespace, labels(workload.service)),
         "spec": spec,
     }
+
+
+def _egress(rule: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if rule.get("to"):
+        found["to"] = [{"ipBlock": {"cidr": rule["to"]}}]
+    elif rule.get("namespace"):
+        found["to"] = [
+            {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": rule["namespace"]}}}
+        ]
+    if rule.get("ports"):
+        found["ports"] = [{"protocol": rule.get("protocol", "TCP"), "port": port} for port in rule["ports"]]
+    return found
 
 
 def secret(service: str, space: str, role: str, kind: str = "Opaque") -> dict[str, Any]:

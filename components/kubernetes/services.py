@@ -34,6 +34,8 @@ _SETTINGS = (
 )
 _DEFAULT_CORES, _DEFAULT_MEMORY = 0.1, 0.5
 _AZURE_LABEL = "service.beta.kubernetes.io/azure-dns-label-name"
+# https://learn.microsoft.com/azure/aks/internal-lb
+_AZURE_INTERNAL = "service.beta.kubernetes.io/azure-load-balancer-internal"
 _ADDRESS_SECONDS = 600
 _EXISTING = frozenset({"default", "kube-system", "kube-public", "kube-node-lease"})
 
@@ -104,7 +106,7 @@ def _namespaces(
             gateway_name=gateway.name if creates and gateway else None,
             gateway_class=gateway.class_name if creates and gateway else None,
             listeners=_listeners(context, place, services),
-            gateway_annotations=_gateway_annotations(services),
+            gateway_annotations=_gateway_annotations(services) | _internal_gateway(context, place, services),
         )
         logical = place.target_name if main else f"{place.target_name}-{name}"
         found[name] = ServingNamespace(logical, args, pulumi.ResourceOptions(providers=[provider]))
@@ -150,6 +152,18 @@ def _gateway_annotations(services: Mapping[str, Service]) -> dict[str, str]:
             f"ssl.leaf_domain_label: one gateway has one label, but services name {sorted(labels)}"
         )
     return {_AZURE_LABEL: labels.pop()} if labels else {}
+
+
+def _internal(place: Place, *, encrypted: bool) -> dict[str, str]:
+    """What makes a load balancer of Azure an internal one: what is not encrypted is not on the internet, unless the
+    target says so."""
+    wanted = getattr(place.target, "load_balancer", None) or ("public" if encrypted else "internal")
+    return {_AZURE_INTERNAL: "true"} if place.balancer and wanted == "internal" else {}
+
+
+def _internal_gateway(context: Context, place: Place, services: Mapping[str, Service]) -> dict[str, str]:
+    """One gateway has one address: it is public where some service has TLS."""
+    return _internal(place, encrypted=any(_tls(context, place, *one) for one in services.items()))
 
 
 def _tls(context: Context, place: Place, name: str, service: Service) -> Tls | None:
@@ -231,8 +245,11 @@ def _route(context: Context, place: Place, name: str, service: Service) -> dict[
         found["gateway"] = {key: value for key, value in parts.items() if value is not None}
     elif place.balancer:
         found["service_type"] = "LoadBalancer"
+        annotations = _internal(place, encrypted=tls is not None)
         if service.ssl and service.ssl.leaf_domain_label:
-            found["service_annotations"] = {_AZURE_LABEL: service.ssl.leaf_domain_label}
+            annotations[_AZURE_LABEL] = service.ssl.leaf_domain_label
+        if annotations:
+            found["service_annotations"] = annotations
     return found
 
 
@@ -271,6 +288,7 @@ def _endpoint(
         "route": _route(context, place, name, service),
         "callers": [gateway.namespace] if gateway is not None and gateway.namespace else [],
         "tls": _tls(context, place, name, service),
+        "egress": [rule.model_dump(exclude_none=True, mode="json") for rule in service.egress],
     }
     extra = dict(place.extras[name])
     values["secret_environment"] |= extra.pop("secret_environment", {})

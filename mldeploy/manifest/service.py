@@ -22,6 +22,7 @@ from mldeploy.manifest.base import (
 )
 from mldeploy.manifest.batch import Batch
 from mldeploy.manifest.edge import Edge
+from mldeploy.manifest.egress import Egress
 from mldeploy.manifest.markers import CLUSTER, KEYED, ONLINE, VERSIONED, On, ServerSetting, marker
 from mldeploy.manifest.rollout import Rollout
 from mldeploy.manifest.secret_refs import Secret
@@ -295,6 +296,8 @@ class Service(Section):
     """Taints of nodes that it tolerates."""
     priority_class: Annotated[Text | None, On(CLUSTER)] = None
     """The name of its PriorityClass."""
+    egress: Annotated[Items[Egress], On(CLUSTER)] = ()
+    """Whom its pods may speak with (databases, queues, collectors), besides DNS and port 443 anywhere."""
     batch: Annotated[Batch | None, On("batch")] = None
     """How files become mini batches and answers. Default: all defaults."""
     edge: Annotated[Edge | None, On("edge")] = None

@@ -150,6 +150,9 @@ class AksTarget(cluster.ClusterTarget):
     """A cluster of the stack's own; once created, many services share it."""
     attach: AksAttach | None = None
     """An existing cluster, which the stack never creates, changes or deletes."""
+    load_balancer: Literal["public", "internal"] | None = None
+    """Where services have their address, unless a gateway exists: on the internet, or in the cluster's network only.
+    Default: a service with `ssl` is public, one without is internal, so that no key goes over the internet in clear."""
     tags: Labels = Field(default_factory=dict)
     """Tags of its resources."""
 
@@ -159,6 +162,7 @@ def _target(draft: Draft, name: str, target: AksTarget) -> Iterator[Fault]:
     path: NodePath = ("targets", name)
     yield from cluster.check(draft, name, target)
     yield from tags_of_target(draft, name)
+    yield from _load_balancer(draft, name, target)
     if target.create is not None:
         yield from located(draft, name, target.create.location, ("create",))
     elif target.attach is not None:
@@ -173,6 +177,19 @@ def _target(draft: Draft, name: str, target: AksTarget) -> Iterator[Fault]:
     elif target.create is not None:
         yield from _create((*path, "create"), target.create)
         yield from _fits(draft, name, target.create)
+
+
+def _load_balancer(draft: Draft, name: str, target: AksTarget) -> Iterator[Fault]:
+    if target.load_balancer is None:
+        return
+    path: NodePath = ("targets", name, "load_balancer")
+    if target.gateway is not None and target.gateway.class_name is None:
+        yield Fault(path, f"has no effect: the gateway {shown(target.gateway.name)} exists already")
+    for key, service in draft.services_on(name).items():
+        label = service.ssl.leaf_domain_label if service.ssl else None
+        if target.load_balancer == "internal" and label is not None:
+            why = f"{shown(label)} is a name on the internet, and the load balancer of {shown(name)} is internal"
+            yield Fault(("services", key, "ssl", "leaf_domain_label"), why)
 
 
 def _stack_located(draft: Draft, name: str) -> Iterator[Fault]:
