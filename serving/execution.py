@@ -140,10 +140,14 @@ class Execution:
             response = http_response(result, request)
             if response is not None and response.stream is not None:
                 self._open(slot, response, response.stream)
-        except ScoringTimeout:
+        except ScoringTimeout as problem:
+            self._trace(request, problem)
             return self._too_long()
         except BaseException as problem:
-            return _meant(problem) or self._misfit(problem) or self.script_failed(problem)
+            meant = _meant(problem) or self._misfit(problem)
+            if meant is None:
+                self._trace(request, problem)
+            return meant or self.script_failed(problem)
         finally:
             seconds = time.perf_counter() - start
             request.run_ms = seconds * 1000
@@ -154,6 +158,10 @@ class Execution:
             response = json_answer(result, self.script.frame_orient)
         response.head += f"x-ms-run-fn-exec-ms: {request.run_ms:.3f}\r\n"
         return response
+
+    def _trace(self, request: Request, problem: BaseException) -> None:
+        if self.telemetry is not None:
+            self.telemetry.failed(request, problem)
 
     def _open(self, slot: Slot, response: Response, stream: Stream) -> None:
         """Make the first piece: until it is there, the answer can still be an error."""

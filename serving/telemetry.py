@@ -121,6 +121,14 @@ class Telemetry:
         self._tokens.token = self._context.attach(self._api.set_span_in_context(run))
         current.trace_id = f"{run.get_span_context().trace_id:032x}"
 
+    def failed(self, request: Request, problem: BaseException) -> None:
+        """`run()` raised, or took too long: its span says what."""
+        if request.spans is not None:
+            run = request.spans[1]
+            run.record_exception(problem)
+            run.set_attribute("error.type", type(problem).__qualname__)
+            run.set_status(self._api.StatusCode.ERROR, f"{type(problem).__name__}: {problem}"[:500])
+
     def leave(self, request: Request) -> None:
         """`run()` has ended."""
         self._context.detach(self._tokens.token)

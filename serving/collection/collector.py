@@ -116,9 +116,9 @@ def table(lines: bytes | bytearray) -> bytes:
     parquet: Any = importlib.import_module("pyarrow.parquet")
     names = (
         "id", "time", "source", "type", "correlationid", "clientrequestid", "status", "models", "datacontenttype",
-        "data", "data_base64", "truncated",
+        "data", "data_base64", "golden", "truncated",
     )  # fmt: skip
-    other = {"status": arrow.int32(), "truncated": arrow.bool_()}
+    other = {"status": arrow.int32(), "golden": arrow.bool_(), "truncated": arrow.bool_()}
     schema = arrow.schema([(name, other.get(name) or arrow.string()) for name in names])
     rows: list[dict[str, Any]] = [json.loads(line, parse_float=_finite) for line in lines.splitlines()]
     for row in rows:

@@ -20,6 +20,8 @@ from serving.logs import current, timestamp
 if TYPE_CHECKING:
     from serving.messages import Request, Response
 
+_GOLDEN = b"x-mldeploy-golden"
+"""What gates send with their golden requests: no client's data."""
 _BATCH = 64 * 1024
 _MOST_PENDING = 16 * 1024 * 1024
 _LAST_SECONDS = 2.0
@@ -54,6 +56,8 @@ class Recorder:
         if response.status >= 300 or not self.sampled(request.request_id):
             return
         more = f', "client_request_id": {_quote(request.client_request_id)}, "status": {response.status}'
+        if request.headers.get(_GOLDEN) == b"true":
+            more += ', "golden": true'
         if response.stream is not None and response.stream.truncated:
             more += ', "truncated": true'
         if self._inputs:

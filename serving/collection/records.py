@@ -35,8 +35,8 @@ def line(ident: str, service: str, models: dict[str, str], head: dict[str, Any],
 
     Returns:
         CloudEvents 1.0 attributes (`id`, `source`, `type`, `time`, `datacontenttype`, `data` or `data_base64`) and the
-        extensions `correlationid`, `models`, and, for requests, `clientrequestid`, `status` and, for
-        the beginning of a long answer in pieces, `truncated`.
+        extensions `correlationid`, `models`, and, for requests, `clientrequestid`, `status`, for those of a gate
+        `golden`, and for the beginning of a long answer in pieces `truncated`.
     """
     found: dict[str, Any] = {
         "specversion": "1.0",
@@ -51,8 +51,9 @@ def line(ident: str, service: str, models: dict[str, str], head: dict[str, Any],
         found["clientrequestid"] = head["client_request_id"]
     if "status" in head:
         found["status"] = head["status"]
-    if head.get("truncated"):
-        found["truncated"] = True
+    for flag in ("golden", "truncated"):
+        if head.get(flag):
+            found[flag] = True
     kind = str(head["type"]).partition(";")[0].strip().lower()
     found["datacontenttype"] = kind or "application/json"
     key, written = _data(kind, data)

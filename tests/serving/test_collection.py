@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from mldeploy.provider.common.golden_requests import GoldenRequest
 from serving.collection import frames
 from serving.collection.settings import CollectionError, settings
 from serving.collection.stores import Folder
@@ -89,11 +90,22 @@ def test_inputs_and_outputs_are_kept_with_the_ids_of_the_request(
         {"m": "3"},
     )
     assert (second["correlationid"], second["data"]) == ("second", "x=1")
+    assert "golden" not in first
     outputs = {r["correlationid"]: r["data"] for r in records(tmp_path / "kept", "model_outputs")}
     assert outputs["second"]["got"] == {"x": 1}
     assert wait_for(lambda: metric(one, "serving_collected_records_total") == 4)
     modes = {oct(p.stat().st_mode & 0o777) for p in (tmp_path / "kept").rglob("*.jsonl")}
     assert modes == {"0o600"}
+
+
+def test_golden_requests_of_a_gate_are_marked(replica: Callable[..., Replica], tmp_path: Path) -> None:
+    """A new version's gate sends them: who reads the data can leave them out."""
+    one = replica(TEXT_SCRIPT, collect_model_data=collecting(tmp_path / "kept"))
+    headers = GoldenRequest.decode({"request": "r.json"}).headers
+    assert one.request("/score", "{}", headers).status == 200
+    wait_for(lambda: records(tmp_path / "kept", "model_outputs"))
+    for collection in ("model_inputs", "model_outputs"):
+        assert [one["golden"] for one in records(tmp_path / "kept", collection)] == [True]
 
 
 def test_failures_and_keys_are_not_kept(replica: Callable[..., Replica], tmp_path: Path) -> None:

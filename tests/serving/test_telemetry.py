@@ -134,6 +134,13 @@ def test_a_request_is_a_span_of_the_callers_trace(
     assert first.start_time_unix_nano <= run.start_time_unix_nano <= run.end_time_unix_nano
     assert run.end_time_unix_nano <= first.end_time_unix_nano
     assert (second.status.code, attributes(second)["error.type"]) == (2, "500")
+    failed = next(span for span in found["run"] if span.trace_id == second.trace_id)
+    assert (failed.status.code, failed.status.message) == (2, "ValueError: fail")
+    (event,) = failed.events
+    raised = attributes(event)
+    assert (raised["exception.type"], raised["exception.message"]) == ("ValueError", "fail")
+    assert "raise ValueError(data)" in raised["exception.stacktrace"]
+    assert run.status.code != 2
     assert second.trace_id != first.trace_id
     line = next(line for line in one.log() if line["message"] == "inside")
     assert line["trace_id"] == PARENT[3:35]

@@ -13,6 +13,7 @@ from mldeploy.edge.condition import ConditionError, check_condition
 from mldeploy.edge.model import Route
 from mldeploy.manifest.base import Count, Labels, Location, Pattern, Percent, Seconds, Section, Text
 from mldeploy.manifest.draft import Draft
+from mldeploy.manifest.errors import shown
 from mldeploy.manifest.image import Registry
 from mldeploy.manifest.kinds.kind import Kind
 from mldeploy.manifest.kinds.on_azure import LOGIN, located
@@ -117,9 +118,37 @@ def _target(draft: Draft, name: str, target: EdgeTarget) -> Iterator[Fault]:
                 yield Fault((*path, key), "belongs to the complete deployment, not to a layer")
     if target.registry is not None:
         yield from login((*path, "registry"), target.registry)
+    twin_of = _twin_of(draft, name, target)
+    if twin_of is not None:
+        yield Fault(
+            (*path, "priority"),
+            f"{target.priority} is that of target {shown(twin_of)} for the same devices of the same hub, which "
+            "would run either deployment: give one of them a higher priority",
+        )
     count = len(draft.services_on(name))
     if count > _MOST_MODULES:
         yield Fault(path, f"has {count} services; a deployment has at most {_MOST_MODULES} modules")
+
+
+def _twin_of(draft: Draft, name: str, target: EdgeTarget) -> str | None:
+    """An earlier target whose complete deployment competes with this one's."""
+    if target.layered:
+        return None
+
+    def same(other: Target) -> bool:
+        return (
+            isinstance(other, EdgeTarget)
+            and not other.layered
+            and (other.hub.lower(), other.priority) == (target.hub.lower(), target.priority)
+            and "".join(other.target_condition.split()) == "".join(target.target_condition.split())
+        )
+
+    for earlier, other in draft.targets.items():
+        if earlier == name:
+            return None
+        if same(other) and draft.services_on(earlier):
+            return earlier
+    return None
 
 
 def _service(draft: Draft, name: str, service: Service) -> Iterator[Fault]:

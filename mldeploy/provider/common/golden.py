@@ -7,6 +7,8 @@ import math
 from typing import Any, cast
 
 SERVER_SENT_EVENTS = "text/event-stream"
+GOLDEN_HEADER = "X-Mldeploy-Golden"
+"""What golden requests are sent with, so that collected data tells them from those of clients."""
 _LINES = ("application/x-ndjson", "application/jsonl", "application/json-lines", "text/")
 _SHOWN = 200
 

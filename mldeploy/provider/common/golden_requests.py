@@ -8,7 +8,13 @@ from typing import Any, Protocol, TypeVar
 
 from mldeploy.artifacts.content import ContentError, file_hash, text_digest
 from mldeploy.artifacts.sources import inside
-from mldeploy.provider.common.golden import SERVER_SENT_EVENTS, mismatch, pieces_mismatch, pieces_of
+from mldeploy.provider.common.golden import (
+    GOLDEN_HEADER,
+    SERVER_SENT_EVENTS,
+    mismatch,
+    pieces_mismatch,
+    pieces_of,
+)
 from mldeploy.provider.framework.declare import (
     Declaration,
     In,
@@ -88,7 +94,7 @@ class GoldenRequest(Declaration):
     @property
     def headers(self) -> dict[str, str]:
         """The headers that it is sent with."""
-        return {"Content-Type": self.media_type, "Accept": self.accept}
+        return {"Content-Type": self.media_type, "Accept": self.accept, GOLDEN_HEADER: "true"}
 
     @property
     def accept(self) -> str:

@@ -14,6 +14,7 @@ from urllib.parse import quote, urlencode
 
 import yaml
 
+from mldeploy.provider.common.golden import GOLDEN_HEADER
 from mldeploy.provider.framework.resource import ProvisionError
 from mldeploy.provider.kubernetes.reply import Reply, read
 from mldeploy.provider.kubernetes.tree import obj
@@ -234,6 +235,7 @@ class Cluster:
         body: bytes | None = None,
         content_type: str | None = None,
         accept: str = "*/*",
+        golden: bool = False,
         key: str | None = None,
         timeout: float = _READ_SECONDS,
     ) -> Reply:
@@ -248,6 +250,7 @@ class Cluster:
             body: the request's body.
             content_type: the body's.
             accept: what the answer may be.
+            golden: whether it is a golden request, which collected data is told apart by.
             key: the service's key. It travels in its own header: the API server takes `Authorization` for itself.
             timeout: seconds between two packets.
 
@@ -256,7 +259,7 @@ class Cluster:
         """
         import urllib3
 
-        headers = {"Accept": accept}
+        headers = {"Accept": accept, **({GOLDEN_HEADER: "true"} if golden else {})}
         if content_type:
             headers["Content-Type"] = content_type
         if key:

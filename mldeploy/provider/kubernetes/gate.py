@@ -99,6 +99,7 @@ def _score(
                 body=body,
                 content_type=item.media_type,
                 accept=item.accept,
+                golden=True,
                 key=inputs.key,
                 timeout=_REQUEST_SECONDS,
             )
