@@ -10,7 +10,7 @@ SDKS := $(if $(filter-out local,$(STACK)),cloud)
 # Byte code is kept: the cloud SDKs take minutes to compile, and every engine, provider and replica is a process.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: azure-tools help wheel setup setup-dev setup-cloud up preview refresh down score status lint format test test-kubernetes test-reliability lock schema docs policy pipeline-tools clean
+.PHONY: azure-tools help wheel setup setup-dev setup-cloud up preview refresh down score status lint format test test-kubernetes test-reliability test-seeds lock schema docs policy pipeline-tools clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -80,6 +80,10 @@ test-docker: .venv/.dev ## Real images on a Docker engine of the tests' own (Deb
 
 test-reliability: .venv/.dev ## Faults, load and fuzzing
 	@$(BIN)/python -m pytest -m reliability
+
+SEEDS ?= 20
+test-seeds: .venv/.dev ## Whole Azure stacks on SEEDS days that are drawn: delays, throttling, late lists
+	@AZURE_SEEDS=$(SEEDS) $(BIN)/python -m pytest -m '' tests/azure/test_azure_behaves.py
 
 azure-tools: .venv/.dev ## Fetch what the deeper Azure tests use into .cache: Azurite, azure-ai-ml, checkov
 	@npm install --silent --no-audit --no-fund --prefix .cache/azurite azurite@3

@@ -12,7 +12,7 @@ from tests.azure.standin.nature import Nature
 from tests.azure.test_azure_lifecycle import changed
 
 FEW = range(3)
-MANY = range(3, int(os.environ.get("AZURE_SEEDS", "200")))
+MANY = range(3, int(os.environ.get("AZURE_SEEDS", "20")))
 SEEDS = [*FEW, *(pytest.param(seed, marks=pytest.mark.reliability) for seed in MANY)]
 
 

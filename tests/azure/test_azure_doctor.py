@@ -3,6 +3,8 @@
 import pytest
 
 from mldeploy.doctor import examine
+from mldeploy.manifest.kinds.aks import AksTarget
+from mldeploy.operations import aks
 from mldeploy.session import Session
 from tests.azure import az_cli, fakes, kube_echo
 from tests.azure.standin import rights
@@ -86,3 +88,23 @@ def test_with_one_role_less_it_is_not(prod, missing):
     world.people[world.deployer] = {group: left}
     assert f"right {missing}" in problems(prod)
     assert not prod.run("up").ok
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({}, ""),
+        ({"ARM_USE_OIDC": "true"}, "AAD_LOGIN_METHOD=workloadidentity"),
+        ({"ARM_CLIENT_SECRET": "x"}, "AAD_LOGIN_METHOD=spn"),
+        ({"ARM_USE_MSI": "true"}, "AAD_LOGIN_METHOD=msi"),
+        ({"ARM_CLIENT_SECRET": "x", "AAD_LOGIN_METHOD": "spn"}, ""),
+    ],
+)
+def test_kubelogin_is_told_who_logs_in(variables, said, monkeypatch):
+    for name in ("ARM_USE_OIDC", "ARM_CLIENT_SECRET", "ARM_USE_MSI", "AAD_LOGIN_METHOD"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    (found,) = aks.examine("prod-cluster", AksTarget(type="aks"))
+    assert (found.level == "problem") == bool(said)
+    assert said in found.fix
