@@ -72,6 +72,7 @@ AREAS: dict[str, list[Item]] = {
             "tests/components/test_package.py::test_the_same_resources_as_a_python_program_makes",
             "Manifest",
         ),
+        ("their methods", "C4_methods", "runtime.call("),
         ("stack outputs", "07_stack_outputs", "export"),
         ("config and secret config", "54_config", "config"),
         ("`Resource.get`", "23_get_resource", "id="),

@@ -64,7 +64,7 @@ def _text(value):
 def pairs():
     """The component of this provider, for the SDK."""
     import pulumi
-    from pulumi.provider import ConstructResult, Provider
+    from pulumi.provider import CallResult, ConstructResult, Provider
 
     class Res(pulumi.CustomResource):
         def __init__(self, name, value, opts):
@@ -86,6 +86,14 @@ def pairs():
             made = Pair(name, inputs, options)
             return ConstructResult(made.urn, {"result": made.result})
 
+        def call(self, token, args):
+            if token != "tp:index:Pair/joined":
+                raise ValueError(f"no method {token}")
+            joined = pulumi.Output.all(args["__self__"], args["more"]).apply(
+                lambda both: f"{both[0].rpartition('::')[2]}+{both[1]}"
+            )
+            return CallResult({"joined": joined})
+
     return Pairs("1.0.0")
 
 
@@ -98,6 +106,7 @@ class TestProvider(provider_pb2_grpc.ResourceProviderServicer):
         self.accept_secrets = accept_secrets
         self.config = {}
         self.engine = ""
+        self.service = None
 
     # -- objects ------------------------------------------------------------------------------------------
 
@@ -302,16 +311,25 @@ class TestProvider(provider_pb2_grpc.ResourceProviderServicer):
         )
 
     def Construct(self, request, context):
-        """By the SDK, in a context and a loop of its own: this server has threads."""
+        return self._by_the_sdk("Construct", request, context)
+
+    def Call(self, request, context):
+        return self._by_the_sdk("Call", request, context)
+
+    def _by_the_sdk(self, method, request, context):
+        """In a context and a loop of its own: this server has threads."""
         from pulumi.provider.server import ProviderServicer
 
         class Ending:
             async def abort_with_status(self, status):
                 context.abort(status.code, status.details)
 
-        servicer = ProviderServicer(pairs(), [], self.engine)
+        servicer = ProviderServicer(
+            pairs(), [], self.engine if self.service is None else self.service.address
+        )
         try:
-            return contextvars.Context().run(lambda: asyncio.run(servicer.Construct(request, Ending())))
+            made = getattr(servicer, method)
+            return contextvars.Context().run(lambda: asyncio.run(made(request, Ending())))
         except Exception as error:
             context.abort(grpc.StatusCode.UNKNOWN, str(error).partition(":\n")[0])
 
@@ -320,7 +338,7 @@ class TestProvider(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.ProviderHandshakeResponse(accept_secrets=True)
 
     def use_engine(self, engine):
-        self.engine = engine.address
+        self.service = engine
 
     def Cancel(self, request, context):
         return empty_pb2.Empty()

@@ -9,7 +9,7 @@ from typing import Any
 
 import grpc
 
-from mldeploy.engine.base.errors import BailError, EngineError, ProviderError
+from mldeploy.engine.base.errors import BailError, EngineError, ProviderError, UnsupportedError
 from mldeploy.engine.base.monitor_error import MonitorError
 from mldeploy.engine.base.proto import Message, provider, resource, resource_grpc
 from mldeploy.engine.base.urn import child_urn, parse_provider_reference, type_package
@@ -18,8 +18,9 @@ from mldeploy.engine.core.deployment import Deployment
 from mldeploy.engine.program.transforms import Transforms
 from mldeploy.engine.project.config import StackConfig
 from mldeploy.values.marshal import Marshaller, unmarshal
-from mldeploy.values.property_value import PropertyMap, lower_outputs, output_dependencies
+from mldeploy.values.property_value import PropertyMap, ResourceReference, lower_outputs, output_dependencies
 
+_EVERYTHING = Marshaller(unknowns=True, secrets=True, resources=True, outputs=True)
 # Each call of a component waits for its step; the engine itself limits how many run.
 _THREADS = 256
 _GRACE_SECONDS = 1.0  # cut off at once, a plugin's gRPC would complain on the terminal
@@ -132,23 +133,63 @@ class ComponentMaker:
             raise EngineError(f"{request.type} resource '{request.name}' has a problem: {error}") from None
         return None if response is None else _answer(request, response)
 
-    def _request(self, request: Message, options: Message, props: PropertyMap, *, outputs: bool) -> Message:
+    def call(self, request: Message, provider_of: Callable[[str], str]) -> Message:
+        """The answer of a component's method. `provider_of`: the provider of a registered resource, empty for none.
+
+        Raises EngineError.
+        """
+        if request.packageRef:
+            raise UnsupportedError(f"{request.tok}: parameterised packages need the pulumi CLI")
+        args = unmarshal(request.args)
+        owner = args.get("__self__")
+        reference = request.provider
+        package = type_package(request.tok)
+        if isinstance(owner, ResourceReference) and not reference:
+            reference = f"{owner.urn}::{owner.id}" if package == "pulumi" else provider_of(owner.urn)
+        reference = reference or self._defaults.reference(
+            ProviderRequest(package, request.version, request.pluginDownloadURL)
+        )
+        found = self._deployment.registry.get(parse_provider_reference(reference))
+        if found is None:
+            raise EngineError(f"unknown provider '{reference}'")
+        if not found.accepts_outputs:
+            args = {key: lower_outputs(value) for key, value in args.items()}
+        made = provider.CallRequest(
+            tok=request.tok, args=_EVERYTHING.struct(args), accepts_output_values=True, **self._surroundings()
+        )
+        for key, needed in request.argDependencies.items():
+            made.argDependencies[key].urns.extend(needed.urns)
+        try:
+            response = found.call(made)
+        except ProviderError as error:
+            if self._deployment.errors:
+                raise BailError(str(error)) from None
+            raise EngineError(f"call to function '{request.tok}' failed: {error}") from None
+        return _returned(response) if response is not None else provider.CallResponse()
+
+    def _surroundings(self) -> dict[str, Any]:
+        """What the makers of components are told about the run."""
         identity = self._deployment.identity
+        return {
+            "project": identity.project,
+            "stack": identity.stack,
+            "organization": "organization",
+            "config": self._config.plain(),
+            "configSecretKeys": self._config.secret_keys(),
+            "dryRun": self._deployment.preview,
+            "parallel": self._deployment.options.parallel,
+            "monitorEndpoint": self._server.address,
+        }
+
+    def _request(self, request: Message, options: Message, props: PropertyMap, *, outputs: bool) -> Message:
         if not outputs:
             props = {key: lower_outputs(value) for key, value in props.items()}
         made = provider.ConstructRequest(
-            project=identity.project,
-            stack=identity.stack,
-            organization="organization",
-            config=self._config.plain(),
-            configSecretKeys=self._config.secret_keys(),
-            dryRun=self._deployment.preview,
-            parallel=self._deployment.options.parallel,
-            monitorEndpoint=self._server.address,
+            **self._surroundings(),
             type=request.type,
             name=request.name,
             parent=request.parent,
-            inputs=Marshaller(unknowns=True, secrets=True, resources=True, outputs=True).struct(props),
+            inputs=_EVERYTHING.struct(props),
             accepts_output_values=True,
         )
         for key, needed in request.propertyDependencies.items():
@@ -189,6 +230,21 @@ _OPTIONAL = {
     "retainOnDelete": "retain_on_delete",
     "deleteBeforeReplace": "delete_before_replace",
 }
+
+
+def _returned(response: Message) -> Message:
+    """A method's answer for the program, whose SDK takes no output values here."""
+    values = unmarshal(getattr(response, "return"))
+    answer = provider.CallResponse(failures=response.failures)
+    plain = Marshaller(unknowns=True, secrets=True, resources=True)
+    getattr(answer, "return").CopyFrom(plain.struct({k: lower_outputs(v) for k, v in values.items()}))
+    for key, value in values.items():
+        needed = set[str]()
+        if key in response.returnDependencies:
+            needed.update(response.returnDependencies[key].urns)
+        output_dependencies(value, needed)
+        answer.returnDependencies[key].urns.extend(sorted(needed))
+    return answer
 
 
 def _answer(request: Message, response: Message) -> Message:

@@ -353,10 +353,12 @@ class ResourceMonitor:
             return any(not self._created.get(urn, False) for urn in urns)
 
     def Call(self, request: Message) -> Message:
-        """Methods of remote components are refused by name."""
-        text = f"{request.tok}: calling methods of provider resources needs the pulumi CLI"
-        self._fail(UnsupportedError(text))
-        raise MonitorError(grpc.StatusCode.UNIMPLEMENTED, text)
+        """Call a method of a component."""
+        return self._guard(lambda: self._components.call(request, self._provider_of))
+
+    def _provider_of(self, urn: str) -> str:
+        with self._lock:
+            return self._goals[urn].provider if urn in self._goals else ""
 
     # -- the rest of the protocol ----------------------------------------------------------------------------
 
@@ -395,6 +397,6 @@ class ResourceMonitor:
         return EMPTY
 
     def close(self) -> None:
-        """Close connections to callbacks, and from components."""
+        """Close connections."""
         self._components.close()
         self._transforms.close()

@@ -319,6 +319,10 @@ class PluginProvider:
         """Have a component made, with its children. None while the configuration is not known."""
         return self._ask("Construct", request) if self._known else None
 
+    def call(self, request: Message) -> Message | None:
+        """Call a component's method. None while the configuration is not known."""
+        return self._ask("Call", request) if self._known else None
+
     def _finish(self, outputs: PropertyMap, inputs: PropertyMap) -> PropertyMap:
         if not self._secrets:
             annotate_secrets(outputs, inputs)

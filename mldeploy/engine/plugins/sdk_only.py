@@ -36,6 +36,10 @@ class SdkOnlyProvider(LocalProvider):
             f" {self.package} plugin, which is not installed"
         )
 
+    def call(self, request: Message) -> Message | None:
+        """Not known without the plugin."""
+        raise PluginError(f"{request.tok} cannot be called: the {self.package} plugin is not installed")
+
     def invoke(self, token: str, args: PropertyMap, *, preview: bool) -> Checked:
         """Not known without the plugin."""
         del args, preview
