@@ -155,7 +155,9 @@ class ModelDataCollector:
         """
         correlations = self._correlations(user_correlation_id) if self._inputs else None
         given: Any = input_data
-        if hasattr(given, "to_dict"):
+        if hasattr(given, "to_frame") and self._columns is None:
+            given = given.to_frame()  # a Series is its one column
+        if hasattr(given, "to_dict") and not hasattr(given, "to_frame"):
             given = given.to_dict(orient="records")
         elif hasattr(given, "tolist"):
             given = given.tolist()
@@ -193,8 +195,12 @@ class ModelDataCollector:
         return numpy.append(rows.astype(object), more, axis=1)
 
     def _row(self, row: Any) -> Any:
-        if self._columns is None or not isinstance(row, list):
-            return row
+        if self._columns is None or isinstance(row, dict):
+            return cast("Any", row)
+        if not isinstance(row, list):
+            if len(self._columns) != 1:
+                return row
+            row = [row]  # rows of one feature are given as values
         return dict(zip([*self._columns, *self._added], cast("list[Any]", row), strict=False))
 
 

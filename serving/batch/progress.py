@@ -9,6 +9,7 @@ from typing import TextIO
 
 _LEVELS = ("debug", "info", "warning", "error")
 _REDRAW_SECONDS = 0.1
+_LINE_SECONDS = 30.0
 _WAIT_SECONDS = 1.0
 
 
@@ -60,11 +61,15 @@ class Console:
     def tick(self) -> None:
         """Draw the bar, if it is time."""
         now = time.monotonic()
-        if (
-            not self._terminal
-            or not self._total
-            or (now - self._drawn < _REDRAW_SECONDS and self._done < self._total)
-        ):
+        if not self._total:
+            return
+        if not self._terminal:
+            # The log of a job: now and then a line.
+            if self._done < self._total and now - max(self._drawn, self._begin) >= _LINE_SECONDS:
+                self._drawn = now
+                self.info(self._said(now - self._begin).strip())
+            return
+        if now - self._drawn < _REDRAW_SECONDS and self._done < self._total:
             return
         self._drawn = now
         self._erase()
@@ -77,14 +82,18 @@ class Console:
         self._erase()
         self._total = 0
 
-    def _text(self, seconds: float) -> str:
+    def _said(self, seconds: float) -> str:
+        """How far it is, how fast, and how long it will take."""
         share = self._done / self._total
         speed = (self._done - self._done_at_begin) / seconds if seconds > 0 else 0.0
         rest = (
             f", {(self._total - self._done) / speed:.0f} s left" if speed and self._done < self._total else ""
         )
         failed = f", {self._failed} failed" if self._failed else ""
-        text = f" {share:4.0%} {self._done}/{self._total}{failed}, {speed:.1f}/s{rest}"
+        return f" {share:4.0%} {self._done}/{self._total}{failed}, {speed:.1f}/s{rest}"
+
+    def _text(self, seconds: float) -> str:
+        text, share = self._said(seconds), self._done / self._total
         width = max(0, min(40, shutil.get_terminal_size().columns - len(text) - 3))
         full = round(share * width)
         return f"[{'#' * full}{'.' * (width - full)}]{text}"
