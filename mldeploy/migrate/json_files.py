@@ -8,16 +8,19 @@ from typing import Any, cast
 
 import yaml
 
+from mldeploy.manifest.kinds import kinds
 from mldeploy.migrate.findings import Finding, MigrateError, Outcome
 from mldeploy.migrate.table import json_fields
 from mldeploy.migrate.values import Call
 
-_KINDS = {
-    "aci": "AciWebservice",
-    "aks": "AksWebservice",
-    "aksendpoint": "AksEndpoint",
-    "local": "LocalWebservice",
-}
+# A service with versions of its own, which is one of AKS.
+_ENDPOINT = {"aksendpoint": "AksEndpoint"}
+
+
+def services() -> dict[str, str]:
+    """v1's class by what `computeType` says: that of the type of target which takes such services over."""
+    webservices = {name: one for name, of in kinds().items() for one in of.v1 if one.endswith("Webservice")}
+    return webservices | _ENDPOINT
 
 
 def read_document(path: Path, shown: str) -> dict[str, Any]:
@@ -57,9 +60,9 @@ def read_deployment(document: dict[str, Any], shown: str, findings: list[Finding
         MigrateError: `computeType` is none of local, aci, aks, aksendpoint.
     """
     kind = str(document["computeType"])
-    owner = _KINDS.get(kind.lower())
+    owner = services().get(kind.lower())
     if owner is None:
-        allowed = ", ".join(_KINDS)
+        allowed = ", ".join(sorted(services()))
         raise MigrateError(f"{shown}: computeType: {kind!r} is no type of v1; allowed: {allowed}")
     rest = {key: value for key, value in document.items() if key != "computeType"}
     return _fields(owner, rest, shown, findings, "deploymentconfig.json")
