@@ -1,5 +1,4 @@
 """The resource monitor: what the SDK talks to while the program runs (`pulumirpc.ResourceMonitor`)."""
-
 # ruff: noqa: N802 - the methods are named by the protocol
 
 from __future__ import annotations
@@ -387,9 +386,8 @@ class ResourceMonitor:
 
     def RegisterPackage(self, request: Message) -> Message:
         """Refused by name."""
-        return self._refuse_call(
-            f"parameterised packages ('{request.parameterization.name or request.name}')"
-        )
+        package = request.parameterization.name or request.name
+        return self._refuse_call(f"parameterised packages ('{package}')")
 
     def SignalAndWaitForShutdown(self, request: Message) -> Message:
         """Nothing needs the program's callbacks after its end."""
