@@ -61,6 +61,9 @@ COMMANDS = (
         "Send a file to a service and print the body of its answer. The key is read from the stack's state.",
     ),
     Entry("logs", "services", "Services", "Print a service's log."),
+    Entry(
+        "edge", "edge", "Services", "Hand deployments to IoT Edge devices over to other tools.", group=True
+    ),
     Entry("batch", "batch", "Services", "Score the files of a folder.", group=True),
     Entry("keys", "services", "Services", "Show a service's keys: masked, unless --show."),
     Entry(

@@ -107,6 +107,25 @@ class EdgeService:
         )
 
 
+def exported(resources: Sequence[ResourceState], service: str) -> tuple[dict[str, Any], list[str]]:
+    """The deployment that a service is a module of: the file's content, and the arguments of `az` that go with it.
+
+    Raises:
+        OperationError: no deployment of the state has such a module.
+    """
+    from mldeploy.provider.edge.deployment import content_of
+    from mldeploy.provider.edge.fields import EdgeDeploymentFields
+
+    for resource in current(resources, _DEPLOYMENT):
+        inputs = EdgeDeploymentFields.decode(cast("dict[str, Any]", reveal(resource.inputs)))
+        if service in (inputs.modules or {}):
+            arguments = ["az", "iot", "edge", "deployment", "create", "--hub-name", inputs.hub.split(".")[0]]
+            arguments += ["--deployment-id", inputs.name, "--target-condition", inputs.target_condition]
+            arguments += ["--priority", str(inputs.priority), *(["--layered"] if inputs.layered else [])]
+            return {"content": content_of(inputs)}, arguments
+    raise OperationError(f"no deployment to devices has a service {service!r}: run `mldeploy up` first")
+
+
 def handles(resources: Sequence[ResourceState]) -> list[EdgeService]:
     """Every module of every deployment of a state."""
     found: list[EdgeService] = []

@@ -50,6 +50,21 @@ def test_counts_and_states(tmp_path: Path, server: HubServer) -> None:
     assert "is gone from the hub" in service(stack).status("devices").detail
 
 
+def test_a_deployment_is_exported_for_az(tmp_path: Path, server: HubServer) -> None:
+    """The content is what the hub has; the rest are the arguments."""
+    stack = EdgeStack(tmp_path / "project", server, "embedded")
+    stack.run("up")
+    url = stack.environment["PULUMI_BACKEND_URL"]
+    resources = read_stack(stack.folder, "local", backend_url=url, passphrase="test")
+    found, arguments = edge.exported(resources, "diabetes")
+    (deployed,) = server.hub.configurations.values()
+    assert found == {"content": deployed["content"]}
+    assert arguments[:5] == ["az", "iot", "edge", "deployment", "create"]
+    assert arguments[arguments.index("--target-condition") + 1] == deployed["targetCondition"]
+    with pytest.raises(OperationError, match="no deployment to devices has a service 'other'"):
+        edge.exported(resources, "other")
+
+
 def test_what_only_the_device_has(tmp_path: Path, server: HubServer) -> None:
     stack = EdgeStack(tmp_path / "project", server, "embedded")
     stack.run("up")

@@ -214,8 +214,13 @@ def _without_nulls(value: Any, depth: int = 0) -> Any:
     return {key: _without_nulls(item, depth + 1) for key, item in items if item is not None}
 
 
+def content_of(inputs: EdgeDeploymentFields) -> dict[str, Any]:
+    """The content as the hub takes it, registry passwords in clear."""
+    return Deployment.model_validate(_content_inputs(inputs)).content()
+
+
 def _wanted(inputs: EdgeDeploymentFields, claim: str) -> Wanted:
-    content = Deployment.model_validate(_content_inputs(inputs)).content()
+    content = content_of(inputs)
     return Wanted(
         name=inputs.name,
         digest=content_digest(content),
