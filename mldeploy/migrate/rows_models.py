@@ -7,7 +7,7 @@ from typing import Final
 
 from mldeploy.migrate.findings import CHANGED, DECIDE, DROPPED, MAPPED
 
-BY_REFERENCE = "a manifest names secrets and never holds one; set it with `mldeploy config set --secret`"
+BY_REFERENCE = "a manifest names secrets and never holds one; set it with `mldeploy config set --secret KEY`"
 SUBNET = "v1 named a network and a subnet; the manifest takes the subnet's resource id"
 WORKSPACE = "the workspace is the stack's: `azure: {workspace: {existing: <resource id>}}`, or a new one"
 SERVICE_TLS = "TLS belongs to the services: `services.*.ssl`"
