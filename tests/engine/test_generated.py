@@ -12,13 +12,21 @@ from tests.engine.conformance import EmbeddedRunner
 from tests.engine.generator import digest, sequences, source, together, workspace
 
 RECORDED = sorted((Path(__file__).parent / "recorded").glob("*.json"))
+MANY = 50
+"""More programs than this take minutes: they run with the reliability suite."""
+
+
+def recordings():
+    for file in RECORDED:
+        many = json.loads(file.read_text())["programs"] > MANY
+        yield pytest.param(file, id=file.stem, marks=[pytest.mark.reliability] if many else [])
 
 
 def test_there_are_recordings():
     assert RECORDED
 
 
-@pytest.mark.parametrize("file", RECORDED, ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", recordings())
 def test_same_as_recorded(file: Path, tmp_path: Path):
     recorded = json.loads(file.read_text())
     made = sequences(random.Random(recorded["seed"]), recorded["programs"], recorded["edits"], failing=False)
