@@ -105,3 +105,21 @@ def test_egress_rules_are_in_the_network_policy(plan):
 def test_a_rule_that_cannot_be_is_refused(plan, rule, why):
     with pytest.raises(ManifestErrors, match=why):
         plan(egress=[rule])
+
+
+def test_gpus_of_a_pool_can_be_asked_for(plan):
+    """AKS installs the driver; without NVIDIA's device plugin no node has `nvidia.com/gpu`."""
+    create = {"agent_count": 3, "vm_size": "Standard_D4s_v5"}
+    assert plan({"create": create}).of(":DaemonSet") == []
+    pool = {"name": "gpu", "vm_size": "Standard_NC4as_T4_v3", "gpu": True, "spot": True}
+    recorded = plan({"create": create | {"pools": [pool, {"name": "other", "vm_size": "Standard_D4s_v5"}]}})
+    (plugin,) = recorded.of(":DaemonSet")
+    pod = plugin.plain["spec"]["template"]["spec"]
+    (term,) = pod["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"][
+        "nodeSelectorTerms"
+    ]
+    assert term["matchExpressions"] == [{"key": "mldeploy.io/pool", "operator": "In", "values": ["gpu"]}]
+    (made,) = [one for one in recorded.of(":AgentPool") if one.name.endswith("-gpu")]
+    tolerated = {item["key"] for item in pod["tolerations"]}
+    assert {taint.split("=")[0] for taint in made.plain["nodeTaints"]} == tolerated
+    assert made.plain["nodeLabels"] == {"mldeploy.io/pool": "gpu"}

@@ -20,6 +20,7 @@ from components.kubernetes.services import Place, deploy_on
 from components.models.azure_model import in_workspace as register_model
 from components.targets.aks.args import AksClusterArgs, Attach, NodePool
 from components.targets.aks.cluster import AksCluster
+from components.targets.aks.gpu import device_plugin
 from mldeploy.manifest import Service
 from mldeploy.manifest.kinds.aks import AksTarget
 
@@ -70,6 +71,8 @@ def deploy(
         region=region,
         extras=extras,
     )
+    if target.create and (gpus := [pool.name for pool in target.create.pools if pool.gpu]):
+        device_plugin(name, place.kubeconfig, gpus)
     return deploy_on(context, place, services)
 
 
