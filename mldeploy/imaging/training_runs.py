@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from mldeploy.artifacts.content import ContentError, text_digest
-from mldeploy.artifacts.sources import mlflow_client, mlflow_error, tracking_uri
+from mldeploy.artifacts.mlflow_store import mlflow_client, mlflow_error, tracking_uri
 from mldeploy.home import cache_dir, private_folder
 
 PREFIX: Final = "runs:/"

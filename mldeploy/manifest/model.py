@@ -18,9 +18,16 @@ Version = Annotated[
 class Model(Section):
     """A model to register. v1: `Model.register`."""
 
-    source: Text = Field(examples=["models/diabetes/model.pkl", "runs:/0123456789abcdef/outputs/model.pkl"])
-    """Its file or folder: a path relative to the project, `runs:/<run id>/<path>` of an MLflow run, or
-    `azureml://jobs/<job>/outputs/<path>` of an Azure ML job."""
+    source: Text = Field(
+        examples=[
+            "models/diabetes/model.pkl",
+            "runs:/0123456789abcdef/outputs/model.pkl",
+            "models:/churn@champion",
+        ]
+    )
+    """Its file or folder: a path relative to the project, `runs:/<run id>/<path>` of an MLflow run,
+    `models:/<name>/<version>` or `models:/<name>@<alias>` of its registry, or `azureml://jobs/<job>/outputs/<path>` of
+    an Azure ML job."""
     version: Version | None = None
     """Pins the version, which then never changes its content. Default: it follows from the content."""
     description: LooseText | None = None

@@ -9,7 +9,8 @@ from contextlib import closing
 import pytest
 
 from mldeploy.artifacts.content import ContentError
-from mldeploy.artifacts.sources import inside, locate, tracking_uri
+from mldeploy.artifacts.mlflow_store import tracking_uri
+from mldeploy.artifacts.sources import inside, locate
 
 from .conftest import write
 
@@ -65,6 +66,19 @@ class TestRuns:
         assert locate(f"runs:/{run_id}/outputs/model.txt", project).read_text() == "from a run"
         assert locate(f"runs:/{run_id}/outputs", project).is_dir()
 
+    def test_a_registered_version_and_an_alias(self, project, run_id):
+        import mlflow
+
+        store = (project / "mlruns").as_uri()
+        client = mlflow.MlflowClient(store, store)
+        client.create_registered_model("churn")
+        client.create_model_version("churn", f"{client.get_run(run_id).info.artifact_uri}/outputs", run_id)
+        client.set_registered_model_alias("churn", "champion", "1")
+        assert (locate("models:/churn/1", project) / "model.txt").read_text() == "from a run"
+        assert (locate("models:/churn@champion", project) / "model.txt").is_file()
+        with pytest.raises(ContentError, match="models:/churn@other: .*other"):
+            locate("models:/churn@other", project)
+
     def test_a_model_of_a_run_is_registered(self, record, run_id):
         model = record("model:StoredModel")
         outputs = model.create(name="m", source=f"runs:/{run_id}/outputs/model.txt")
@@ -73,7 +87,7 @@ class TestRuns:
 
     def test_a_run_is_looked_up_once(self, project, run_id, monkeypatch):
         locate(f"runs:/{run_id}/outputs", project)
-        monkeypatch.setattr("mldeploy.artifacts.sources._ask_mlflow", None)
+        monkeypatch.setattr("mldeploy.artifacts.mlflow_store._ask_mlflow", None)
         assert locate(f"runs:/{run_id}/outputs", project).is_dir()
 
     def test_what_is_not_there_is_named(self, project, run_id):
@@ -95,15 +109,37 @@ class TestDatabase:
             made.execute("CREATE TABLE runs (run_uuid TEXT, artifact_uri TEXT)")
             made.execute(
                 "CREATE TABLE logged_models (source_run_id TEXT, name TEXT, artifact_location TEXT, "
-                "creation_timestamp_ms INTEGER)"
+                "creation_timestamp_ms INTEGER, model_id TEXT)"
             )
+            made.execute(
+                "CREATE TABLE model_versions (name TEXT, version INTEGER, source TEXT, storage_location TEXT)"
+            )
+            made.execute("CREATE TABLE registered_model_aliases (name TEXT, alias TEXT, version INTEGER)")
             outputs = write(project, "mlruns/1/abc/artifacts/outputs/model.txt", "from a run").parents[1]
             made.execute("INSERT INTO runs VALUES ('abc', ?)", (str(outputs),))
             made.execute("INSERT INTO runs VALUES ('far', 's3://bucket/far')")
             logged = write(project, "mlruns/1/models/m-1/artifacts/MLmodel", "flavors: {}").parent
-            made.execute("INSERT INTO logged_models VALUES ('abc', 'model', ?, 1)", (logged.as_uri(),))
+            made.execute("INSERT INTO logged_models VALUES ('abc', 'model', ?, 1, 'm-1')", (logged.as_uri(),))
+            second = write(project, "mlruns/1/models/m-2/artifacts/MLmodel", "flavors: {a: 1}").parent
+            versions = [
+                (1, "models:/m-1", "models:/m-1"),
+                (2, "models:/m-2", str(second)),
+                (3, "s3://b/x", None),
+            ]
+            made.executemany("INSERT INTO model_versions VALUES ('churn', ?, ?, ?)", versions)
+            made.execute("INSERT INTO registered_model_aliases VALUES ('churn', 'champion', 1)")
             made.commit()
         return project
+
+    def test_registered_versions_and_aliases(self, store):
+        first, second = locate("models:/churn/1", store), locate("models:/churn/2", store)
+        assert (first / "MLmodel").read_text() == "flavors: {}"
+        assert (second / "MLmodel").read_text() == "flavors: {a: 1}"
+        assert locate("models:/churn@champion", store) == first
+        with closing(sqlite3.connect(store / "mlflow.db")) as made:
+            made.execute("UPDATE registered_model_aliases SET version = 2")
+            made.commit()
+        assert locate("models:/churn@champion", store) == second
 
     def test_outputs_beside_a_database(self, store):
         assert locate("runs:/abc/outputs/model.txt", store).read_text() == "from a run"
@@ -117,6 +153,10 @@ class TestDatabase:
         [
             ("runs:/none/outputs", "Run 'none' not found"),
             ("runs:/abc/other", "the run has no output 'other'"),
+            ("models:/churn/4", "model 'churn' has no version 4"),
+            ("models:/churn@other", "model 'churn' has no alias 'other'"),
+            ("models:/churn/3", "its files are at s3://b/x: set MLFLOW_TRACKING_URI"),
+            ("models:/churn", "must be models:/<name>/<version> or models:/<name>@<alias>"),
             ("runs:/far/outputs", "its outputs are at s3://bucket/far: set MLFLOW_TRACKING_URI"),
         ],
     )

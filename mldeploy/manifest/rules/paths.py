@@ -19,7 +19,7 @@ from mldeploy.manifest.nodes import Path as NodePath
 from mldeploy.manifest.validation import Fault
 
 Wanted = Literal["file", "folder", "either"]
-_REMOTE = ("runs:", "azureml:")
+_REMOTE = ("runs:", "models:", "azureml:")
 
 
 def check(draft: Draft, root: Path) -> Iterator[Fault]:

@@ -18,7 +18,8 @@ class ModelSourceFields(Declaration):
 
     name: In[str] = field("The model's name.")
     source: In[str] = field(
-        "A file or folder relative to the project, or runs:/<run id>/<path>.", replaces=False
+        "A file or folder relative to the project, runs:/<run id>/<path>, or models:/<name>/<version>.",
+        replaces=False,
     )
     version: Opt[str] = field("A fixed version; by default it comes from the content.", default=None)
     digest: Out[str] = computed("SHA-256 of the content.")
