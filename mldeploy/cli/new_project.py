@@ -39,6 +39,40 @@ from mldeploy.program import deploy
 
 deploy(Path(__file__).parent)
 '''
+SAMPLE: Final = {
+    "models/line.json": '{"slope": 2.0, "offset": 1.0}\n',
+    "entry_scripts/line/score.py": '''\
+"""Scores with a line: init() runs once when the service starts, run() for each request."""
+
+import json
+
+from azureml.core.model import Model
+
+
+def init():
+    global line
+    with open(Model.get_model_path("line")) as file:
+        line = json.load(file)
+
+
+def run(data):
+    return {"predictions": [line["slope"] * x + line["offset"] for x in json.loads(data)["data"]]}
+''',
+    "golden/line.json": '{"data": [0, 1, 2.5]}\n',
+    "manifest.yaml": """\
+# yaml-language-server: $schema=./manifest.v1.schema.json
+version: 1
+models:
+  line: {source: models/line.json}
+images:
+  line: {models: [line], source_directory: entry_scripts/line, entry_script: score.py}
+targets:
+  here: {type: local}
+services:
+  line: {image: line, target: here, port: 8890, golden: [{request: golden/line.json}]}
+""",
+}
+"""A project that needs nothing but the scoring server."""
 _IGNORED: Final = """\
 .pulumi-state/
 .pulumi-passphrase

@@ -32,6 +32,8 @@ from mldeploy.migrate.write import render
 
 _SCRIPTS = (".py", ".ipynb", ".sh")
 _DOCUMENTS = (".json", ".yml", ".yaml")
+_LARGEST = 1 << 20
+"""Larger JSON files are models."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,19 @@ class Migration:
     def by_outcome(self, outcome: Outcome) -> list[Finding]:
         """The findings of one kind."""
         return [finding for finding in self.findings if finding.outcome is outcome]
+
+
+def deploys(path: Path) -> bool:
+    """Whether a file is one of v1's: a script that registers or deploys, or one of the CLI's JSON files."""
+    try:
+        if path.suffix in _SCRIPTS:
+            return bool(sites(path))
+        if path.suffix != ".json" or path.stat().st_size > _LARGEST:
+            return False
+        document = json_files.read_document(path, path.name)
+    except MigrateError:
+        return False
+    return json_files.is_deployment(document) or json_files.is_inference(document)
 
 
 def migrate(paths: Sequence[Path], options: Options) -> Migration:

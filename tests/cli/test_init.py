@@ -9,7 +9,7 @@ import pytest
 from sklearn.linear_model import Ridge
 
 from mldeploy.cli.app import run
-from mldeploy.manifest import load
+from mldeploy.manifest import ManifestErrors, load
 
 
 @pytest.fixture
@@ -43,6 +43,59 @@ def test_several_models_have_names_and_ports_of_their_own(folder):
     assert run(["init", "Churn model.pkl", "other/churn-model.pkl"]) == 0
     services = load(folder, "local").services
     assert {name: one.port for name, one in services.items()} == {"churn-model": 8890, "churn-model-2": 8891}
+
+
+def test_nothing_becomes_a_sample(folder, capsys):
+    assert run(["init"]) == 0
+    assert "mldeploy score line --data golden/line.json" in capsys.readouterr().out
+    manifest = load(folder, "local")
+    assert manifest.services["line"].golden and (folder / "entry_scripts/line/score.py").is_file()
+
+
+@pytest.mark.parametrize("target", ["aci", "aks", "kubernetes", "batch"])
+def test_a_target_adds_a_stack(folder, capsys, target):
+    assert run(["init", "Churn model.pkl", "--target", target, "--location", "westeurope"]) == 0
+    stack = {"aci": "dev", "batch": "batch"}.get(target, "prod")
+    assert f"mldeploy validate --stack {stack}" in capsys.readouterr().out
+    manifest = load(folder, stack)
+    assert [one.type for one in manifest.targets.values()] == [target]
+    assert manifest.services["churn-model"].target == target
+    assert load(folder, "local").services["churn-model"].target == "here"
+
+
+def test_a_location_that_nobody_gave_is_left_to_decide(folder):
+    assert run(["init", "Churn model.pkl", "--target", "aci"]) == 0
+    with pytest.raises(ManifestErrors, match=r"manifest\.dev\.yaml:4:.*CHANGE-ME"):
+        load(folder, "dev")
+
+
+def test_files_of_v1_are_handed_over(folder, capsys):
+    (folder / "deploy.py").write_text(
+        "from azureml.core import Workspace\nfrom azureml.core.model import InferenceConfig, Model\n"
+        "from azureml.core.webservice import AciWebservice\nws = Workspace.from_config()\n"
+        "model = Model.register(ws, 'Churn model.pkl', 'churn')\n"
+        "Model.deploy(ws, 'svc', [model], InferenceConfig('score.py'), AciWebservice.deploy_configuration())\n"
+    )
+    assert run(["init"]) == 0
+    assert "mldeploy import-v1 deploy.py" in capsys.readouterr().out
+    assert (folder / "migration-report.md").is_file() and (folder / "manifest.dev.yaml").is_file()
+
+
+def test_a_registered_model_is_named_after_itself(folder, monkeypatch):
+    import mlflow
+
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    store = (folder / "mlruns").as_uri()
+    client = mlflow.MlflowClient(store, store)
+    run_id = client.create_run("0").info.run_id
+    client.log_artifact(run_id, str(folder / "Churn model.pkl"), "out")
+    client.create_registered_model("churn")
+    source = f"{client.get_run(run_id).info.artifact_uri}/out/Churn model.pkl"
+    client.create_model_version("churn", source, run_id)
+    client.set_registered_model_alias("churn", "champion", "1")
+    assert run(["init", "models:/churn@champion"]) == 0
+    assert load(folder, "local").models["churn"].source == "models:/churn@champion"
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ class TestRuns:
         client.set_registered_model_alias("churn", "champion", "1")
         assert (locate("models:/churn/1", project) / "model.txt").read_text() == "from a run"
         assert (locate("models:/churn@champion", project) / "model.txt").is_file()
-        with pytest.raises(ContentError, match="models:/churn@other: .*other"):
+        with pytest.raises(ContentError, match=r"models:/churn@other: .*other"):
             locate("models:/churn@other", project)
 
     def test_a_model_of_a_run_is_registered(self, record, run_id):

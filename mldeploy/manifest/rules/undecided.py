@@ -27,6 +27,4 @@ def _walk(value: Any, path: NodePath) -> Iterator[Fault]:
         for index, item in enumerate(cast("list[Any]", value)):
             yield from _walk(item, (*path, index))
     elif isinstance(value, str) and PLACEHOLDER in value and path[-1] != "source_directory":
-        yield Fault(
-            path, f"is still to be decided: write what v1's files did not say in place of {PLACEHOLDER}"
-        )
+        yield Fault(path, f"is still to be decided: write a value in place of {PLACEHOLDER}")
