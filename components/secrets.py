@@ -89,7 +89,14 @@ def _from_vault(context: Context, reference: KeyVaultRef) -> pulumi.Output[str]:
     vault, name, version = reference.address
     where = _own_vault(context) if vault is None else vault
     answer: pulumi.Output[Any] = pulumi.runtime.invoke_output(
-        _GET, {"vault": where, "name": name, "version": version or None}
+        _GET,
+        {
+            "vault": where,
+            "name": name,
+            "version": version or None,
+            # On the stack's vault `up` itself grants the right; a preview does not wait for it.
+            "granted": (vault is None and not pulumi.runtime.is_dry_run()) or None,
+        },
     )
 
     def value(found: Mapping[str, Any]) -> Any:

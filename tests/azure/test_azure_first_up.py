@@ -43,6 +43,19 @@ def test_a_right_that_never_comes_is_named(deploy, nature):
     assert "20:00" in result.error
 
 
+@natured(role=1.0)
+def test_the_right_to_the_vaults_secrets_is_waited_for(deploy, nature):
+    service = {"auth_enabled": True, "primary_key": {"keyvault": "score-key"}}
+    stack = one_service(deploy, services={"diabetes": service})
+    first = stack.run("up")
+    assert not first.ok
+    assert "has no secret 'score-key'" in first.error, "the missing right was taken for the end"
+    (name,) = [ident.split("/")[-1] for ident in stack.store.ids() if ident.split("/")[-2] == "vaults"]
+    stack.cloud.world.secrets[name, "score-key"] = "the-service-key-in-the-vault-01"
+    result = stack.run("up")
+    assert result.ok, result.error
+
+
 @pytest.mark.parametrize("way", ["each", "all"])
 def test_without_the_right_to_grant_the_commands_are_said(deploy, way):
     stack = one_service(deploy)

@@ -22,8 +22,9 @@ import httpx
 
 from mldeploy.provider.azure import arm
 from mldeploy.provider.azure.http import reason, send
+from mldeploy.provider.framework import waiting
 from mldeploy.provider.framework.declare import Declaration, In, Opt, Out, field, output
-from mldeploy.provider.framework.resource import Context, Function, ProvisionError
+from mldeploy.provider.framework.resource import CancelledError, Context, Function, ProvisionError
 from mldeploy.values.property_value import Secret
 
 ROLE: Final = "Key Vault Secrets User"
@@ -39,12 +40,12 @@ class VaultError(ProvisionError):
     """A secret cannot be read.
 
     ``certain`` is whether nobody could read it: it is missing or disabled, or there is no such vault. Otherwise it
-    is about who asks, and from where.
+    is about who asks, and from where. ``passing`` is a right that is missing: one that was just granted comes.
     """
 
-    def __init__(self, message: str, *, certain: bool) -> None:
+    def __init__(self, message: str, *, certain: bool, passing: bool = False) -> None:
         super().__init__(message)
-        self.certain = certain
+        self.certain, self.passing = certain, passing
 
 
 @dataclass(frozen=True, repr=False)
@@ -61,6 +62,9 @@ class VaultSecretFields(Declaration, token="mldeploy:azure:getVaultSecret"):
     vault: In[str] = field("The vault's address, https://…/.")
     name: In[str] = field("The secret's name.")
     version: Opt[str] = field("A version. Default: the current one.", default=None)
+    granted: Opt[bool] = field(
+        "Whether the right to read it was just granted, and is waited for.", default=None
+    )
 
 
 class VaultSecretAnswer(Declaration):
@@ -81,10 +85,39 @@ class GetVaultSecret(Function[VaultSecretFields]):
     def call(self, ctx: Context, args: VaultSecretFields) -> dict[str, Any]:
         """Read it."""
         try:
-            found = read(ctx, args.vault, args.name, args.version or "")
+            found = (
+                _patient(ctx, args) if args.granted else read(ctx, args.vault, args.name, args.version or "")
+            )
         except VaultError as error:
             return {"problem": str(error), "certain": error.certain}
         return {"value": Secret(found.value), "version": found.version}
+
+
+def _patient(ctx: Context, args: VaultSecretFields) -> VaultSecret:
+    """Read it as soon as the right to works.
+
+    Raises:
+        VaultError: as :func:`read`; a missing right after twenty minutes only.
+    """
+
+    def attempt() -> VaultSecret:
+        try:
+            return read(ctx, args.vault, args.name, args.version or "")
+        except VaultError as error:
+            if error.passing:
+                raise waiting.NotYetError(str(error)) from None
+            raise
+
+    what = f"the right to read secrets of {args.vault}"
+    advice = f"look at the role {ROLE!r} on the vault"
+    try:
+        return waiting.patiently(ctx, attempt, what=what, limit=waiting.ROLE_SECONDS, advice=advice)
+    except VaultError:
+        raise
+    except CancelledError:
+        raise
+    except ProvisionError as error:
+        raise VaultError(str(error), certain=False) from None
 
 
 def read(ctx: Context, vault: str, name: str, version: str = "") -> VaultSecret:
@@ -190,7 +223,7 @@ def _refused(vault: str, name: str, version: str, answer: httpx.Response) -> Vau
             f"the login that runs this may not read the secret {name!r} of the key vault {vault}: it needs the role "
             f"{ROLE!r} on the vault (a new assignment takes some minutes to work). {why}"
         )
-        return VaultError(message, certain=False)
+        return VaultError(message, certain=False, passing=True)
     if status == _UNAUTHORIZED:
         return VaultError(
             f"the key vault {vault} takes no tokens of this login; `az login --tenant` to the vault's. {why}",
