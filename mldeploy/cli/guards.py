@@ -186,9 +186,9 @@ def not_emptied(session: Session, wanted: Iterable[str], *, allowed: bool, ask: 
     """
     if allowed or session.state_file() is None:
         return
-    from mldeploy.operations import service_handles
+    from mldeploy.operations import composed_services
 
-    deployed = sorted(service_handles(session))
+    deployed = sorted(composed_services(session))
     if not deployed or set(deployed) & set(wanted):
         return
     message = f"this deletes every service of stack {session.stack!r}: {', '.join(deployed)}"

@@ -6,7 +6,7 @@ They read the stack's state (whichever engine wrote it) and then ask the service
 from __future__ import annotations
 
 from mldeploy.operations.model import Keys, OperationError, ServiceHandle, ServiceStatus, State
-from mldeploy.operations.stack import find_service, service_handles, stack_status
+from mldeploy.operations.stack import composed_services, find_service, service_handles, stack_status
 
 __all__ = [
     "Keys",
@@ -14,6 +14,7 @@ __all__ = [
     "ServiceHandle",
     "ServiceStatus",
     "State",
+    "composed_services",
     "find_service",
     "service_handles",
     "stack_status",

@@ -10,6 +10,7 @@ from typing import Protocol, cast
 
 from mldeploy import targets
 from mldeploy.engine import ResourceState, read_stack
+from mldeploy.engine.base.urn import ROOT_STACK_TYPE
 from mldeploy.manifest.errors import ManifestErrors
 from mldeploy.manifest.reading import service_targets
 from mldeploy.operations.model import OperationError, ServiceHandle, ServiceStatus, State
@@ -32,13 +33,31 @@ def operations(type_: targets.TargetType) -> Operations:
 
 def service_handles(session: Session) -> dict[str, ServiceHandle]:
     """Every service that the stack's state names, by name."""
-    resources: list[ResourceState] = read_stack(
+    return _handles(_resources(session))
+
+
+def composed_services(session: Session) -> set[str]:
+    """The services in the stack's state, where a manifest made them.
+
+    A program of its own, which uses the components without a manifest, exports nothing of what
+    :func:`components.compose.compose` returns: its services are not the manifest's to miss.
+    """
+    resources = _resources(session)
+    outputs = next((one.outputs for one in resources if one.type == ROOT_STACK_TYPE and not one.delete), {})
+    return set(_handles(resources)) if {"models", "services"} <= outputs.keys() else set()
+
+
+def _resources(session: Session) -> list[ResourceState]:
+    return read_stack(
         session.project,
         session.stack,
         backend_url=session.backend_url,
         passphrase=session.passphrase(),
         sealed=True,
     )
+
+
+def _handles(resources: Sequence[ResourceState]) -> dict[str, ServiceHandle]:
     found = [handle for one in targets.all_types() for handle in operations(one).handles(resources)]
     return {handle.name: handle for handle in found}
 

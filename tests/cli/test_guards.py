@@ -159,6 +159,26 @@ def test_an_emptied_manifest_deletes_nothing(project):
     assert project.states() == {}
 
 
+OWN_PROGRAM = """
+from pathlib import Path
+
+from components.compose import compose
+from mldeploy.manifest import load
+
+compose(load(Path(__file__).parent / "own", "local"))
+"""
+
+
+def test_the_services_of_a_program_of_its_own_are_not_the_manifests_to_miss(project):
+    project.echo()
+    shutil.copytree(project.root, project.root / "own")
+    project.write("manifest.yaml", {"version": 1})
+    project.write("__main__.py", OWN_PROGRAM)
+    project.run("up", "--yes")
+    assert project.change("up", "--yes").get("delete", 0) == 0
+    assert project.states() == {"echo": "healthy"}
+
+
 def test_renaming_one_of_two_services_is_no_emptying(project):
     project.echo()
     project.edit_manifest(
