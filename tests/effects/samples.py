@@ -154,6 +154,8 @@ BY_VARIANT: dict[tuple[str, str], Change] = {
 """What else must be written on one target, instead of what the table of keys says."""
 VALUES_BY_VARIANT: dict[tuple[str, str], Any] = {
     ("edge", "auth_enabled"): False,
+    ("aks-attached", "auth_enabled"): False,
+    ("kubernetes-registry", "auth_enabled"): False,
     ("edge-registry", "auth_enabled"): False,
     ("edge", "collect_model_data.destination"): "/t/b",
     ("edge-registry", "collect_model_data.destination"): "/t/b",
@@ -193,7 +195,9 @@ CREATE: dict[str, tuple[Change, Any]] = {
     "agent_count": ({}, 4),
     "max_count": ({}, 12),
     "vm_size": ({}, "Standard_D8s_v5"),
-    "vcpus": ({}, 8),
+    "vcpus": ({"agent_count": 1}, 12),
+    # `dense_prod` is v1's other name of a production cluster: the same is made for both.
+    "cluster_purpose": ({}, "dev_test"),
     "system_vm_size": ({}, "Standard_D4s_v5"),
     "kubernetes_version": ({}, "1.33"),
     "pools.0.name": ({"pools": [{"name": "gpu", "vm_size": "Standard_NC4as_T4_v3"}]}, "other"),
@@ -264,9 +268,11 @@ TARGET: dict[str, tuple[Change, Any]] = {
 ELSEWHERE: dict[tuple[str, str | int], str] = {
     ("*", "type"): "it says which keys there are: every variant is one of its values",
     ("aks-attached", "create"): "a cluster is created or attached: the variant `aks` has these keys",
+    ("aks", "attach"): "likewise: the variant `aks-attached` has these keys",
+    ("edge-registry", "layered"): "a layer has no registry: the variant `edge` shows it",
 }
 """(variant or `*`, first key of a target) to why another variant shows its effect."""
-PERMITS = {"images.not_secret"}
+PERMITS = {"images.not_secret", "targets.create.vcpus"}
 """Keys without which the manifest is refused."""
 WITHOUT_EFFECT: dict[tuple[str, str], str] = {}
 """(section.key, variant or `*`) to why a change of the key changes nothing and is not refused."""
