@@ -47,7 +47,8 @@ POOLS = """
                 found = made.map(double, given)
         return {"values": [n.value for n, _ in found], "elsewhere": os.getpid() not in {pid for _, pid in found}}
 """
-KINDS = ("loky", "multiprocessing", "fork", "spawn", "forkserver", "executor spawn", "executor fork")
+# Those that fork come first: loky keeps threads, and a fork while one of them holds a lock hangs in any program.
+KINDS = ("fork", "executor fork", "multiprocessing", "spawn", "forkserver", "executor spawn", "loky")
 
 
 @pytest.fixture
