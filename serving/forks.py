@@ -36,6 +36,10 @@ def prepare(entry_script: str) -> None:
     sys.modules["__main__"] = _Main("__main__")
 
 
+def leave_to_supervisor(_number: int, _frame: object) -> None:
+    """Terminals and process managers signal whole groups; the supervisor says what to do."""
+
+
 class Children:
     """Watches over the forks of one server process."""
 
@@ -50,6 +54,10 @@ class Children:
     def _close(self) -> None:
         if self.own or os.getppid() != self.pid:
             return
+        for number in (signal.SIGTERM, signal.SIGINT):
+            # A pool ends its processes with SIGTERM, and waits until they have.
+            if signal.getsignal(number) is leave_to_supervisor:
+                signal.signal(number, signal.SIG_DFL)
         # Their numbers stay taken, because objects of the server that still have them may close them later.
         nothing = os.open(os.devnull, os.O_RDWR)
         for descriptor in self._descriptors():

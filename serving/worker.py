@@ -293,15 +293,11 @@ def model_tree(folder: str) -> list[str]:
     return found[:_TREE_LINES] + (["…"] if len(found) > _TREE_LINES else [])
 
 
-def _leave_to_supervisor(_number: int, _frame: object) -> None:
-    """Terminals and process managers signal whole groups; the supervisor says what to do."""
-
-
 def prepare(settings: Config) -> None:
     """Make a process just forked one that the script can run in."""
     # Not SIG_IGN: programs that the script starts would inherit it.
-    signal.signal(signal.SIGTERM, _leave_to_supervisor)
-    signal.signal(signal.SIGINT, _leave_to_supervisor)
+    signal.signal(signal.SIGTERM, forks.leave_to_supervisor)
+    signal.signal(signal.SIGINT, forks.leave_to_supervisor)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     faulthandler.enable()
     raise_file_limit()

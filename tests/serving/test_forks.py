@@ -199,3 +199,18 @@ def test_a_class_pickled_where_the_model_was_trained_is_found_in_the_script(
             return type(model).__name__
     """
     assert replica(script).request("/score", "{}").json == "MyT"
+
+
+def test_a_pool_can_end_its_processes(replica: Callable[..., Replica]) -> None:
+    """They do not take over the server's way with SIGTERM: a pool waits until they have ended."""
+    one = replica("""
+        import multiprocessing, time
+        def init(): pass
+        def run(data):
+            process = multiprocessing.get_context("fork").Process(target=time.sleep, args=(300,))
+            process.start()
+            process.terminate()
+            process.join(20)
+            return process.exitcode
+    """)
+    assert one.score({}).json == -15
