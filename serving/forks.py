@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterable
@@ -36,6 +37,9 @@ def prepare(entry_script: str) -> None:
     sys.modules["__main__"] = _Main("__main__")
 
 
+_ENDS = (signal.SIGTERM, signal.SIGINT)
+
+
 def leave_to_supervisor(_number: int, _frame: object) -> None:
     """Terminals and process managers signal whole groups; the supervisor says what to do."""
 
@@ -49,12 +53,25 @@ class Children:
         self.own = False
         """True while the server itself forks."""
         self._descriptors = descriptors
-        os.register_at_fork(after_in_child=self._close)
+        self._mask = threading.local()
+        os.register_at_fork(before=self._hold, after_in_parent=self._let, after_in_child=self._begin)
+
+    def _hold(self) -> None:
+        # What is sent to a child before it has its own way with signals waits until then.
+        self._mask.before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
+
+    def _let(self) -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._mask.before)
+
+    def _begin(self) -> None:
+        try:
+            if not self.own and os.getppid() == self.pid:
+                self._close()
+        finally:
+            self._let()
 
     def _close(self) -> None:
-        if self.own or os.getppid() != self.pid:
-            return
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in _ENDS:
             # A pool ends its processes with SIGTERM, and waits until they have.
             if signal.getsignal(number) is leave_to_supervisor:
                 signal.signal(number, signal.SIG_DFL)
