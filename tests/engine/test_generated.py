@@ -26,7 +26,7 @@ def test_there_are_recordings():
     assert RECORDED
 
 
-@pytest.mark.parametrize("file", recordings())
+@pytest.mark.parametrize("file", list(recordings()))
 def test_same_as_recorded(file: Path, tmp_path: Path):
     recorded = json.loads(file.read_text())
     made = sequences(random.Random(recorded["seed"]), recorded["programs"], recorded["edits"], failing=False)
