@@ -12,12 +12,9 @@ file = Path(os.environ.get("MLDEPLOY_POLICY_LEVELS") or FILE)
 levels = load(
     os.environ.get("PULUMI_STACK", ""), file, strict=os.environ.get("MLDEPLOY_POLICY_STRICT") == "1"
 )
-preview = os.environ.get("PULUMI_DRY_RUN") == "true"
 rules = (*RULES, unseen.rule(RULES, levels))
 PolicyPack(
     name="mldeploy",
     description="Rules for stacks of models served by mldeploy",
-    policies=[
-        rule.policy(levels.level(rule.name), levels.settings(rule.name), together=preview) for rule in rules
-    ],
+    policies=[rule.policy(levels.level(rule.name), levels.settings(rule.name)) for rule in rules],
 )

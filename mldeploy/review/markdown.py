@@ -9,6 +9,7 @@ from mldeploy.review.plan import ENDPOINTS, Change, Plan
 
 MARK = "<!-- mldeploy preview {stack} -->"
 """Finds the comment again, to edit it in place of writing another."""
+_NAMES_SHOWN = 5
 _SIGNS = {"create": "+ create", "update": "~ update", "replace": "± replace", "delete": "- delete"}
 
 
@@ -120,12 +121,26 @@ def _problems(plan: Plan) -> list[str]:
     lines: list[str] = []
     if plan.violations:
         lines += ["#### Policies", ""]
-        order = sorted(set(plan.violations), key=lambda one: (one[0] != "mandatory", one[1:]))
+        order = violations(plan)
         lines += [f"- **{level}** `{rule}`: {last_line(message)}" for level, rule, message in order]
         lines.append("")
     if plan.errors:
         lines += ["#### Errors", "", "```text", *dict.fromkeys(plan.errors), "```", ""]
     return lines
+
+
+def violations(plan: Plan) -> list[tuple[str, str, str]]:
+    """Level, rule and fault of what policies found, each fault once, with the names of all resources that have it."""
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for level, rule, message in dict.fromkeys(plan.violations):
+        name, _, fault = last_line(message).partition(": ")
+        found.setdefault((level, rule, fault), []).append(name)
+    lines: list[tuple[str, str, str]] = []
+    for (level, rule, fault), names in found.items():
+        more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
+        whose = ", ".join(sorted(names)[:_NAMES_SHOWN]) + more
+        lines.append((level, rule, f"{whose}: {fault}" if fault else whose))
+    return sorted(lines, key=lambda one: (one[0] != "mandatory", one[1:]))
 
 
 def last_line(message: str) -> str:

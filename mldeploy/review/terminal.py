@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from mldeploy.manifest import Manifest
 from mldeploy.review.causes import causes
-from mldeploy.review.markdown import consequences, last_line
+from mldeploy.review.markdown import consequences, last_line, violations
 from mldeploy.review.plan import ENDPOINTS, Change, Plan
 
 SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-"}
@@ -133,7 +133,7 @@ def _said(plan: Plan, width: int) -> Iterator[str]:
     for severity, text in dict.fromkeys(plan.notes):
         label = "" if severity.startswith("info") else f"{severity}: "
         yield from ("", *_block(label + text, width))
-    order = sorted(set(plan.violations), key=lambda one: (one[0] != "mandatory", one[1:]))
+    order = violations(plan)
     if order:
         yield from ("", "Policies:")
         for level, rule, message in order:

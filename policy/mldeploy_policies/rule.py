@@ -45,17 +45,8 @@ class Rule:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     """Settings and their defaults; their types are the settings' types."""
 
-    def policy(
-        self, level: str = "advisory", settings: Settings | None = None, *, together: bool = False
-    ) -> Policy:
-        """The rule as a policy of a pack.
-
-        Args:
-            level: How strict it is.
-            settings: What it compares with, over the defaults.
-            together: Whether resources are looked at when all are there, which makes one line of the same violation of
-                many. That is for previews: an update has to be stopped before the first change.
-        """
+    def policy(self, level: str = "advisory", settings: Settings | None = None) -> Policy:
+        """The rule as a policy of a pack."""
         given = {**self.defaults, **(settings or {})}
         common: dict[str, Any] = {
             "name": self.name,
@@ -65,7 +56,7 @@ class Rule:
             "severity": self.severity,
             "remediation_steps": self.fix,
         }
-        if self.check_stack is not None or together:
+        if self.check_stack is not None:
             return StackValidationPolicy(validate=self._stack(given), **common)
         return ResourceValidationPolicy(validate=self._resource(given), **common)
 

@@ -95,7 +95,7 @@ def test_command(tmp_path):
     project.echo()
     done = project.run("preview", "--markdown", "preview.md")
     found = (project.root / "preview.md").read_text()
-    assert done.stdout == ""
+    assert "Stack local: 1 service changes." in done.stdout, "the console shows the plan, too"
     assert found.startswith("<!-- mldeploy preview local -->\n### Preview of `local`\n\n")
     assert "| `echo` |" in found
     assert "New service." in found
