@@ -1,8 +1,10 @@
 """Nothing depends on luck: from every step in a data plane, the graph leads to the grant and to the thing it needs."""
 
+import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 from components.compose import compose
 from mldeploy.manifest import load
@@ -20,6 +22,15 @@ NEEDS = {
         "managedidentity:UserAssignedIdentity",
     ),
     "containerinstance:ContainerGroup": ("mldeploy:azure:PullProof", "mldeploy:azure:ImageBuild"),
+    "machinelearningservices:BatchDeployment": (
+        "AcrPull",
+        "Storage Blob Data Contributor",
+        "Storage Queue Data Contributor",
+        "Storage Table Data Contributor",
+        "mldeploy:azure:ImageBuild",
+        "machinelearningservices:ModelVersion",
+    ),
+    "mldeploy:azure:EndpointDefaults": ("machinelearningservices:BatchDeployment",),
     "mldeploy:azure:GroupGate": ("containerinstance:ContainerGroup",),
     "managedidentity:FederatedIdentityCredential": ("mldeploy:azure:Seen", "containerservice:ManagedCluster"),
     "mldeploy:kubernetes:ClusterAccess": (
@@ -32,6 +43,7 @@ NEEDS = {
 }
 STACKS = {
     "dev": {"ModelFiles", "ModelVersion", "ImageBuild", "PullProof", "ContainerGroup", "GroupGate"},
+    "night": {"ModelFiles", "ModelVersion", "ImageBuild", "BatchDeployment", "EndpointDefaults"},
     "prod": {"ModelFiles", "ClusterAccess", "FederatedIdentityCredential", "Namespace", "Gate", "Rollout"},
 }
 
@@ -58,11 +70,31 @@ def _is(resource, wanted):
     return resource.type.endswith(wanted)
 
 
+def _night(folder):
+    """A project with the samples on batch nodes."""
+    root = folder / "project"
+    for name in ("entry_scripts", "models", "golden"):
+        shutil.copytree(ROOT / name, root / name)
+    shared = yaml.safe_load((ROOT / "manifest.yaml").read_text())
+    for service in shared["services"].values():
+        for key in ("auth_enabled", "golden"):
+            service.pop(key, None)
+        service["target"] = "nightly"
+    shared |= {
+        "azure": {"location": "westeurope", "builder": "acr"},
+        "targets": {"nightly": {"type": "batch"}},
+    }
+    (root / "manifest.yaml").write_text(yaml.safe_dump(shared))
+    return root
+
+
 @pytest.mark.parametrize("stack", STACKS)
 def test_every_step_has_a_path_to_what_it_needs(stack, tmp_path, monkeypatch):
     monkeypatch.setenv("MLDEPLOY_HOME", str(tmp_path / "home"))
-    manifest = load(ROOT, stack)
-    recorded = harness.run(lambda: compose(manifest) and None, tmp_path / "cloud", stack=stack)
+    root = _night(tmp_path) if stack == "night" else ROOT
+    manifest = load(root, stack)
+    monkeypatch.chdir(root)
+    recorded = harness.run(lambda: compose(manifest) and None, tmp_path / "cloud", stack=stack, root=root)
     assert recorded.error is None
     known = {item.urn: item for item in recorded.resources}
     checked = set()
