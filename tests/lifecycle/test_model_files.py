@@ -13,7 +13,7 @@ import textwrap
 import pytest
 from uv import find_uv_bin
 
-pytestmark = pytest.mark.reliability
+pytestmark = [pytest.mark.reliability, pytest.mark.timeout(1200)]  # environments are downloaded
 
 COMMON = """
 import json, pathlib
