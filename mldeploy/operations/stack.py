@@ -43,8 +43,9 @@ def composed_services(session: Session) -> set[str]:
     :func:`components.compose.compose` returns: its services are not the manifest's to miss.
     """
     resources = _resources(session)
-    outputs = next((one.outputs for one in resources if one.type == ROOT_STACK_TYPE and not one.delete), {})
-    return set(_handles(resources)) if {"models", "services"} <= outputs.keys() else set()
+    stack = next((one for one in resources if one.type == ROOT_STACK_TYPE and not one.delete), None)
+    from_manifest = stack is not None and {"models", "services"} <= stack.outputs.keys()
+    return set(_handles(resources)) if from_manifest else set()
 
 
 def _resources(session: Session) -> list[ResourceState]:
