@@ -15,10 +15,12 @@ from tests.lifecycle.project import REPOSITORY
 
 pytestmark = pytest.mark.kubernetes
 _PROGRAM = f"""
-import pulumi
-from components.targets import kubernetes
+from types import SimpleNamespace
 
-kubernetes._image = lambda *_given: pulumi.Output.from_input({IMAGE!r})
+import pulumi
+from components.targets.kubernetes import graph
+
+graph.container_image = lambda *_given: SimpleNamespace(reference=pulumi.Output.from_input({IMAGE!r}))
 """
 _PEM = "-----BEGIN {0}-----\nMIIB\n-----END {0}-----\n"
 
