@@ -72,6 +72,8 @@ GOOD = served(*[(200, 0.02)] * 100)
         (served(*[(400, 0.02)] * 100), GOOD, None),  # the clients' own fault
         (served(*[(200, 0.1)] * 100), GOOD, "allowed: max_latency_ratio 2"),
         (served(*[(200, 0.03)] * 100), GOOD, None),
+        # three times one millisecond, which nobody feels
+        (served(*[(200, 0.003)] * 100), served(*[(200, 0.001)] * 100), None),
         (served((500, 0.02)), GOOD, None),  # one failure is no rate
         (served(*[(500, 0.02)] * 12), GOOD, "12 of 12 answers were errors"),
         (served(*[(200, 5.0)] * 5), GOOD, None),  # too few to compare

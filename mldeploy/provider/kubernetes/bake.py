@@ -16,6 +16,8 @@ _BOUND = re.compile(r'le="([^"]+)"')
 # One failure of one request is no rate: this many answers are needed before a rate or a ratio means anything.
 MIN_REQUESTS = 20
 MIN_ERRORS = 3
+# Below this, in seconds, a ratio of latencies is about the network and the machine, not about the model.
+LATENCY_FLOOR = 0.005
 _QUANTILE = 0.95
 _THREADS = 8
 
@@ -134,8 +136,9 @@ def judge(new: Sample, old: Sample, limits: Limits) -> str | None:
     if min(new.requests, old.requests) >= MIN_REQUESTS:
         mine, its = new.quantile(_QUANTILE), old.quantile(_QUANTILE)
         ratio = mine / its if its else 0.0
+        felt = mine - its > LATENCY_FLOOR
         # Means confirm it, so that one coarse bucket is no verdict.
-        if ratio > limits.max_latency_ratio and new.mean() > limits.max_latency_ratio * old.mean():
+        if felt and ratio > limits.max_latency_ratio and new.mean() > limits.max_latency_ratio * old.mean():
             return (
                 f"19 of 20 answers took up to {mine * 1000:.1f} ms, {ratio:.1f} times that of the serving version "
                 f"({its * 1000:.1f} ms); allowed: max_latency_ratio {limits.max_latency_ratio:g}"

@@ -10,6 +10,7 @@ from mldeploy.provider.common.golden_requests import GoldenFields, GoldenGate, G
 from mldeploy.provider.framework.declare import In, Opt, Or, field
 from mldeploy.provider.framework.resource import Change, Context, Diff, ProvisionError
 from mldeploy.provider.kubernetes import explain
+from mldeploy.provider.kubernetes.bake import LATENCY_FLOOR
 from mldeploy.provider.kubernetes.client import ClusterError
 from mldeploy.provider.kubernetes.fields import KeyedPlaceFields, without_credentials
 from mldeploy.provider.kubernetes.reply import Reply
@@ -20,8 +21,6 @@ from mldeploy.provider.local.startup import readable
 _REQUEST_SECONDS = 120.0
 _LATENCY_ROUNDS = 15
 _WARM_UP_ROUNDS = 3
-# Below this, a ratio of medians is about the network and not the model.
-_LATENCY_FLOOR_SECONDS = 0.005
 # Endpoints follow readiness a moment later; until then the proxy has nowhere to pass a request on to.
 _ENDPOINT_TRIES = 20
 _ENDPOINT_PAUSE = 0.5
@@ -130,7 +129,7 @@ def _compare_latency(
             if number >= _WARM_UP_ROUNDS:
                 taken.append(answer.seconds)
     mine, its = statistics.median(times[version]), statistics.median(times[serving])
-    if mine > limit * its and mine - its > _LATENCY_FLOOR_SECONDS:
+    if mine > limit * its and mine - its > LATENCY_FLOOR:
         raise _failure(
             service,
             inputs,
