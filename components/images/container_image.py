@@ -118,6 +118,8 @@ class ContainerImage(Component):
     def _by_docker(self, name: str, args: ContainerImageArgs, presence: ImagePresence) -> pulumi.Output[str]:
         import pulumi_docker as docker
 
+        # The plugin may answer with what it was given: what is secret there is secret in the state as well.
+        sealed = [key for key, given in (("registry", args.login), ("build", args.package_index)) if given]
         image = docker.Image(
             f"{name}-build",
             image_name=pulumi.Output.concat(args.server, "/", args.repository, ":", presence.image_tag),
@@ -142,7 +144,7 @@ class ContainerImage(Component):
             if args.login
             else None,
             skip_push=False,
-            opts=self.child(),
+            opts=self.child(additional_secret_outputs=sealed),
         )
         return image.repo_digest.apply(lambda text: text.rsplit("@", 1)[-1])
 

@@ -31,7 +31,13 @@ ARGUMENTS = {
     "stack output": [],
     "stack export": [],
     "stack import": ["--file", "golden/echo.json"],
+    "batch run": ["echo", "--input", "golden", "--output", "scored"],
     "cancel": [],
+    "config get": ["x"],
+    "config ls": [],
+    "config rm": ["x"],
+    "config set": ["x", "1"],
+    "edge export": ["echo", "--output", "deployment.json"],
     "state delete": [URN],
     "state move": [URN, "--dest", "other"],
     "state rename": [URN, "other"],
@@ -223,7 +229,8 @@ def test_another_home_leaves_nothing_running_behind(project, tmp_path, listener)
     for command in (["destroy", "--yes"], ["refresh", "--yes"]):
         done = project.run(*command, check=False)
         assert done.returncode == 1, command
-        assert f"runs from {own}, not from {project.home}" in done.stdout + done.stderr
+        # A replica, a model and an environment say it alike: where they are.
+        assert str(own) in done.stdout + done.stderr
     done = project.run("status", check=False)
     assert done.returncode == 1
     assert f"MLDEPLOY_HOME={own}" in done.stdout.replace("\n", "").replace(" ", "")

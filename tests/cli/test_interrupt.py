@@ -71,6 +71,7 @@ def test_a_question(project):
     seen = b""
     while b"apply this to stack" not in seen:
         seen += os.read(terminal, 4096)
+    time.sleep(1)  # the question is on screen a moment before the answer is waited for
     os.killpg(command.pid, signal.SIGINT)
     assert command.wait(timeout=30) == 130
     os.close(terminal)

@@ -89,6 +89,8 @@ class Project:
     def _variables(self) -> dict[str, str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("PULUMI_", "MLDEPLOY_", "AZUREML_"))}
         kept |= {"MLDEPLOY_HOME": str(self.home), "MLDEPLOY_ENGINE": self.engine, "NO_COLOR": "1"}
+        # The program is this repository's, the folder is not.
+        kept["PYTHONPATH"] = str(REPOSITORY)
         return kept | self.environment
 
     def _in_a_process(self, arguments: tuple[str, ...]) -> CompletedProcess[str]:

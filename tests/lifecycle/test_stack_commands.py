@@ -39,5 +39,5 @@ def test_bad_input_is_said_and_changes_nothing(project: Project):
     assert project.state_file().read_bytes() == before
     done = project.run("stack", "output", "nothing", check=False)
     assert done.returncode == 2
-    assert "it has: keys, models, services" in done.stderr
+    assert "it has: about, keys, models, services" in done.stderr
     assert "is not locked" in project.run("cancel").stdout

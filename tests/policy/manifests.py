@@ -113,7 +113,7 @@ def manifest(target: str, **changes: Any) -> dict[str, Any]:
     return made
 
 
-def write(root: Path, document: dict[str, Any], packages: tuple[str, ...] = ("numpy==2.4.1",)) -> Path:
+def write(root: Path, document: dict[str, Any], packages: tuple[str, ...] = ("numpy==2.3.2",)) -> Path:
     """A project with a manifest, in a folder."""
     (root / "scripts").mkdir(parents=True)
     (root / "scripts/score.py").write_text("def init(): pass\ndef run(data): return data\n")

@@ -124,7 +124,7 @@ def looked_at(plan: Plan) -> dict[str, list[str]]:
 
 def plan_of(folder: Path, target: str, change: Change) -> dict[str, list[str]]:
     given = dict(change)
-    packages = given.pop("packages", ("numpy==2.4.1",))
+    packages = given.pop("packages", ("numpy==2.3.2",))
     with mock.patch.dict(os.environ, manifests.ENVIRONMENT):
         plan = planned(
             manifests.write(folder / "project", manifests.manifest(target, **given), packages), folder

@@ -42,6 +42,13 @@ WRITING = {
     "mldeploy state taint": "changes",
     "mldeploy state unprotect": "changes",
     "mldeploy state untaint": "changes",
+    "mldeploy state move": "changes",
+    "mldeploy config set": "changes",
+    "mldeploy config rm": "changes",
+    "mldeploy config get": "has --json, tested with the other commands' in tests/cli",
+    "mldeploy config ls": "has --json, tested with the other commands' in tests/cli",
+    "mldeploy batch run": "writes files",
+    "mldeploy edge export": "writes a file",
     "mldeploy cancel": "changes",
 }
 LINES = {"mldeploy preview", "mldeploy refresh", "mldeploy up", "mldeploy destroy", "mldeploy logs"}
