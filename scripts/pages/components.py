@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scripts.pages import ROOT
@@ -88,10 +88,11 @@ def _components(file: Path) -> list[Component]:
         if isinstance(n, ast.Assign) and isinstance(n.value, ast.Constant)
     }
     found = []
+    shared = _shared()
     for name, node in classes.items():
         if not any(isinstance(base, ast.Name) and base.id == "Component" for base in node.bases):
             continue
-        arguments = _fields(classes[f"{name}Args"], constants)
+        arguments = [*_fields(classes[f"{name}Args"], constants), *shared]
         wanted = set(re.findall(r"\w+", " ".join(field.kind for field in arguments)))
         helpers = {n: _fields(c, constants) for n, c in classes.items() if n in wanted and _is_data(c)}
         found.append(
@@ -106,6 +107,14 @@ def _components(file: Path) -> list[Component]:
             )
         )
     return found
+
+
+def _shared() -> list[Field]:
+    """The arguments of every component."""
+    body = ast.parse((ROOT / "components/base.py").read_text("utf-8")).body
+    node = next(n for n in body if isinstance(n, ast.ClassDef) and n.name == "ComponentArgs")
+    names = {ast.unparse(n.targets[0]): ast.unparse(n.value) for n in body if isinstance(n, ast.Assign)}
+    return [replace(one, kind=names.get(one.kind, one.kind)) for one in _fields(node, {})]
 
 
 def _is_data(node: ast.ClassDef) -> bool:

@@ -198,6 +198,7 @@ def test_every_exception_is_shown_or_internal():
         "_TooMuch",
         "HubError",
         "ArmError",
+        "LateError",
     }
     assert defined - kinds - errors.INTERNAL - made_elsewhere - {"CheckError"} == set()
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pulumi
 import yaml
+from pulumi.runtime.mocks import MockMonitor
 
 from components.compose import compose
 from components.foundation import stack
@@ -86,6 +87,15 @@ class _Recorder(pulumi.runtime.Mocks):
         }  # fmt: skip
 
 
+class _Monitor(MockMonitor):
+    """Notes the option that is no input of a resource: whether it refuses to be deleted."""
+
+    def RegisterResource(self, request: Any) -> Any:
+        if request.protect:
+            self.mocks.made[f"protected {request.type} {request.name}"] = {}
+        return super().RegisterResource(request)
+
+
 class _Foundation:
     """The stack's foundation without its thirty resources, which no key of a service, an image or a target is for."""
 
@@ -146,7 +156,9 @@ class Planner:
         recorder = _Recorder()
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
-        pulumi.runtime.set_mocks(recorder, project="ml", stack="prod", preview=False)
+        pulumi.runtime.set_mocks(
+            recorder, project="ml", stack="prod", preview=False, monitor=_Monitor(recorder)
+        )
         try:
 
             @pulumi.runtime.test

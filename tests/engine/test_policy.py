@@ -83,8 +83,9 @@ def test_mandatory_stops_and_nothing_is_deleted(workspace: Workspace, runner: Em
     for command in ("preview", "up"):
         result, violations = run(workspace, command, pack)
         assert not result.ok
-        assert "thirteen is unlucky" in result.error
+        assert "house unlucky" in result.error
         assert [v["enforcementLevel"] for v in violations] == ["mandatory"]
+        assert "thirteen is unlucky" in violations[0]["message"]
         assert sorted(workspace.objects()) == ["keep-1"]
 
 
@@ -92,8 +93,9 @@ def test_stack_rule(workspace: Workspace, pack: Path):
     workspace.set_program("from tp import Res\nfor n in 'abc':\n    Res(n, owner='x')\n")
     result, violations = run(workspace, "preview", pack)
     assert not result.ok
-    assert "too many resources" in result.error
+    assert "house few" in result.error
     assert violations[-1]["policyName"] == "few"
+    assert "too many resources" in violations[-1]["message"]
 
 
 def test_remediation_and_config(workspace: Workspace, pack: Path, tmp_path: Path):
