@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sqlite3
+import tempfile
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -119,12 +120,20 @@ def _from_registry(source: str, database: Path, name: str, version: str | None, 
 
 
 def _download_version(tracking: str, name: str, number: str) -> Path:
-    """A version never changes: once is enough."""
-    target = private_folder(private_folder(cache_dir() / "models") / text_digest(tracking, name, number)[:32])
-    if not any(target.iterdir()):
+    """A version never changes: once is enough. What is interrupted is no version, and begun again."""
+    folder = private_folder(cache_dir() / "models")
+    target = folder / text_digest(tracking, name, number)[:32]
+    if not target.is_dir():
         from mlflow.artifacts import download_artifacts  # pyright: ignore
 
-        download_artifacts(f"models:/{name}/{number}", dst_path=str(target), tracking_uri=tracking)  # pyright: ignore
+        with tempfile.TemporaryDirectory(dir=folder) as temporary:
+            part = private_folder(Path(temporary) / "model")
+            download_artifacts(f"models:/{name}/{number}", dst_path=str(part), tracking_uri=tracking)  # pyright: ignore
+            try:
+                part.rename(target)
+            except OSError:
+                if not target.is_dir():  # else somebody was faster
+                    raise
     return target
 
 

@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TextIO
 
 import typer
@@ -31,14 +31,48 @@ class EmbeddedRunner:
     def run(self, operation: Operation, options: RunOptions) -> Outcome:
         """See :class:`mldeploy.cli.operation.Runner`."""
         os.chdir(self.session.project)  # where the program runs under the CLI, too
-        if operation is Operation.UP and (options.ask or options.policy_packs):
+        if options.apart:
+            return self._apart(operation, options)
+        if operation is Operation.UP and (options.ask or (options.policy_packs and not options.agreed)):
             # Policies speak before anything changes, and a person sees the plan.
-            planned = _apart(lambda: self._carry_out(Operation.PREVIEW, options))
+            planned = self._apart(Operation.PREVIEW, options)
             if not planned.ok or (options.ask and not planned.changed):
                 return planned
         if options.ask and not typer.confirm(f"{operation.value} stack {self.session.stack!r}?"):
             raise typer.Abort
         return self._carry_out(operation, options)
+
+    def _apart(self, operation: Operation, options: RunOptions) -> Outcome:
+        """Do it in a process of its own, as the CLI does: what the program leaves behind ends with it.
+
+        Nothing has been started in this process yet that a fork could tear apart. Ctrl-C reaches the child by itself.
+        """
+        context = multiprocessing.get_context("fork")
+        receiver, sender = context.Pipe(duplex=False)
+
+        def child() -> None:
+            seen: list[dict[str, Any]] = []
+            taken = options if options.events is None else replace(options, events=seen.append)
+            outcome = self._carry_out(operation, taken)
+            sender.send((outcome, seen))
+
+        sys.stdout.flush()
+        process = context.Process(target=child)
+        process.start()
+        sender.close()
+        previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        events: list[dict[str, Any]] = []
+        try:
+            outcome, events = receiver.recv()
+        except EOFError:
+            outcome = Outcome(ok=False, error="the preview ended without an answer")
+        finally:
+            process.join()
+            signal.signal(signal.SIGINT, previous)
+        if options.events is not None:
+            for event in events:
+                options.events(event)
+        return outcome
 
     def _carry_out(self, operation: Operation, options: RunOptions) -> Outcome:
         with _documents(options) as stream:
@@ -70,32 +104,6 @@ class EmbeddedRunner:
         result = getattr(engine, operation.value)(settings)
         display.close(result)
         return Outcome(result.ok, result.changes, result.error, engine.interrupted)
-
-
-def _apart(work: Callable[[], Outcome]) -> Outcome:
-    """Do it in a process of its own, as the CLI does: what the program leaves behind ends with it.
-
-    Nothing has been started in this process yet that a fork could tear apart. Ctrl-C reaches the child by itself.
-    """
-    context = multiprocessing.get_context("fork")
-    receiver, sender = context.Pipe(duplex=False)
-
-    def child() -> None:
-        sender.send(work())
-
-    sys.stdout.flush()
-    process = context.Process(target=child)
-    process.start()
-    sender.close()
-    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        outcome: Outcome = receiver.recv()
-    except EOFError:
-        outcome = Outcome(ok=False, error="the preview ended without an answer")
-    finally:
-        process.join()
-        signal.signal(signal.SIGINT, previous)
-    return outcome
 
 
 class _Taken(Display):

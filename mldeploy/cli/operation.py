@@ -48,6 +48,10 @@ class RunOptions:
     policy_pack_configs: tuple[Path, ...] = ()
     ask: bool = False
     """Show the plan and ask the person at the terminal before anything changes."""
+    apart: bool = False
+    """For a preview that an update in this process follows: what the program leaves behind ends with the preview."""
+    agreed: bool = False
+    """A preview with these options came just before: the person agreed to it, and policies have spoken."""
 
 
 @dataclass(frozen=True)

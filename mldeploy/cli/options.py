@@ -52,6 +52,7 @@ ProjectOption = Annotated[
         "--project", "-C", help="The project's folder. Default: the nearest one with a Pulumi.yaml."
     ),
 ]
+SecretsOption = Annotated[bool, typer.Option("--show-secrets", help="Print secrets in clear.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
 ServiceArgument = Annotated[
     str,

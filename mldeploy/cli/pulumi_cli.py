@@ -80,7 +80,7 @@ class PulumiRunner:
             yield "--non-interactive"
             if operation is not Operation.PREVIEW:
                 yield "--yes"
-                if not options.policy_packs:  # Policies speak before anything changes.
+                if options.agreed or not options.policy_packs:  # Policies speak before anything changes.
                     yield "--skip-preview"
         if options.json or options.events is not None:
             yield "--json"

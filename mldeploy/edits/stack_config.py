@@ -65,9 +65,19 @@ class StackSettings:
         """Every entry, sorted by key."""
         written = self._written()
         for key in sorted(written, key=self.full):
-            secret = _holds_secret(written[key])
-            hidden = secret and not show_secrets
-            yield Setting(self._short(key), None if hidden else self._text(key, written[key]), secret)
+            yield self._setting(key, written[key], show_secrets=show_secrets)
+
+    def find(self, key: str, *, show_secrets: bool) -> Setting:
+        """One entry.
+
+        Raises:
+            UsageError: there is none.
+        """
+        name = self.full(key)
+        for written, value in self._written().items():
+            if self.full(written) == name:
+                return self._setting(written, value, show_secrets=show_secrets)
+        raise UsageError(self._missing(key))
 
     def set(self, key: str, value: str, *, secret: bool) -> Edit:
         """The file with the entry."""
@@ -97,7 +107,7 @@ class StackSettings:
         name = self.full(key)
         written = next((one for one in self._written() if self.full(one) == name), None)
         if written is None:
-            raise UsageError(self.missing(key))
+            raise UsageError(self._missing(key))
 
         def change(document: Any) -> None:
             del document["config"][written]
@@ -107,8 +117,12 @@ class StackSettings:
 
         return rewrite(self.path, change, new={})
 
-    def missing(self, key: str) -> str:
-        """The message about an entry that is not there."""
+    def _setting(self, key: str, value: Any, *, show_secrets: bool) -> Setting:
+        secret = _holds_secret(value)
+        hidden = secret and not show_secrets
+        return Setting(self._short(key), None if hidden else self._text(key, value), secret)
+
+    def _missing(self, key: str) -> str:
         there = ", ".join(self._short(one) for one in sorted(self._written(), key=self.full))
         return f"no configuration value {key!r} in stack {self._session.stack!r}; it has: {there or 'none'}"
 

@@ -8,8 +8,11 @@ from typing import Any, Final, NoReturn
 
 from mldeploy.engine import ResourceState
 from mldeploy.operations import arm, batch_jobs
+from mldeploy.operations.batch_runs import BatchRequest
 from mldeploy.operations.model import Answer, Keys, OperationError, ServiceStatus, State
+from mldeploy.operations.stack import find_service
 from mldeploy.operations.state import current, owner
+from mldeploy.session import Session, UsageError
 from mldeploy.values.property_value import reveal
 
 _ENDPOINT: Final = "azure-native:machinelearningservices:BatchEndpoint"
@@ -81,6 +84,23 @@ class BatchService:
         _, _, _, group, *_, workspace, _, endpoint = self.endpoint_id.strip("/").split("/")
         where = f"--name {endpoint} --workspace-name {workspace} --resource-group {group}"
         raise OperationError(f"{self.name} scores files in jobs: {advice} ({where})")
+
+
+def run_batch(session: Session, request: BatchRequest) -> int:
+    """Start a job of the service's endpoint and follow it to its end; the exit code.
+
+    Raises:
+        UsageError: an option that a deployment cannot take for one job.
+        OperationError: the service is not deployed as a batch endpoint, or Azure ML refuses the job.
+    """
+    found = find_service(session, request.service)
+    if not isinstance(found, BatchService):
+        raise OperationError(f"{request.service} is deployed as {found.kind}: run `mldeploy up` first")
+    if request.options:
+        raise UsageError(
+            f"{request.options[0]}: a deployment in Azure ML has its options from `batch:`; give --here"
+        )
+    return found.run(request.input, request.output)
 
 
 def handles(resources: Sequence[ResourceState]) -> list[BatchService]:

@@ -1,18 +1,20 @@
-"""Batch runs by hand: on this machine, in Azure ML, on a cluster."""
+"""Batch runs by hand: on this machine, or where the target's own operations run them."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from mldeploy import targets
 from mldeploy.edits.stack_config import StackSettings
 from mldeploy.engine.project.project import load_project
 from mldeploy.manifest import ConfigRef, EnvRef, Image, Manifest, Service
 from mldeploy.manifest.batch import Batch
 from mldeploy.operations.model import OperationError
+from mldeploy.operations.stack import operations
 from mldeploy.session import Session, UsageError
 
 
@@ -36,9 +38,10 @@ def start(session: Session, manifest: Manifest, service: Service, image: Image, 
         OperationError: it cannot be started.
     """
     kind = manifest.targets[service.target].type
-    if request.here or kind not in _ELSEWHERE:
+    elsewhere = getattr(operations(targets.of(kind)), "run_batch", None)
+    if request.here or elsewhere is None:
         return _here(session, manifest, service, image, request)
-    return _ELSEWHERE[kind](session, service, request)
+    return elsewhere(session, request)
 
 
 def options_of(batch: Batch | None) -> Iterator[str]:
@@ -117,28 +120,8 @@ def _variables(session: Session, image: Image) -> Iterator[tuple[str, str]]:
 
 
 def _configured(session: Session, name: str, key: str) -> str:
-    settings = StackSettings(session, session.passphrase)
-    wanted = settings.full(key)
-    for one in settings.all(show_secrets=True):
-        if settings.full(one.key) == wanted and one.value is not None:
-            return one.value
-    raise UsageError(f"environment_variables.{name}: {settings.missing(key)}")
-
-
-def _azure_ml(session: Session, service: Service, request: BatchRequest) -> int:
-    """Start a job of the batch endpoint and follow it."""
-    del service
-    from mldeploy.operations.batch import BatchService
-    from mldeploy.operations.stack import find_service
-
-    found = find_service(session, request.service)
-    if not isinstance(found, BatchService):
-        raise OperationError(f"{request.service} is deployed as {found.kind}: run `mldeploy up` first")
-    if request.options:
-        raise UsageError(
-            f"{request.options[0]}: a deployment in Azure ML has its options from `batch:`; give --here"
-        )
-    return found.run(request.input, request.output)
-
-
-_ELSEWHERE: dict[str, Callable[[Session, Service, BatchRequest], int]] = {"batch": _azure_ml}
+    try:
+        found = StackSettings(session, session.passphrase).find(key, show_secrets=True)
+    except UsageError as problem:
+        raise UsageError(f"environment_variables.{name}: {problem}") from None
+    return found.value or ""

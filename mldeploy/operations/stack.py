@@ -19,7 +19,8 @@ from mldeploy.session import Session
 
 class Operations(Protocol):
     """What the module of a type's operations holds. It may also hold ``examine(name, target)``, which yields what
-    `mldeploy doctor` finds on this machine for one target: :class:`mldeploy.operations.model.Finding`."""
+    `mldeploy doctor` finds on this machine for one target: :class:`mldeploy.operations.model.Finding`; and
+    ``run_batch(session, request)`` where `mldeploy batch run` scores on the target."""
 
     def handles(self, resources: Sequence[ResourceState]) -> Sequence[ServiceHandle]:
         """Every service of a state on targets of this type."""

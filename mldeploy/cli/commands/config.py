@@ -9,7 +9,14 @@ from typing import Annotated
 import typer
 
 from mldeploy.cli import guards
-from mldeploy.cli.options import DEFAULT_STACK, JsonOption, ProjectOption, StackOption, print_json
+from mldeploy.cli.options import (
+    DEFAULT_STACK,
+    JsonOption,
+    ProjectOption,
+    SecretsOption,
+    StackOption,
+    print_json,
+)
 from mldeploy.cli.options import session as open_session
 from mldeploy.edits.stack_config import StackSettings
 from mldeploy.manifest.secret_forms import is_secret_name, secret_form
@@ -19,7 +26,6 @@ KeyArgument = Annotated[
     str,
     typer.Argument(metavar="KEY", help="The name: of `{config: KEY}` in the manifest, or namespace:name."),
 ]
-SecretsOption = Annotated[bool, typer.Option("--show-secrets", help="Print secrets in clear.")]
 
 config_app = typer.Typer(
     help="Read and change a stack's configuration, secrets among it.",
@@ -56,16 +62,11 @@ def get(
     as_json: JsonOption = False,
 ) -> None:
     """Print one value; a secret only with --show-secrets."""
-    settings = _settings(open_session(project, stack))
-    name = settings.full(key)
-    for one in settings.all(show_secrets=show_secrets):
-        if settings.full(one.key) == name:
-            if as_json:
-                print_json({"value": one.value, "secret": one.secret})
-            else:
-                print("[secret]" if one.value is None else one.value)
-            return
-    raise UsageError(settings.missing(key))
+    one = _settings(open_session(project, stack)).find(key, show_secrets=show_secrets)
+    if as_json:
+        print_json({"value": one.value, "secret": one.secret})
+    else:
+        print("[secret]" if one.value is None else one.value)
 
 
 @config_app.command("set")

@@ -149,9 +149,10 @@ def up(
         continue_on_error=continue_on_error,
         policy_pack_configs=tuple(policy_pack_config or ()),
     )
-    if ask and sys.stdin.isatty() and not _agreed(session, runner, options):
+    agreed = ask and sys.stdin.isatty()
+    if agreed and not _agreed(session, runner, replace(options, apart=True)):
         return
-    outcome = runner.run(Operation.UP, options)
+    outcome = runner.run(Operation.UP, replace(options, agreed=agreed))
     if not as_json:
         _ended(session, outcome)
     _finish(outcome, as_json)

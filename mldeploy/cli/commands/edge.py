@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ import typer
 from mldeploy.cli.options import DEFAULT_STACK, ProjectOption, ServiceArgument, StackOption
 from mldeploy.cli.options import session as open_session
 from mldeploy.engine import read_stack
+from mldeploy.engine.base.files import write_atomic
 from mldeploy.operations.edge import exported
 
 edge_app = typer.Typer(
@@ -44,10 +44,9 @@ def export(
         session.project, session.stack, backend_url=session.backend_url, passphrase=session.passphrase()
     )
     content, arguments = exported(resources, service)
-    with os.fdopen(
-        os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
-    ) as file:
-        json.dump(content, file, indent=2, ensure_ascii=False)
-        file.write("\n")
+    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    write_atomic(
+        output.absolute(), text.encode()
+    )  # readable by its owner only, whoever could read the file before
     print(f"wrote {output}", file=sys.stderr)
     print(shlex.join([*arguments, "--content", str(output)]))

@@ -15,6 +15,7 @@ from mldeploy.cli.options import (
     CreateOption,
     JsonOption,
     ProjectOption,
+    SecretsOption,
     StackOption,
     print_json,
 )
@@ -22,7 +23,6 @@ from mldeploy.cli.options import session as open_session
 from mldeploy.session import Session, UsageError, find_project
 
 ForceOption = Annotated[bool, typer.Option("--force", help="Do it in spite of what speaks against it.")]
-SecretsOption = Annotated[bool, typer.Option("--show-secrets", help="Print secrets in clear.")]
 
 stack_app = typer.Typer(
     help="Look at and move the state of stacks.", no_args_is_help=True, rich_markup_mode=None

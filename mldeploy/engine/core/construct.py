@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -238,12 +238,7 @@ def _returned(response: Message) -> Message:
     answer = provider.CallResponse(failures=response.failures)
     plain = Marshaller(unknowns=True, secrets=True, resources=True)
     getattr(answer, "return").CopyFrom(plain.struct({k: lower_outputs(v) for k, v in values.items()}))
-    for key, value in values.items():
-        needed = set[str]()
-        if key in response.returnDependencies:
-            needed.update(response.returnDependencies[key].urns)
-        output_dependencies(value, needed)
-        answer.returnDependencies[key].urns.extend(sorted(needed))
+    _depend(answer.returnDependencies, response.returnDependencies, values)
     return answer
 
 
@@ -253,13 +248,16 @@ def _answer(request: Message, response: Message) -> Message:
     answer = resource.RegisterResourceResponse(
         urn=response.urn, object=marshal.struct({k: lower_outputs(v) for k, v in outputs.items()})
     )
-    for key, value in outputs.items():
-        needed = set[str]()
-        if key in response.stateDependencies:
-            needed.update(response.stateDependencies[key].urns)
-        output_dependencies(value, needed)
-        answer.propertyDependencies[key].urns.extend(sorted(needed))
+    _depend(answer.propertyDependencies, response.stateDependencies, outputs)
     return answer
+
+
+def _depend(made: Any, said: Any, values: Mapping[str, Any]) -> None:
+    """Name for each value the resources it depends on: those that the provider ``said``, and those in its outputs."""
+    for key, value in values.items():
+        needed = set(said[key].urns) if key in said else set[str]()
+        output_dependencies(value, needed)
+        made[key].urns.extend(sorted(needed))
 
 
 def bare_component(request: Message) -> Message:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,6 +111,8 @@ class _Move:
         self._to = to
         self._cut: list[str] = []
         self._renamed: dict[str, str] = {}
+        self._going: set[str] = set()
+        self._left: set[str] = set()
 
     def run(self, urns: Collection[str], *, include_parents: bool) -> Moved:
         resources = self._source.resources
@@ -125,19 +127,19 @@ class _Move:
         if not chosen:
             raise EngineError(f"none of these is in the stack: {', '.join(urns)}")
         moving = self._family(chosen, include_parents=include_parents)
-        going = {state.urn for state in moving}
+        self._going = {state.urn for state in moving}
         served = {state.provider for state in moving}
         providers = [s for s in resources if is_provider_type(s.type) and f"{s.urn}::{s.id}" in served]
         staying = [state for state in resources if state not in moving]
         for state in staying:
-            self._cut_from(state, lambda urn: urn in going)
-        left = {state.urn for state in staying}
-        root = self._root()
+            self._cut_from(state, self._going)
+        self._left = {state.urn for state in staying}
+        root = self._root().urn
         here = {state.urn: state for state in self._dest.resources}
         for state in providers:
-            self._copy_provider(state.copy(), root, going, left, here)
+            self._copy_provider(state.copy(), root, here)
         for state in (s for s in resources if s in moving):
-            self._take(state.copy(), root, going, left, here)
+            self._take(state.copy(), root, here)
         self._source.resources = staying
         return Moved(
             [s.urn for s in resources if s in moving], self._cut, [u for u in urns if u not in known]
@@ -171,16 +173,9 @@ class _Move:
         self._dest.resources.insert(0, root)
         return root
 
-    def _copy_provider(
-        self,
-        state: ResourceState,
-        root: ResourceState,
-        going: set[str],
-        left: set[str],
-        here: dict[str, ResourceState],
-    ) -> None:
+    def _copy_provider(self, state: ResourceState, root: str, here: dict[str, ResourceState]) -> None:
         old = f"{state.urn}::{state.id}"
-        self._rewrite(state, root, going, left)
+        self._rewrite(state, root)
         there = here.get(state.urn)
         if there is None:
             self._dest.resources.append(state)
@@ -189,25 +184,18 @@ class _Move:
             raise EngineError(f"provider {state.urn} is in the destination already, with other settings")
         self._renamed[old] = f"{there.urn}::{there.id}"
 
-    def _take(
-        self,
-        state: ResourceState,
-        root: ResourceState,
-        going: set[str],
-        left: set[str],
-        here: dict[str, ResourceState],
-    ) -> None:
+    def _take(self, state: ResourceState, root: str, here: dict[str, ResourceState]) -> None:
         old = state.urn
-        self._rewrite(state, root, going, left)
+        self._rewrite(state, root)
         if state.urn in here:
             raise EngineError(f"resource {state.urn} is in the destination already")
         self._renamed[old] = state.urn
         self._dest.resources.append(state)
 
-    def _rewrite(self, state: ResourceState, root: ResourceState, going: set[str], left: set[str]) -> None:
+    def _rewrite(self, state: ResourceState, root: str) -> None:
         """Say everything in the destination's words, and cut what stays behind."""
-        parent = self._new(state.parent) if state.parent in going else root.urn
-        self._cut_from(state, lambda urn: urn in left)
+        parent = self._new(state.parent) if state.parent in self._going else root
+        self._cut_from(state, self._left)
         state.parent = parent
         state.urn = child_urn(self._to.name, self._to.project, parent, state.type, urn_name(state.urn))
         if state.provider:
@@ -228,10 +216,10 @@ class _Move:
             self._to.name, self._to.project, qualified.rpartition("$")[0], urn_type(urn), urn_name(urn)
         )
 
-    def _cut_from(self, state: ResourceState, gone: Callable[[str], bool]) -> None:
+    def _cut_from(self, state: ResourceState, gone: set[str]) -> None:
         def kept(urns: list[str], what: str) -> list[str]:
-            self._cut.extend(f"{state.urn} {what} {urn}" for urn in urns if gone(urn))
-            return [urn for urn in urns if not gone(urn)]
+            self._cut.extend(f"{state.urn} {what} {urn}" for urn in urns if urn in gone)
+            return [urn for urn in urns if urn not in gone]
 
         state.dependencies = kept(state.dependencies, "depends on")
         state.property_dependencies = {
