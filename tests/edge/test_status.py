@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from mldeploy.cli.app import run as run_command_line
 from mldeploy.cli.tables import status_lines
 from mldeploy.engine import read_stack
 from mldeploy.operations import edge
@@ -63,6 +65,24 @@ def test_a_deployment_is_exported_for_az(tmp_path: Path, server: HubServer) -> N
     assert arguments[arguments.index("--target-condition") + 1] == deployed["targetCondition"]
     with pytest.raises(OperationError, match="no deployment to devices has a service 'other'"):
         edge.exported(resources, "other")
+
+
+def test_an_exported_file_is_private_also_where_it_was_there(
+    tmp_path: Path, server: HubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = EdgeStack(tmp_path / "project", server, "embedded")
+    stack.run("up")
+    (stack.folder / "manifest.yaml").write_text("version: 1\n")
+    file = tmp_path / "deployment.json"
+    file.write_text("")
+    file.chmod(0o644)
+    for name, value in stack.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "test")
+    arguments = ["edge", "export", "diabetes", "--output", str(file), "--project", str(stack.folder)]
+    assert run_command_line(arguments) == 0
+    assert json.loads(file.read_text())["content"]
+    assert file.stat().st_mode & 0o777 == 0o600
 
 
 def test_what_only_the_device_has(tmp_path: Path, server: HubServer) -> None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import builtins
 import sqlite3
 from contextlib import closing
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from mldeploy.artifacts import mlflow_store
 from mldeploy.artifacts.content import ContentError
 from mldeploy.artifacts.mlflow_store import tracking_uri
 from mldeploy.artifacts.sources import inside, locate
@@ -78,6 +81,28 @@ class TestRuns:
         assert (locate("models:/churn@champion", project) / "model.txt").is_file()
         with pytest.raises(ContentError, match=r"models:/churn@other: .*other"):
             locate("models:/churn@other", project)
+
+    def test_a_download_that_was_cut_off_is_begun_anew(self, project, run_id, monkeypatch):
+        import mlflow.artifacts
+
+        def cut_off(uri, dst_path, tracking_uri):
+            write(Path(dst_path), "model.txt", "half")
+            raise OSError("connection reset")
+
+        def whole(uri, dst_path, tracking_uri):
+            asked.append(uri)
+            write(Path(dst_path), "model.txt", "from a server")
+
+        asked = []
+        client = SimpleNamespace(get_model_version_download_uri=lambda name, version: "mlflow-artifacts://x")
+        monkeypatch.setattr(mlflow_store, "mlflow_client", lambda source, tracking: client)
+        monkeypatch.setattr(mlflow.artifacts, "download_artifacts", cut_off)
+        with pytest.raises(ContentError, match="connection reset"):
+            locate("models:/churn/7", project)
+        monkeypatch.setattr(mlflow.artifacts, "download_artifacts", whole)
+        for _ in range(2):
+            assert (locate("models:/churn/7", project) / "model.txt").read_text() == "from a server"
+        assert asked == ["models:/churn/7"]
 
     def test_a_model_of_a_run_is_registered(self, record, run_id):
         model = record("model:StoredModel")
